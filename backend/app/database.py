@@ -1,0 +1,186 @@
+"""The database: engines, transactions that repeat on a lost race, and the lease clock.
+
+Writing transactions on SQLite are BEGIN IMMEDIATE: they take the one write lock at their start
+instead of failing in the middle. A deadlock, a serialization failure or SQLITE_BUSY repeats the
+whole transaction, so work given to `Database.run` must be safe to repeat.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, event, func, literal, make_url, select, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from app.clock import boot_clock_ms, boot_id
+from app.config import Settings
+from app.errors import StreamWeaveError
+from app.models import Copy, Lease, Run, ScanState, Setting, Slot, Worker
+
+T = TypeVar("T")
+_NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs")
+_RETRY_SECONDS = 30.0
+# PostgreSQL: serialization_failure, deadlock_detected, lock_not_available.
+_LOST_RACE = {"40001", "40P01", "55P03"}
+
+
+def is_lost_race(error: BaseException) -> bool:
+    """Return whether repeating the whole transaction may succeed."""
+    if not isinstance(error, DBAPIError):
+        return False
+    if getattr(error.orig, "sqlstate", None) in _LOST_RACE:
+        return True
+    return "database is locked" in str(error.orig) or "database is busy" in str(error.orig)
+
+
+class Database:
+    """The engines of one process. SQLite has two: reading must not take the write lock."""
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        self._write_engine = _make_engine(url, "BEGIN IMMEDIATE", pool_size)
+        self._read_engine = (
+            _make_engine(url, "BEGIN", pool_size) if self.is_sqlite else self._write_engine
+        )
+        self._write = async_sessionmaker(self._write_engine, expire_on_commit=False)
+        self._read = async_sessionmaker(self._read_engine, expire_on_commit=False)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Database":
+        """Open the configured database.
+
+        Raises:
+            StreamWeaveError: `data_directory_unsuitable` for SQLite on a network file system.
+        """
+        if settings.is_sqlite and (kind := network_file_system(settings.data)):
+            raise StreamWeaveError(
+                "data_directory_unsuitable", f"{settings.data} lies on {kind}; SQLite needs a disk."
+            )
+        return cls(settings.url)
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """Open one writing transaction; commits at the end, rolls back on an error."""
+        async with self._write() as session, session.begin():
+            yield session
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """Open one reading transaction."""
+        async with self._read() as session, session.begin():
+            yield session
+
+    async def run(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """Run `work` in a writing transaction, repeated as a whole when it loses a race."""
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(is_lost_race),
+            wait=wait_random_exponential(multiplier=0.02, max=1.0),
+            stop=stop_after_delay(_RETRY_SECONDS),
+            reraise=True,
+        ):
+            with attempt:
+                async with self.write() as session:
+                    return await work(session)
+        raise AssertionError("unreachable")
+
+    async def forget_leases_of_earlier_boots(self) -> None:
+        """Void all leases when this machine was started anew (SQLite's lease clock restarted)."""
+        if not self.is_sqlite:
+            return
+
+        async def work(session: AsyncSession) -> None:
+            row = await session.get(Setting, "boot")
+            if row is not None and row.value.get("id") == boot_id():
+                return
+            if row is None:
+                session.add(Setting(key="boot", value={"id": boot_id()}))
+            else:
+                row.value = {"id": boot_id()}
+            for table, column in _LEASED:
+                await session.execute(update(table).values({column: 0}))
+
+        await self.run(work)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._write_engine.dispose()
+        await self._read_engine.dispose()
+
+
+_LEASED: tuple[tuple[Any, str], ...] = (
+    (Copy, "lease_until_ms"),
+    (Lease, "until_ms"),
+    (Run, "lease_until_ms"),
+    (ScanState, "lease_until_ms"),
+    (Slot, "until_ms"),
+    (Worker, "until_ms"),
+)
+
+
+def lease_now(session: AsyncSession) -> ColumnElement[int]:
+    """Return the lease clock in milliseconds as an SQL expression.
+
+    PostgreSQL's own clock; on SQLite the boot clock, which no one can set.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        return func.floor(func.extract("epoch", func.clock_timestamp()) * 1000)
+    return literal(boot_clock_ms())
+
+
+async def lease_clock_ms(session: AsyncSession) -> int:
+    """Return the lease clock's present value in milliseconds."""
+    return int((await session.execute(select(lease_now(session)))).scalar_one())
+
+
+def network_file_system(path: Path) -> str | None:
+    """Return the kind of network file system that `path` lies on, or None."""
+    try:
+        lines = Path("/proc/self/mounts").read_text().splitlines()
+    except OSError:
+        return None  # no /proc: only Linux can be asked this way
+    best, kind = "", ""
+    for line in lines:
+        _, mount, name, *_ = line.split(" ")
+        mount = mount.replace("\\040", " ")
+        if path.is_relative_to(mount) and len(mount) >= len(best):
+            best, kind = mount, name
+    return kind if kind in _NETWORK_FILE_SYSTEMS else None
+
+
+def _make_engine(url: str, begin: str, pool_size: int) -> AsyncEngine:
+    is_sqlite = make_url(url).get_backend_name() == "sqlite"
+    options: dict[str, Any] = {} if is_sqlite else {"pool_pre_ping": True}
+    engine = create_async_engine(
+        url, pool_size=pool_size, max_overflow=10, hide_parameters=True, **options
+    )
+    if is_sqlite:
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+
+        @event.listens_for(engine.sync_engine, "begin")
+        def _begin(connection: Any) -> None:
+            connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where we say, not where the driver does
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "busy_timeout=20000",
+        "cache_size=-16000",
+        "temp_store=MEMORY",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

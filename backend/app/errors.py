@@ -1,0 +1,187 @@
+"""The one catalogue of errors: code, class, HTTP status, cause, remedy.
+
+Every failure that a person or a program can see is an entry here. Code raises
+`StreamWeaveError(code, detail)`; who may retry asks `error.retryable`, never the text.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ErrorClass(StrEnum):
+    """Who has to act on an error."""
+
+    TRANSIENT = "transient"  # nobody: it is tried again with back-off
+    PERMANENT = "permanent"  # a person: trying again changes nothing
+    SOURCE_CHANGED = "source_changed"  # nobody: the file goes back to observation
+    CONFLICT = "conflict"  # a person decides between two contents
+    CONFIGURATION = "configuration"  # an admin: a setting or credential is wrong
+    REQUEST = "request"  # the caller of the API
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the catalogue. `status` is the HTTP status when the API answers with it."""
+
+    code: str
+    error_class: ErrorClass
+    status: int
+    title: str
+    remedy: str
+
+
+class StreamWeaveError(Exception):
+    """A catalogued failure. `detail` says what happened this time, without any secret."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        self.entry = CATALOGUE[code]
+        self.detail = detail or self.entry.title
+        super().__init__(f"{code}: {self.detail}")
+
+    @property
+    def code(self) -> str:
+        """The stable code of the catalogue entry."""
+        return self.entry.code
+
+    @property
+    def error_class(self) -> ErrorClass:
+        """Who has to act."""
+        return self.entry.error_class
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same work may be tried again without a person."""
+        return self.entry.error_class is ErrorClass.TRANSIENT
+
+
+_T, _P, _S = ErrorClass.TRANSIENT, ErrorClass.PERMANENT, ErrorClass.SOURCE_CHANGED
+_X, _C, _R = ErrorClass.CONFLICT, ErrorClass.CONFIGURATION, ErrorClass.REQUEST
+
+_ENTRIES = (
+    # --- reaching a source -------------------------------------------------------------------
+    Entry("source_unreachable", _T, 503, "The instrument's server does not answer.",
+          "Check that the instrument PC is on and that host and port are right."),
+    Entry("source_host_unknown", _T, 503, "The instrument's host name is not known.",
+          "Check the host name, or use its IP address."),
+    Entry("source_timeout", _T, 504, "The instrument's server stopped answering.",
+          "Nothing to do: it is tried again. If it stays, look at the instrument PC."),
+    Entry("source_connection_lost", _T, 503, "The connection broke while the file was read.",
+          "Nothing to do: it is tried again."),
+    Entry("source_logon_failed", _C, 502, "The server refused the service account.",
+          "Correct user name or secret of the service account; nothing is tried until then, so "
+          "that the account is not locked out."),
+    Entry("source_account_paused", _C, 409, "The account is paused after a refused log-on.",
+          "Save the service account with the right secret, or test the connection once."),
+    Entry("source_host_key_mismatch", _C, 502, "The server showed another host key.",
+          "Somebody may be in between. Compare the key with the server's owner, then save the "
+          "new key on the instrument."),
+    Entry("source_share_missing", _C, 502, "The share or bucket does not exist.",
+          "Check the share's name in the instrument's root path."),
+    Entry("source_folder_missing", _C, 502, "The folder does not exist on the source.",
+          "Check the instrument's root path, or whether the folder was renamed."),
+    Entry("source_permission_denied", _P, 502, "The account may not read this.",
+          "Give the service account the right to read, then retry."),
+    Entry("source_file_missing", _S, 404, "The file is no longer on the source.",
+          "Nothing to do: it is looked for again at the next scan."),
+    Entry("source_file_changed", _S, 409, "The file changed while it was read.",
+          "Nothing to do: it is observed again until it is complete."),
+    Entry("instrument_quiet", _C, 409, "The instrument is in its quiet hours.",
+          "Nothing to do: it goes on when they end."),
+    Entry("source_name_unreadable", _P, 422, "The name cannot be carried by the protocol.",
+          "Rename the file on the instrument: its name has characters that cannot be decoded."),
+    Entry("source_name_unsafe", _P, 422, "The name could leave its folder.",
+          "Rename the file on the instrument; names with '..' or NUL are refused."),
+    Entry("source_name_reserved", _P, 422, "Names beginning with '.streamweave' are reserved.",
+          "Rename the file on the instrument."),
+    Entry("source_error", _T, 502, "The source answered with an error that is not catalogued.",
+          "It is tried again; if it stays, report the detail."),
+    Entry("listing_shrunken", _C, 409, "The listing is empty or much smaller than the last one.",
+          "Check that the share is mounted, not renamed and fully readable. Then confirm the "
+          "listing on the instrument; no file was marked as gone."),
+    # --- storage -----------------------------------------------------------------------------
+    Entry("storage_unreachable", _C, 503, "The storage location is not there.",
+          "Mount it or correct its path: the sentinel file is missing."),
+    Entry("storage_full", _T, 507, "The storage location is full.",
+          "Free space or enlarge it; the copies wait and go on by themselves."),
+    Entry("storage_permission_denied", _C, 502, "StreamWeave may not write there.",
+          "Give the user of the StreamWeave worker the right to write below the path."),
+    Entry("storage_read_only", _C, 502, "The storage location is mounted read-only.",
+          "Mount it for writing."),
+    Entry("storage_name_refused", _P, 422, "The storage location cannot hold this name.",
+          "Shorten or rename the file on the instrument, or choose another storage location."),
+    Entry("storage_error", _T, 502, "Writing to the storage location failed.",
+          "It is tried again; if it stays, look at the storage's health."),
+    Entry("storage_unsafe_path", _C, 502, "The path leads through a link out of the storage.",
+          "Remove the symbolic link inside the storage location."),
+    Entry("read_back_mismatch", _T, 502, "What was read back differs from what was received.",
+          "It is tried again. If it comes back, the disk or its controller is failing."),
+    Entry("destination_conflict", _X, 409, "Other content stands at the destination's path.",
+          "Look at both files; move the one that stands there away, then retry."),
+    Entry("destination_taken", _X, 409, "Another file of StreamWeave owns this destination path.",
+          "Rename one of the two on the instrument; on this storage their names are the same."),
+    # --- work --------------------------------------------------------------------------------
+    Entry("lost_repeatedly", _P, 500, "The worker died three times while it had this file alone.",
+          "Look at the worker's log for a crash or lack of memory, then retry."),
+    Entry("storage_not_configured", _C, 409, "The instrument has no storage location.",
+          "Give the instrument a storage policy."),
+    Entry("lease_lost", _T, 409, "The worker was stopped too long and lost its claim.",
+          "Nothing to do: another worker goes on."),
+    Entry("attempts_used_up", _P, 502, "All attempts failed.",
+          "Mend the cause of the last attempt, then retry."),
+    Entry("superseded", _S, 409, "The source changed before this copy was made.",
+          "Nothing to do: a later version has the file."),
+    Entry("zone_not_served", _C, 409, "No worker serves both ends of this transfer.",
+          "Start a worker for the zone, or correct the zone."),
+    Entry("rclone_unavailable", _T, 503, "The rclone daemon does not answer.",
+          "Nothing to do: the worker restarts it."),
+    Entry("orchestrator_unreachable", _T, 503, "Prefect's server does not answer.",
+          "Nothing is lost: runs start when it is back. Look at System for its address."),
+    Entry("internal_error", _T, 500, "Something unexpected went wrong.",
+          "Report the request id or the attempt's detail."),
+    # --- requests ----------------------------------------------------------------------------
+    Entry("not_found", _R, 404, "There is no such thing, or you may not see it.",
+          "Check the address, or ask an admin for access."),
+    Entry("not_signed_in", _R, 401, "You are not signed in.", "Sign in, or send a valid token."),
+    Entry("sign_in_refused", _R, 400, "E-mail or password is wrong.", "Check both and try again."),
+    Entry("not_allowed", _R, 403, "Only an admin may do this.", "Ask an admin."),
+    Entry("csrf_failed", _R, 403, "The request lacks the page's CSRF token.",
+          "Send the cookie's value in the header X-CSRF-Token, or use a bearer token."),
+    Entry("invalid_request", _R, 422, "The request is not valid.", "Correct the named fields."),
+    Entry("method_not_allowed", _R, 405, "This address does not know the method.",
+          "See the OpenAPI document."),
+    Entry("name_taken", _R, 409, "The name is used already.", "Choose another name."),
+    Entry("in_use", _R, 409, "It is still used.", "Remove what uses it first."),
+    Entry("edit_conflict", _R, 412, "Somebody changed it since you read it.",
+          "Read it again, then repeat your change."),
+    Entry("if_match_required", _R, 428, "An edit needs the version that you read.",
+          "Send the ETag of your last read in If-Match."),
+    Entry("cursor_invalid", _R, 400, "The cursor does not fit this list.",
+          "Start again without a cursor."),
+    Entry("cron_invalid", _R, 422, "This is no cron expression.",
+          "Use five fields, for example '0 2 * * *' for every night at two."),
+    Entry("time_zone_unknown", _R, 422, "This time zone is not known.",
+          "Use a name like Europe/Berlin."),
+    Entry("zone_unknown", _R, 422, "No worker serves this zone.",
+          "Start a worker for it, or use zone 'main'."),
+    Entry("path_not_allowed", _R, 422, "This path is outside the allowed roots.",
+          "Choose a path below STREAMWEAVE_LOCAL_ROOTS, never the data directory."),
+    Entry("secret_required", _R, 422, "The change needs the secret again.",
+          "Type the secret: host, port, protocol or host key changed."),
+    Entry("setup_code_invalid", _R, 403, "The one-time code is wrong or used.",
+          "Use the code that 'streamweave up' prints."),
+    Entry("idempotency_mismatch", _R, 422, "The Idempotency-Key was used for something else.",
+          "Use a new key."),
+    Entry("not_retryable", _R, 409, "Only failed and conflicting copies can be retried.",
+          "Look at the copy's state."),
+    Entry("run_ended", _R, 409, "The run has ended already.", "Nothing to cancel."),
+    Entry("secret_unreadable", _C, 500, "The stored secret cannot be decrypted.",
+          "Put the old key back into STREAMWEAVE_SECRET_KEYS, or save the secret again."),
+    Entry("settings_unsafe", _C, 500, "A setting is not safe in production.",
+          "Follow the message, then start again."),
+    Entry("database_not_migrated", _C, 500, "The database has an older schema.",
+          "Run 'streamweave migrate'."),
+    Entry("data_directory_unsuitable", _C, 500, "SQLite cannot live on this file system.",
+          "Use a local disk for the data directory, or PostgreSQL."),
+)  # fmt: skip
+
+CATALOGUE: dict[str, Entry] = {entry.code: entry for entry in _ENTRIES}

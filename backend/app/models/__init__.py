@@ -1,0 +1,33 @@
+"""The tables, one file a concept."""
+
+from app.models.audit import (
+    AuditEvent,
+    AuditLink,
+    AuditPending,
+    IdempotencyKey,
+    Outbox,
+    Setting,
+)
+from app.models.base import Base, new_id
+from app.models.copy import Attempt, Copy, CopyState, Identifier, Version
+from app.models.instrument import (
+    IncarnationPolicy,
+    Instrument,
+    InstrumentStorage,
+    Protocol,
+    Schedule,
+    ScheduleKind,
+    ServiceAccount,
+)
+from app.models.run import Check, Lease, Run, RunKind, RunOutcome, RunState, Slot, Worker
+from app.models.source_file import Directory, FileState, ScanState, SourceFile
+from app.models.storage import StorageKind, StorageLocation
+from app.models.user import ApiToken, Grant, User
+
+__all__ = [
+    "ApiToken", "Attempt", "AuditEvent", "AuditLink", "AuditPending", "Base", "Check", "Copy",
+    "CopyState", "Directory", "FileState", "Grant", "IdempotencyKey", "Identifier", "IncarnationPolicy",
+    "Instrument", "InstrumentStorage", "Lease", "Outbox", "Protocol", "Run", "RunKind",
+    "RunOutcome", "RunState", "ScanState", "Schedule", "ScheduleKind", "ServiceAccount", "Setting",
+    "Slot", "SourceFile", "StorageKind", "StorageLocation", "User", "Version", "Worker", "new_id",
+]  # fmt: skip

