@@ -1,0 +1,200 @@
+"""The adapter protocol: what a mover must do at each end, and what it may say about itself.
+
+A source lists, stats by opening, and streams. A storage takes a batch: write each file to a
+temporary name, make the batch durable, read back, publish under a name that must be free. The
+engine calls in that order and may stop after any call; every call is safe to repeat. Failures are
+`StreamWeaveError` from the catalogue; the engine never reads an error's text.
+"""
+
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from app.errors import StreamWeaveError
+
+
+class ReadBackFrom(StrEnum):
+    """Where the bytes of a read-back came from, as far as can be said truthfully."""
+
+    DEVICE = "device"
+    PAGE_CACHE = "page_cache"
+    SERVER_CACHE = "server_cache"
+    STORAGE_CHECKSUM = "storage_checksum"
+    MOVER_CHECKSUM = "mover_checksum"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCapabilities:
+    """What a source adapter can do. `mtime_precision_ns` is that of both list and stat."""
+
+    mover: str
+    protocol: str
+    mtime_precision_ns: int
+    stat_opens: bool  # stat asks the server about the file itself, not a directory entry
+    carries_any_name: bool  # names are bytes; otherwise they must be valid UTF-8
+
+
+@dataclass(frozen=True, slots=True)
+class StorageCapabilities:
+    """What a storage adapter can do."""
+
+    kind: str
+    refuses_overwrite: bool  # publishing fails when the name exists
+    durable: bool  # a finished sync survives loss of power
+    case_insensitive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """Size and modification time (nanoseconds since 1970 UTC) of a source file."""
+
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name in a directory. `error_code` marks a name that cannot be carried."""
+
+    name: bytes
+    is_directory: bool
+    facts: FileFacts
+    error_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFacts:
+    """An object at a storage: its identity there and its size."""
+
+    object_id: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """What was read back: hash, size, identity, and where the bytes came from."""
+
+    sha256: bytes
+    size_bytes: int
+    object_id: str
+    read_back_from: ReadBackFrom
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where one copy goes: its final path below the storage's root, and its copy and attempt."""
+
+    dest_path: bytes
+    copy_id: uuid.UUID
+    attempt: int
+
+
+class Source(Protocol):
+    """The reading end. Paths are relative to the source's root, `/` between parts, never unsafe."""
+
+    capabilities: SourceCapabilities
+
+    async def list_directory(self, directory: bytes) -> Sequence[Entry]:
+        """Return all entries of one directory (`b""` is the root).
+
+        Raises:
+            StreamWeaveError: `source_folder_missing`, `source_permission_denied`, ...
+        """
+        ...
+
+    async def stat(self, paths: Sequence[bytes]) -> Sequence[FileFacts | StreamWeaveError]:
+        """Ask for each file's facts, by opening it where the protocol has that."""
+        ...
+
+    async def prepare(self, paths: Sequence[bytes]) -> None:
+        """Drop whatever the adapter remembers about these files before they are read."""
+        ...
+
+    def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
+        """Stream the file's bytes; fewer or more than `size_bytes` is `source_file_changed`."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...
+
+
+class Temporary(Protocol):
+    """A file being written under its temporary name."""
+
+    target: Target
+
+    async def write(self, chunk: bytes) -> None:
+        """Append a chunk."""
+        ...
+
+    async def finish(self, mtime_ns: int) -> ObjectFacts:
+        """Set the modification time and close; nothing is durable yet."""
+        ...
+
+    async def abandon(self) -> None:
+        """Close and remove it."""
+        ...
+
+
+class StorageBatch(Protocol):
+    """The writing end for one batch."""
+
+    async def create(self, target: Target) -> Temporary:
+        """Make the directories and an empty temporary file next to the final name."""
+        ...
+
+    async def make_durable(
+        self, targets: Sequence[Target], journal: bytes
+    ) -> dict[Target, StreamWeaveError]:
+        """Append the journal and sync all temporaries; return those whose sync failed."""
+        ...
+
+    async def read_back(self, target: Target, *, final: bool = False) -> ReadBack:
+        """Read the temporary (or, synced first, the final object) through a new opening."""
+        ...
+
+    async def publish(self, target: Target) -> ObjectFacts | None:
+        """Give the temporary its final name; None when that name exists (it stays untouched)."""
+        ...
+
+    async def sync_names(self, targets: Sequence[Target]) -> None:
+        """Make the published names durable."""
+        ...
+
+    async def look(self, target: Target) -> tuple[ObjectFacts | None, ObjectFacts | None]:
+        """Return what stands at the final name and at the temporary name."""
+        ...
+
+    async def remove_temporary(self, target: Target) -> None:
+        """Remove the temporary name; none there is fine."""
+        ...
+
+
+class Storage(Protocol):
+    """A place to deliver to."""
+
+    capabilities: StorageCapabilities
+
+    async def check_ready(self) -> None:
+        """Raise `storage_unreachable` unless the sentinel is there and is this storage's."""
+        ...
+
+    def batch(self) -> AbstractAsyncContextManager[StorageBatch]:
+        """Open one batch."""
+        ...
+
+    def temporaries(self) -> AsyncIterator[tuple[bytes, uuid.UUID, int]]:
+        """Walk this installation's temporaries: path, copy, attempt."""
+        ...
+
+    async def remove(self, path: bytes) -> None:
+        """Remove one temporary that `temporaries` named."""
+        ...
+
+    async def free_bytes(self) -> int:
+        """Return the free space."""
+        ...

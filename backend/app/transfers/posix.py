@@ -1,0 +1,380 @@
+"""POSIX storage: temporary name, one sync a batch, read-back past the page cache, link.
+
+Order and what a crash leaves: temporary written (sweeper removes it), synced with the journal
+line (the same), linked (both names, the next claimant compares), temporary unlinked (done).
+`link(2)` fails when the name exists; where a file system has no links, `renameat2` with
+RENAME_NOREPLACE does the same. Nothing here ever replaces a name.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import errno
+import hashlib
+import json
+import os
+import re
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from app.clock import utcnow
+from app.errors import StreamWeaveError
+from app.transfers.anchor import Anchor, anchored
+from app.transfers.base import (
+    ObjectFacts,
+    ReadBack,
+    ReadBackFrom,
+    StorageCapabilities,
+    Target,
+)
+from app.transfers.paths import join, parent
+from app.transfers.posix_errors import storage_error
+
+T = TypeVar("T")
+SENTINEL = Path(".streamweave") / "sentinel.json"
+_CHUNK = 1 << 20
+# A write of this size or more may block on the disk, so it leaves the event loop.
+_INLINE_BYTES = 128 << 10
+_RENAME_NOREPLACE = 1
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+_TEMPORARY = re.compile(rb"^\.streamweave-([0-9a-f]{8})-([0-9a-f]{32})-([0-9]+)\.part$")
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class PosixStorage:
+    """A directory tree on this machine (local disk, or a mounted file system)."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        installation: str,
+        sentinel: uuid.UUID,
+        worker: str,
+        case_insensitive: bool = False,
+    ) -> None:
+        self._root = root
+        self._installation = installation
+        self._sentinel = sentinel
+        self._worker = worker
+        self.capabilities = StorageCapabilities(
+            kind="posix", refuses_overwrite=True, durable=True, case_insensitive=case_insensitive
+        )
+
+    async def check_ready(self) -> None:
+        """Raise `storage_unreachable` unless this storage's sentinel is there."""
+        try:
+            found = json.loads((self._root / SENTINEL).read_text())["storage"]
+        except (OSError, ValueError, KeyError) as error:
+            raise StreamWeaveError(
+                "storage_unreachable", f"No sentinel at {self._root / SENTINEL}."
+            ) from error
+        if found != str(self._sentinel):
+            raise StreamWeaveError(
+                "storage_unreachable", f"{self._root} carries the sentinel of another storage."
+            )
+
+    @contextlib.asynccontextmanager
+    async def batch(self) -> AsyncIterator["PosixBatch"]:
+        """Open one batch."""
+        await self.check_ready()
+        with anchored(self._root) as anchor:
+            yield PosixBatch(anchor, self._installation, self._worker)
+
+    async def temporaries(self) -> AsyncIterator[tuple[bytes, uuid.UUID, int]]:
+        """Walk this installation's temporaries: path, copy, attempt."""
+        pending = [b""]
+        while pending:
+            directory = pending.pop()
+            folders, found = await asyncio.to_thread(self._scan, directory)
+            pending.extend(folders)
+            for name, copy_id, attempt in found:
+                yield join(directory, name), copy_id, attempt
+
+    def _scan(self, directory: bytes) -> tuple[list[bytes], list[tuple[bytes, uuid.UUID, int]]]:
+        folders, found = [], []
+        try:
+            with anchored(self._root) as anchor, os.scandir(anchor.directory(directory)) as entries:
+                for entry in entries:
+                    name = os.fsencode(entry.name)
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(join(directory, name))
+                    elif (match := _TEMPORARY.match(name)) and match[1] == self._tag:
+                        found.append((name, uuid.UUID(match[2].decode()), int(match[3])))
+        except OSError as error:
+            raise storage_error(error, "listing for the sweep") from error
+        return folders, found
+
+    @property
+    def _tag(self) -> bytes:
+        return self._installation[:8].encode()
+
+    async def remove(self, path: bytes) -> None:
+        """Remove one temporary that `temporaries` named."""
+        with anchored(self._root) as anchor, contextlib.suppress(FileNotFoundError):
+            os.unlink(path.rpartition(b"/")[2], dir_fd=anchor.directory(parent(path)))
+
+    async def free_bytes(self) -> int:
+        """Return the free space for an unprivileged user."""
+        facts = os.statvfs(self._root)
+        return facts.f_bavail * facts.f_frsize
+
+
+class PosixTemporary:
+    """A file being written under its temporary name."""
+
+    def __init__(self, batch: "PosixBatch", target: Target, descriptor: int) -> None:
+        self.target = target
+        self._batch = batch
+        self._descriptor = descriptor
+
+    async def write(self, chunk: bytes) -> None:
+        """Append a chunk; a large one is written outside the event loop."""
+        try:
+            if len(chunk) < _INLINE_BYTES:
+                _write_all(self._descriptor, chunk)
+            else:
+                await asyncio.to_thread(_write_all, self._descriptor, chunk)
+        except OSError as error:
+            raise storage_error(error, "writing") from error
+
+    async def finish(self, mtime_ns: int) -> ObjectFacts:
+        """Set the modification time and close; nothing is durable yet."""
+        try:
+            os.utime(self._descriptor, ns=(mtime_ns, mtime_ns))
+            facts = _facts(os.fstat(self._descriptor))
+        except OSError as error:
+            raise storage_error(error, "finishing") from error
+        finally:
+            os.close(self._descriptor)
+        return facts
+
+    async def abandon(self) -> None:
+        """Close and remove it."""
+        os.close(self._descriptor)
+        await self._batch.remove_temporary(self.target)
+
+
+class PosixBatch:
+    """The writing end for one batch; its calls come from one task group at a time."""
+
+    def __init__(self, anchor: Anchor, installation: str, worker: str) -> None:
+        self._anchor = anchor
+        self._installation = installation
+        self._worker = worker
+
+    def _temporary_name(self, target: Target) -> bytes:
+        tag = self._installation[:8]
+        return f".streamweave-{tag}-{target.copy_id.hex}-{target.attempt}.part".encode()
+
+    def _place(self, target: Target, *, make: bool = False) -> tuple[int, bytes]:
+        directory = self._anchor.directory(parent(target.dest_path), make=make)
+        return directory, target.dest_path.rpartition(b"/")[2]
+
+    async def create(self, target: Target) -> PosixTemporary:
+        """Make the directories and an empty temporary file next to the final name."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            directory, name = self._place(target, make=True)
+            if len(name) > os.fpathconf(directory, "PC_NAME_MAX"):
+                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+            descriptor = os.open(self._temporary_name(target), flags, 0o644, dir_fd=directory)
+        except OSError as error:
+            raise storage_error(error, "creating") from error
+        return PosixTemporary(self, target, descriptor)
+
+    async def make_durable(
+        self, targets: Sequence[Target], journal: bytes
+    ) -> dict[Target, StreamWeaveError]:
+        """Append the journal and sync: all at once, each alone when that fails."""
+        return await asyncio.to_thread(self._make_durable, targets, journal)
+
+    def _make_durable(
+        self, targets: Sequence[Target], journal: bytes
+    ) -> dict[Target, StreamWeaveError]:
+        try:
+            journal_descriptor = self._append_journal(journal)
+        except OSError as error:
+            failure = storage_error(error, "writing the journal")
+            return dict.fromkeys(targets, failure)
+        try:
+            device = os.fstat(self._anchor.root).st_dev
+            # A mount point below the root is another file system: syncfs does not reach it.
+            foreign = [t for t in targets if os.fstat(self._place(t)[0]).st_dev != device]
+            try:
+                _syncfs(self._anchor.root)
+            except OSError:
+                foreign = list(targets)
+                os.fsync(journal_descriptor)
+            return self._sync_each(foreign)
+        except OSError as error:
+            return dict.fromkeys(targets, storage_error(error, "syncing"))
+        finally:
+            os.close(journal_descriptor)
+
+    def _sync_each(self, targets: Sequence[Target]) -> dict[Target, StreamWeaveError]:
+        failed = {}
+        for target in targets:
+            try:
+                directory, _ = self._place(target)
+                _fsync_name(directory, self._temporary_name(target))
+                os.fsync(directory)
+            except OSError as error:
+                failed[target] = storage_error(error, "syncing")
+        return failed
+
+    def _append_journal(self, lines: bytes) -> int:
+        folder = b".streamweave/journal/" + self._installation.encode()
+        directory = self._anchor.directory(folder, make=True)
+        name = f"{self._worker}-{utcnow():%Y%m%d}.jsonl"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(name, flags, 0o644, dir_fd=directory)
+        try:
+            _write_all(descriptor, lines)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    async def read_back(self, target: Target, *, final: bool = False) -> ReadBack:
+        """Read the temporary (or, synced first, the final object) through a new opening."""
+        directory, name = self._guarded(lambda: self._place(target), "opening to read back")
+        name = name if final else self._temporary_name(target)
+        return await asyncio.to_thread(
+            self._guarded, lambda: _read_back(directory, name, sync=final), "reading back"
+        )
+
+    async def publish(self, target: Target) -> ObjectFacts | None:
+        """Give the temporary its final name; None when that name exists (it stays untouched)."""
+        return self._guarded(lambda: self._publish(target), "publishing")
+
+    def _publish(self, target: Target) -> ObjectFacts | None:
+        directory, name = self._place(target)
+        temporary = self._temporary_name(target)
+        try:
+            os.link(
+                temporary, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False
+            )
+        except FileExistsError:
+            return None
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if not _rename_noreplace(directory, temporary, name):
+                return None
+        return _facts(os.stat(name, dir_fd=directory, follow_symlinks=False))
+
+    async def sync_names(self, targets: Sequence[Target]) -> None:
+        """Make the published names durable: one fsync a directory."""
+
+        def sync() -> None:
+            for directory in {self._place(target)[0] for target in targets}:
+                os.fsync(directory)
+
+        await asyncio.to_thread(self._guarded, sync, "syncing the directory")
+
+    async def look(self, target: Target) -> tuple[ObjectFacts | None, ObjectFacts | None]:
+        """Return what stands at the final name and at the temporary name."""
+        try:
+            directory, name = self._place(target)
+        except FileNotFoundError:
+            return None, None
+        except OSError as error:
+            raise storage_error(error, "looking") from error
+        return (
+            self._guarded(lambda: _stat(directory, name), "looking"),
+            self._guarded(lambda: _stat(directory, self._temporary_name(target)), "looking"),
+        )
+
+    async def remove_temporary(self, target: Target) -> None:
+        """Remove the temporary name; none there is fine."""
+
+        def remove() -> None:
+            with contextlib.suppress(FileNotFoundError):
+                directory, _ = self._place(target)
+                os.unlink(self._temporary_name(target), dir_fd=directory)
+
+        self._guarded(remove, "removing the temporary")
+
+    @staticmethod
+    def _guarded(work: Callable[[], T], step: str) -> T:
+        try:
+            return work()
+        except OSError as error:
+            raise storage_error(error, step) from error
+
+
+def _write_all(descriptor: int, chunk: bytes) -> None:
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _facts(found: os.stat_result) -> ObjectFacts:
+    return ObjectFacts(object_id=f"{found.st_dev}:{found.st_ino}", size_bytes=found.st_size)
+
+
+def _stat(directory: int, name: bytes) -> ObjectFacts | None:
+    try:
+        return _facts(os.stat(name, dir_fd=directory, follow_symlinks=False))
+    except FileNotFoundError:
+        return None
+
+
+def _fsync_name(directory: int, name: bytes) -> None:
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _syncfs(descriptor: int) -> None:
+    if not hasattr(_libc, "syncfs"):
+        raise OSError(errno.ENOSYS, "no syncfs")
+    if _libc.syncfs(descriptor) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _rename_noreplace(directory: int, old: bytes, new: bytes) -> bool:
+    """Rename unless `new` exists (renameat2(2)); return whether it was renamed."""
+    if _libc.renameat2(directory, old, directory, new, _RENAME_NOREPLACE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number == errno.EEXIST:
+        return False
+    raise OSError(number, os.strerror(number))
+
+
+def _read_back(directory: int, name: bytes, *, sync: bool) -> ReadBack:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(name, flags, dir_fd=directory)
+    try:
+        if sync:
+            os.fsync(descriptor)
+        source = _drop_from_page_cache(descriptor)
+        digest, size = hashlib.sha256(), 0
+        while chunk := os.read(descriptor, _CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+        facts = _facts(os.fstat(descriptor))
+    finally:
+        os.close(descriptor)
+    return ReadBack(digest.digest(), size, facts.object_id, source)
+
+
+def _drop_from_page_cache(descriptor: int) -> ReadBackFrom:
+    """Ask the kernel to forget the file's pages, and ask whether it did (preadv2 RWF_NOWAIT)."""
+    if not hasattr(os, "posix_fadvise") or not hasattr(os, "RWF_NOWAIT"):
+        return ReadBackFrom.PAGE_CACHE
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    try:
+        os.preadv(descriptor, [bytearray(1)], 0, os.RWF_NOWAIT)
+    except BlockingIOError:
+        return ReadBackFrom.DEVICE  # the first page is not in memory: it must come from below
+    except OSError:
+        return ReadBackFrom.PAGE_CACHE  # the file system cannot say
+    return ReadBackFrom.PAGE_CACHE

@@ -1,0 +1,129 @@
+"""A source read through rclone: list and stat by remote control, bytes by the VFS server.
+
+Names: rclone speaks JSON, so a name that is not UTF-8 arrives with U+FFFD and cannot be asked for;
+a name with U+201B (rclone's own quoting sign) does not survive either. Both are reported for that
+file alone.
+"""
+
+import calendar
+import re
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.errors import StreamWeaveError
+from app.transfers.base import Entry, FileFacts, SourceCapabilities
+from app.transfers.paths import name_problem, parent
+from app.transfers.rclone.classify import classify
+from app.transfers.rclone.rc import RcAddress, RcClient
+from app.transfers.rclone.stream import VfsReader
+
+_PRECISION_NS = {"smb": 100, "sftp": 10**9, "s3": 1, "webdav": 10**9}
+_UNCARRIED = ("\ufffd", "\u201b")
+_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$")
+
+
+@dataclass(frozen=True)
+class RemoteAddress:
+    """What the supervisor answers: a remote in its daemon and the sockets to reach it."""
+
+    remote: str  # "name:root", as rclone wants it
+    protocol: str
+    rc: RcAddress
+    vfs_socket: Path
+
+
+def parse_time(text: str) -> int:
+    """Return an RFC 3339 time as nanoseconds since 1970 (datetime would cut nanoseconds)."""
+    match = _TIME.match(text)
+    if match is None:
+        raise StreamWeaveError("source_error", f"The server gave a time that is none: {text[:40]}")
+    *numbers, fraction, zone = match.groups()
+    seconds = calendar.timegm(tuple(int(number) for number in numbers))
+    if zone != "Z":
+        sign = 1 if zone[0] == "+" else -1
+        seconds -= sign * (int(zone[1:3]) * 3600 + int(zone[4:6]) * 60)
+    return seconds * 10**9 + int((fraction or "0").ljust(9, "0"))
+
+
+class RcloneSource:
+    """The reading end of one instrument, `concurrency` calls at most in flight."""
+
+    def __init__(self, address: RemoteAddress, *, concurrency: int, timeout_seconds: float) -> None:
+        self._remote = address.remote
+        self._concurrency = concurrency
+        # rclone's own idle time-out comes first; ours is for a daemon that hangs.
+        self._rc = RcClient(address.rc, timeout_seconds=timeout_seconds + 15)
+        self._vfs = VfsReader(address.vfs_socket, timeout_seconds=timeout_seconds + 5)
+        self.capabilities = SourceCapabilities(
+            mover="rclone",
+            protocol=address.protocol,
+            mtime_precision_ns=_PRECISION_NS[address.protocol],
+            stat_opens=True,
+            carries_any_name=False,
+        )
+
+    async def list_directory(self, directory: bytes) -> Sequence[Entry]:
+        """Return all entries of one directory."""
+        answer = await self._rc.call(
+            "operations/list",
+            "listing",
+            fs=self._remote,
+            remote=directory.decode(),
+            opt={"noMimeType": True},
+        )
+        return [_entry(item) for item in answer.get("list") or ()]
+
+    async def stat(self, paths: Sequence[bytes]) -> Sequence[FileFacts | StreamWeaveError]:
+        """Return each file's facts in one call (HTTP and JSON a call cost more than the stat)."""
+        inputs = [
+            {
+                "_path": "operations/stat",
+                "fs": self._remote,
+                "remote": path.decode(),
+                "opt": {"noMimeType": True},
+            }
+            for path in paths
+        ]
+        if not inputs:
+            return []
+        answer = await self._rc.call(
+            "job/batch", "asking for sizes", inputs=inputs, concurrency=self._concurrency
+        )
+        return [_stat_result(result) for result in answer["results"]]
+
+    async def prepare(self, paths: Sequence[bytes]) -> None:
+        """Make the VFS forget these directories: it serves stale sizes otherwise."""
+        directories = sorted({parent(path).decode() for path in paths})
+        names = {f"dir{number or ''}": name for number, name in enumerate(directories)}
+        await self._rc.call("vfs/forget", "forgetting directories", fs=self._remote, **names)
+
+    def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
+        """Stream the file's bytes."""
+        return self._vfs.read(path, size_bytes)
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._vfs.close()
+        await self._rc.close()
+
+
+def _entry(item: dict[str, Any]) -> Entry:
+    name = str(item["Name"])
+    problem = name_problem(name.encode())
+    if any(sign in name for sign in _UNCARRIED):
+        problem = "source_name_unreadable"
+    if item["IsDir"]:
+        return Entry(name.encode(), True, FileFacts(0, 0), problem)
+    facts = FileFacts(max(int(item["Size"]), 0), parse_time(item["ModTime"]))
+    return Entry(name.encode(), False, facts, problem)
+
+
+def _stat_result(result: dict[str, Any]) -> FileFacts | StreamWeaveError:
+    if "error" in result:
+        return classify(str(result["error"]), "asking for size and time")
+    item = result.get("item")
+    if item is None or item["IsDir"]:
+        return StreamWeaveError("source_file_missing", "It is not there any more.")
+    return FileFacts(int(item["Size"]), parse_time(item["ModTime"]))
