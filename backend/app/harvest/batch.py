@@ -1,0 +1,228 @@
+"""One batch from claim to available: receive, prove, intent, publish, available.
+
+This is the order of effects; `crash.py` says what stands after a kill at each of its lines.
+"""
+
+import contextlib
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.clock import utcnow
+from app.errors import StreamWeaveError
+from app.harvest.bounds import is_quiet
+from app.harvest.crash import crash_point
+from app.harvest.hold import BatchHold
+from app.harvest.prove import prove
+from app.harvest.publish import publish, recover
+from app.harvest.store import instruments, proving
+from app.harvest.store.claiming import Lease
+from app.harvest.transfer import STORAGE_LEVEL, receive
+from app.harvest.work import Batch, ClaimedCopy, Failure, Proof
+from app.models import StorageLocation
+from app.transfers.base import StorageBatch
+
+if TYPE_CHECKING:
+    from app.harvest.engine import Engine, Opened
+
+
+class BatchWork:
+    """The work on one claimed batch."""
+
+    def __init__(self, engine: "Engine", batch: Batch, lease: Lease, claimed_before: float) -> None:
+        self._engine = engine
+        self._database = engine.database
+        self._settings = engine.ports.settings
+        self._batch = batch
+        self._hold = BatchHold(
+            engine.database, [copy.copy_id for copy in batch.copies], lease, claimed_before
+        )
+
+    async def run(self) -> None:
+        """Work on the batch; every copy of it ends in a row that says what became of it."""
+        crash_point("after_claim")
+        async with self._database.read() as session:
+            facts = await instruments.load(session, self._batch.instrument_id)
+            location = await instruments.storage_location(session, self._batch.storage_location_id)
+        if facts is None:
+            return
+        self._engine.served_last(facts.id)
+        try:
+            async with self._hold.kept():
+                if self._batch.recovering:
+                    await self._recover(location)
+                elif is_quiet(facts.quiet_hours, utcnow()):
+                    await self._fail(self._batch.copies, _quiet())
+                else:
+                    async with self._engine.instrument(facts) as opened:
+                        await self._make(opened, location)
+        except StreamWeaveError as error:
+            await self._engine.note_logon(facts.id, error)
+            await self._fail(self._batch.copies, error)
+            if error.code in STORAGE_LEVEL:
+                await self._engine.hold_storage_back(location.id, error)
+
+    async def _make(self, opened: "Opened | None", location: StorageLocation) -> None:
+        if opened is None:
+            raise StreamWeaveError("source_timeout", "All connections are in use.")
+        async with self._engine.storage(location).batch() as destination:
+            received, failures = await receive(
+                self._batch.copies,
+                opened.source,
+                destination,
+                concurrency=opened.concurrency,
+            )
+            crash_point("after_receive")
+            held = await self._database.run(
+                lambda s: proving.mark_proving(s, [p.copy for p in received])
+            )
+            received = [proof for proof in received if proof.copy.copy_id in held]
+            proofs, unproven = await prove(
+                received, opened.source, destination, str(self._batch.instrument_id)
+            )
+            failures += unproven
+            failures += await self._publish(proofs, destination)
+            await self._finish_failed(failures, destination)
+        await self._after(location, failures)
+
+    async def _publish(self, proofs: list[Proof], destination: StorageBatch) -> list[Failure]:
+        """Commit the intent, publish, commit `available`, drop the temporaries."""
+        if not proofs:
+            return []
+        same_as_before = [p for p in proofs if _is_unchanged(p)]
+        withdrawn = await self._withdraw(same_as_before)
+        for proof in withdrawn:
+            await destination.remove_temporary(proof.copy.target)
+        left = [p for p in proofs if p not in withdrawn]
+        await self._hold.ensure(self._settings.publish_timeout_seconds)
+        held = [p for p in left if p.copy.copy_id in self._hold.held]
+        won, refused = await self._database.run(lambda s: proving.write_intent(s, held))
+        crash_point("after_intent")
+        done, failed = await publish(won, destination)
+        await self._commit_available(done)
+        crash_point("after_available")
+        for proof in done:
+            await destination.remove_temporary(proof.copy.target)
+        return refused + failed
+
+    async def _withdraw(self, proofs: Sequence[Proof]) -> list[Proof]:
+        if not proofs:
+            return []
+
+        async def work(session: AsyncSession) -> list[Proof]:
+            taken = await proving.withdraw_unchanged(session, proofs)
+            for proof in taken:
+                await self._engine.ports.record(
+                    session,
+                    actor=f"worker:{self._settings.worker}",
+                    action="version.seen_again",
+                    subject=f"file:{proof.copy.source_file_id}",
+                    details={
+                        "version": proof.copy.version_number - 1,
+                        "mtime_ns": proof.copy.expected.mtime_ns,
+                        "sha256": proof.sha256.hex(),
+                    },
+                    instrument_id=self._batch.instrument_id,
+                )
+            return taken
+
+        return await self._database.run(work)
+
+    async def _commit_available(self, proofs: Sequence[Proof]) -> None:
+        if not proofs:
+            return
+
+        async def work(session: AsyncSession) -> None:
+            leaves = await proving.finish_available(
+                session, proofs, self._batch.instrument_id, self._settings.worker
+            )
+            await self._audit(session, "copies.proven", leaves)
+
+        await self._database.run(work)
+
+    async def _finish_failed(
+        self, failures: Sequence[Failure], destination: StorageBatch | None = None
+    ) -> None:
+        if not failures:
+            return
+
+        async def work(session: AsyncSession) -> None:
+            leaves = await proving.finish_failed(
+                session,
+                failures,
+                self._batch.instrument_id,
+                self._settings.worker,
+                self._settings.retry,
+            )
+            await self._audit(session, "copies.failed", leaves)
+
+        await self._database.run(work)
+        for failure in failures if destination else ():
+            with contextlib.suppress(StreamWeaveError):  # what stays is swept later
+                assert destination is not None
+                await destination.remove_temporary(failure.copy.target)
+
+    async def _audit(self, session: AsyncSession, action: str, leaves: Sequence[bytes]) -> None:
+        """One event a batch: its Merkle root proves each attempt of it alone."""
+        if not leaves:
+            return
+        await self._engine.ports.record(
+            session,
+            actor=f"worker:{self._settings.worker}",
+            action=action,
+            subject=f"instrument:{self._batch.instrument_id}",
+            details={
+                "attempts": len(leaves),
+                "merkle_root": self._engine.ports.merkle_root(leaves).hex(),
+                "storage_location": str(self._batch.storage_location_id),
+                "batch": str(uuid.uuid5(uuid.NAMESPACE_OID, leaves[0].hex())),
+            },
+            instrument_id=self._batch.instrument_id,
+        )
+
+    async def _fail(self, copies: Sequence[ClaimedCopy], error: StreamWeaveError) -> None:
+        await self._finish_failed([Failure(copy, error) for copy in copies])
+
+    async def _recover(self, location: StorageLocation) -> None:
+        """Look at what a dead worker left while publishing."""
+        async with self._engine.storage(location).batch() as destination:
+            await self._hold.ensure(self._settings.publish_timeout_seconds)
+            copies = [c for c in self._batch.copies if c.copy_id in self._hold.held]
+            done, failures, gone = await recover(copies, destination)
+            await self._commit_available(done)
+            failures += [Failure(copy, _gone()) for copy in gone]
+            await self._finish_failed(failures)
+        await self._after(location, failures)
+
+    async def _after(self, location: StorageLocation, failures: Sequence[Failure]) -> None:
+        """Tell the storage location and the account what their errors mean for all."""
+        for failure in failures:
+            if failure.error.code in STORAGE_LEVEL:
+                await self._engine.hold_storage_back(location.id, failure.error)
+                return
+            if failure.error.code == "source_logon_failed":
+                await self._engine.note_logon(self._batch.instrument_id, failure.error)
+                return
+        if location.error_code is not None:
+            await self._database.run(
+                lambda s: instruments.pause_storage(s, location.id, None, None)
+            )
+
+
+def _is_unchanged(proof: Proof) -> bool:
+    copy = proof.copy
+    return (
+        copy.sha256 is None
+        and copy.earlier_sha256 == proof.sha256
+        and copy.earlier_size_bytes == proof.bytes_received
+    )
+
+
+def _gone() -> StreamWeaveError:
+    return StreamWeaveError("lease_lost", "Nothing stood at either name; it is made again.")
+
+
+def _quiet() -> StreamWeaveError:
+    return StreamWeaveError("instrument_quiet", "The instrument's quiet hours.")

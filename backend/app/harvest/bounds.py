@@ -1,0 +1,123 @@
+"""The instrument comes first: its connections and bandwidth are bounded across all workers.
+
+Slots are rows (instrument, number), each one connection and 1/n of the bandwidth, taken by lease.
+Whoever holds k slots has k calls in flight at most, listing and stat included.
+"""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.database import lease_now
+from app.errors import StreamWeaveError
+from app.models import Slot
+from app.transfers.base import Entry, FileFacts, Source
+
+
+async def take_slots(
+    session: AsyncSession, instrument_id: uuid.UUID, owner: str, want: int, lease_seconds: float
+) -> list[int]:
+    """Take up to `want` free slots of an instrument; return their numbers."""
+    free = list(
+        await session.scalars(
+            select(Slot.number)
+            .where(Slot.instrument_id == instrument_id, Slot.until_ms < lease_now(session))
+            .order_by(Slot.number)
+            .limit(want)
+            .with_for_update(skip_locked=True)
+        )
+    )
+    await session.execute(
+        update(Slot)
+        .where(Slot.instrument_id == instrument_id, Slot.number.in_(free))
+        .values(owner=owner, until_ms=lease_now(session) + int(lease_seconds * 1000))
+    )
+    return free
+
+
+async def renew_slots(session: AsyncSession, owner: str, lease_seconds: float) -> int:
+    """Renew all slots of an owner; return how many are still its own."""
+    found = await session.execute(
+        update(Slot)
+        .where(Slot.owner == owner)
+        .values(until_ms=lease_now(session) + int(lease_seconds * 1000))
+        .returning(Slot.number)
+    )
+    return len(found.all())
+
+
+async def free_slots(session: AsyncSession, owner: str) -> None:
+    """Give all slots of an owner back."""
+    await session.execute(update(Slot).where(Slot.owner == owner).values(owner=None, until_ms=0))
+
+
+def is_quiet(quiet_hours: dict[str, Any] | None, now: datetime) -> bool:
+    """Return whether the instrument wants to be left alone now.
+
+    `quiet_hours` is {"from": "08:00", "to": "18:00", "time_zone": "Europe/Berlin"}; a span over
+    midnight is understood.
+    """
+    if not quiet_hours:
+        return False
+    local = now.astimezone(ZoneInfo(str(quiet_hours.get("time_zone", "UTC"))))
+    clock = local.strftime("%H:%M")
+    start, end = str(quiet_hours["from"]), str(quiet_hours["to"])
+    return start <= clock < end if start <= end else clock >= start or clock < end
+
+
+class BoundedSource:
+    """A source that never has more than `permits` calls in flight, whoever in here asks."""
+
+    def __init__(self, source: Source, permits: int) -> None:
+        self._source = source
+        self._permits = permits
+        self._gate = asyncio.Semaphore(permits)
+        self._all = asyncio.Lock()
+        self.capabilities = source.capabilities
+
+    async def list_directory(self, directory: bytes) -> Sequence[Entry]:
+        """List with one permit."""
+        async with self._gate:
+            return await self._source.list_directory(directory)
+
+    async def stat(self, paths: Sequence[bytes]) -> Sequence[FileFacts | StreamWeaveError]:
+        """Ask with all permits: a batch of stats uses all connections that there are."""
+        async with self._everything():
+            return await self._source.stat(paths)
+
+    @contextlib.asynccontextmanager
+    async def _everything(self) -> AsyncIterator[None]:
+        taken = 0
+        try:
+            async with self._all:  # two of them would wait for each other's permits
+                for _ in range(self._permits):
+                    await self._gate.acquire()
+                    taken += 1
+            yield
+        finally:
+            for _ in range(taken):
+                self._gate.release()
+
+    async def prepare(self, paths: Sequence[bytes]) -> None:
+        """No call to the instrument."""
+        await self._source.prepare(paths)
+
+    async def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
+        """Stream with one permit."""
+        async with (
+            self._gate,
+            contextlib.aclosing(self._source.read(path, size_bytes)) as chunks,
+        ):
+            async for chunk in chunks:
+                yield chunk
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._source.close()

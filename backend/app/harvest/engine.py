@@ -1,0 +1,329 @@
+"""The engine of one process: scan an instrument, transfer what is due.
+
+`Engine.scan` and `Engine.transfer` are the two things that runs do. Work belongs to no run:
+whoever has a free hand claims the next due batch of its zones, fair between instruments.
+"""
+
+import asyncio
+import contextlib
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.clock import monotonic, utcnow
+from app.database import Database
+from app.errors import ErrorClass, StreamWeaveError
+from app.harvest.batch import BatchWork
+from app.harvest.bounds import BoundedSource, free_slots, is_quiet, renew_slots, take_slots
+from app.harvest.look import LookReport, look
+from app.harvest.ports import Ports
+from app.harvest.scan import ScanLease, ScanReport, scan
+from app.harvest.store import claiming, instruments, scanning
+from app.harvest.store.claiming import Lease
+from app.harvest.store.instruments import InstrumentFacts
+from app.harvest.work import Batch
+from app.models import StorageLocation, new_id
+from app.transfers.base import Source
+from app.transfers.posix import PosixStorage
+from app.transfers.throttle import ThrottledSource, TokenBucket
+
+_STORAGE_PAUSE_SECONDS = 30.0
+_REAP_SECONDS = 5.0
+
+
+@dataclass
+class Opened:
+    """An instrument that this process holds slots of."""
+
+    facts: InstrumentFacts
+    source: Source
+    concurrency: int
+    owner: str
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """What one scan and the look after it did."""
+
+    scan: ScanReport
+    look: LookReport
+
+
+class Engine:
+    """One process's engine. Its methods may run side by side; rows keep them apart."""
+
+    def __init__(self, database: Database, ports: Ports) -> None:
+        self.database = database
+        self.ports = ports
+        self._order: deque[uuid.UUID] = deque()
+        self._open: dict[uuid.UUID, Opened] = {}
+        self._users: dict[uuid.UUID, int] = {}
+        self._opening = asyncio.Lock()
+        self._reaped_at = float("-inf")
+
+    # --- instruments -------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def instrument(self, facts: InstrumentFacts) -> AsyncIterator[Opened | None]:
+        """Hold slots and a source of an instrument; None while others hold all its slots."""
+        async with self._opening:
+            opened = self._open.get(facts.id) or await self._open_instrument(facts)
+            if opened is not None:
+                self._open[facts.id] = opened
+                self._users[facts.id] = self._users.get(facts.id, 0) + 1
+        if opened is None:
+            yield None
+            return
+        try:
+            yield opened
+        finally:
+            self._users[facts.id] -= 1
+            if self._users[facts.id] == 0:
+                await self._close_instrument(facts.id)
+
+    async def _open_instrument(self, facts: InstrumentFacts) -> Opened | None:
+        settings = self.ports.settings
+        owner = f"{settings.worker}/{new_id()}"
+        taken = await self.database.run(
+            lambda s: take_slots(s, facts.id, owner, facts.connections, settings.lease_seconds)
+        )
+        if not taken:
+            return None
+        try:
+            source = await self.ports.open_source(facts.id, concurrency=len(taken))
+        except StreamWeaveError as error:
+            await self.note_logon(facts.id, error)
+            await self.database.run(lambda s: free_slots(s, owner))
+            raise
+        if facts.bandwidth_bytes_per_second:
+            share = facts.bandwidth_bytes_per_second * len(taken) / facts.connections
+            source = ThrottledSource(source, TokenBucket(share))
+        return Opened(facts, BoundedSource(source, len(taken)), len(taken), owner)
+
+    async def _close_instrument(self, instrument_id: uuid.UUID) -> None:
+        opened = self._open.pop(instrument_id)
+        await opened.source.close()
+        await self.database.run(lambda s: free_slots(s, opened.owner))
+
+    async def keep_slots(self) -> None:
+        """Renew the slots of all open instruments; call it every third of a lease."""
+        for opened in list(self._open.values()):
+            owner, seconds = opened.owner, self.ports.settings.lease_seconds
+            await self.database.run(lambda s, o=owner, n=seconds: renew_slots(s, o, n))  # type: ignore[misc]
+
+    async def note_logon(self, instrument_id: uuid.UUID, error: StreamWeaveError) -> None:
+        """One failed log-on stops the trying, for every worker (accounts get locked out)."""
+        if error.code == "source_logon_failed":
+            await self.database.run(lambda s: instruments.refuse_account(s, instrument_id))
+
+    # --- scanning ----------------------------------------------------------------------------
+
+    async def scan(self, instrument_id: uuid.UUID) -> ScanResult | None:
+        """Scan one instrument and plan what is complete; None when another worker scans it.
+
+        Whatever stops the scan is written to its state with the next try, and shown there.
+        """
+        settings = self.ports.settings
+        async with self.database.read() as session:
+            facts = await instruments.load(session, instrument_id)
+            state = await scanning.state(session, instrument_id)
+        if facts is None or state is None or facts.paused or is_quiet(facts.quiet_hours, utcnow()):
+            return None
+        owner = f"{settings.worker}/{new_id()}"
+        generation = await self.database.run(
+            lambda s: scanning.begin(s, instrument_id, owner, settings.lease_seconds)
+        )
+        if generation is None:
+            return None
+        lease = ScanLease(
+            self.database,
+            facts,
+            generation,
+            settings.lease_seconds,
+            first_scan=state.last_scan_at is None,
+            believe_absence=state.breaker_confirmed,
+        )
+        report, looked, error = ScanReport(), LookReport(), None
+        keeper = asyncio.create_task(self._keep_scan(lease))
+        try:
+            async with self.instrument(facts) as opened:
+                if opened is None:
+                    raise StreamWeaveError("source_timeout", "All connections are in use.")
+                report = await scan(lease, opened.source)
+                looked = await look(lease, opened.source, self.ports)
+        except StreamWeaveError as raised:
+            error = raised
+            await self.note_logon(instrument_id, raised)
+        finally:
+            keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeper
+        report.error = error
+        await self._end_scan(lease, report, state.failures)
+        return ScanResult(report, looked)
+
+    async def look(self, instrument_id: uuid.UUID) -> LookReport | None:
+        """Open the settling files that have been quiet, without listing anything."""
+        settings = self.ports.settings
+        async with self.database.read() as session:
+            facts = await instruments.load(session, instrument_id)
+            state = await scanning.state(session, instrument_id)
+        if facts is None or state is None or facts.paused or is_quiet(facts.quiet_hours, utcnow()):
+            return None
+        async with self.database.read() as session:
+            if not await scanning.candidates(session, instrument_id, facts.quiet_seconds, 1):
+                return LookReport()
+        owner = f"{settings.worker}/{new_id()}"
+        generation = await self.database.run(
+            lambda s: scanning.begin_look(s, instrument_id, owner, settings.lease_seconds)
+        )
+        if generation is None:
+            return None
+        lease = ScanLease(
+            self.database,
+            facts,
+            generation,
+            settings.lease_seconds,
+            state.last_scan_at is None,
+            False,
+        )
+        values: dict[str, object] = {}
+        try:
+            async with self.instrument(facts) as opened:
+                if opened is None:
+                    return None
+                return await look(lease, opened.source, self.ports)
+        except StreamWeaveError as error:
+            await self.note_logon(instrument_id, error)
+            values = {"last_error_code": error.code, "last_error_detail": error.detail}
+            return None
+        finally:
+            await self.database.run(lambda s: scanning.end(s, instrument_id, generation, values))
+
+    async def _keep_scan(self, lease: ScanLease) -> None:
+        while True:
+            await asyncio.sleep(lease.lease_seconds / 3)
+            await self.database.run(lease.fence)
+
+    async def _end_scan(self, lease: ScanLease, report: ScanReport, failures: int) -> None:
+        now, error = utcnow(), report.error
+        values: dict[str, object]
+        if error is None:
+            values = {
+                "last_scan_at": now,
+                "files": report.files,
+                "bytes": report.bytes,
+                "failures": 0,
+                "next_try_at": None,
+                "last_error_code": "listing_shrunken" if report.suspicions else None,
+                "last_error_detail": "; ".join(report.suspicions[:20]) or None,
+                "breaker_tripped_at": now if report.suspicions else None,
+                "breaker_detail": "; ".join(report.suspicions[:20]) or None,
+                "breaker_confirmed": False,
+            }
+            if report.directory_errors and not report.suspicions:
+                values["last_error_code"] = report.directory_errors[0].rpartition(": ")[2]
+                values["last_error_detail"] = "; ".join(report.directory_errors[:20])
+        else:
+            waits = error.error_class is ErrorClass.CONFIGURATION
+            delay = self.ports.settings.retry.delay_seconds(6 if waits else failures + 1)
+            values = {
+                "failures": failures + 1,
+                "next_try_at": now + timedelta(seconds=delay),
+                "last_error_code": error.code,
+                "last_error_detail": error.detail,
+            }
+
+        async def work(session: AsyncSession) -> None:
+            await scanning.end(session, lease.instrument.id, lease.generation, values)
+            if report.suspicions or error is not None:
+                await self.ports.record(
+                    session,
+                    actor=f"worker:{self.ports.settings.worker}",
+                    action="scan.stopped" if error else "breaker.tripped",
+                    subject=f"instrument:{lease.instrument.id}",
+                    details={
+                        "code": error.code if error else "listing_shrunken",
+                        "detail": error.detail if error else "; ".join(report.suspicions[:20]),
+                    },
+                    instrument_id=lease.instrument.id,
+                )
+
+        await self.database.run(work)
+
+    # --- transferring ------------------------------------------------------------------------
+
+    async def transfer(self, zones: Sequence[str], *, only: uuid.UUID | None = None) -> int:
+        """Claim and work on one batch; return how many copies it had (0: nothing is due)."""
+        claimed_before = monotonic()
+        lease = Lease(f"{self.ports.settings.worker}/{new_id()}", self.ports.settings.lease_seconds)
+        batch = await self._claim(zones, only, lease)
+        if batch is None:
+            return 0
+        work = BatchWork(self, batch, lease, claimed_before)
+        try:
+            await work.run()
+        except asyncio.CancelledError:
+            await self.database.run(lambda s: claiming.release(s, lease.owner))
+            raise
+        return len(batch.copies)
+
+    async def _claim(
+        self, zones: Sequence[str], only: uuid.UUID | None, lease: Lease
+    ) -> Batch | None:
+        if monotonic() - self._reaped_at > min(_REAP_SECONDS, lease.seconds):
+            self._reaped_at = monotonic()
+            while await self.database.run(claiming.reap_lost):
+                pass
+        async with self.database.read() as session:
+            served = await instruments.served(session, zones)
+            if only is not None:
+                served = [one for one in served if one == only]
+            locations = await instruments.open_locations(session, zones)
+            due = await claiming.due_instruments(session, served)
+        batch = await self.database.run(lambda s: claiming.claim_interrupted(s, served, lease))
+        if batch is not None:
+            return batch
+        for instrument_id in self._in_turn(served):
+            if instrument_id not in due:
+                continue
+            for location in locations:
+                batch = await self.database.run(
+                    lambda s, i=instrument_id, n=location: claiming.claim(s, i, n, lease)  # type: ignore[misc]
+                )
+                if batch is not None:
+                    return batch
+        return None
+
+    def _in_turn(self, served: Sequence[uuid.UUID]) -> list[uuid.UUID]:
+        """Return the instruments beginning after the one that was served last."""
+        known = set(self._order)
+        self._order.extend(one for one in served if one not in known)
+        self._order = deque(one for one in self._order if one in set(served))
+        return list(self._order)
+
+    def served_last(self, instrument_id: uuid.UUID) -> None:
+        """Put an instrument at the end of the row: fair share between instruments."""
+        if instrument_id in self._order:
+            self._order.remove(instrument_id)
+        self._order.append(instrument_id)
+
+    def storage(self, row: StorageLocation) -> PosixStorage:
+        """Return the adapter of a storage location."""
+        return PosixStorage(
+            Path(row.path),
+            installation=self.ports.settings.installation,
+            sentinel=row.sentinel,
+            worker=self.ports.settings.worker,
+            case_insensitive=row.case_insensitive,
+        )
+
+    async def hold_storage_back(self, location: uuid.UUID, error: StreamWeaveError) -> None:
+        """Let a storage location rest that has a trouble of its own."""
+        until = utcnow() + timedelta(seconds=_STORAGE_PAUSE_SECONDS)
+        await self.database.run(lambda s: instruments.pause_storage(s, location, error.code, until))

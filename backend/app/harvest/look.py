@@ -1,0 +1,150 @@
+"""Look: open the files that have been quiet, judge them, and plan what is complete.
+
+One batch at a time: stat by opening, verdicts, plans, then one transaction for all of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.clock import from_ns, utcnow
+from app.errors import ErrorClass, StreamWeaveError
+from app.harvest.crash import crash_point
+from app.harvest.plan import Latest, SettledFile, plan_file
+from app.harvest.ports import Ports
+from app.harvest.scan import ScanLease
+from app.harvest.settle import QuietTime, Seen
+from app.harvest.store import planning, scanning
+from app.harvest.transfer import INSTRUMENT_LEVEL
+from app.models import FileState, SourceFile
+from app.transfers.base import FileFacts, Source
+
+BATCH = 200
+_HELD_SECONDS = 300.0
+
+
+@dataclass
+class LookReport:
+    """What looking at quiet files led to."""
+
+    looked: int = 0
+    settled: int = 0
+    queued_copies: int = 0
+    held: int = 0
+
+
+@dataclass
+class _Verdicts:
+    settled: list[tuple[SourceFile, FileFacts]] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)  # still settling
+    held: list[dict[str, Any]] = field(default_factory=list)
+
+
+async def look(lease: ScanLease, source: Source, ports: Ports) -> LookReport:
+    """Judge every candidate once, batch by batch, and plan those that are complete."""
+    report = LookReport()
+    while True:
+        async with lease.database.read() as session:
+            files = await scanning.candidates(
+                session, lease.instrument.id, lease.instrument.quiet_seconds, BATCH
+            )
+        if not files:
+            return report
+        answers = await source.stat([file.path_bytes for file in files])
+        verdicts = _judge(lease, files, answers, utcnow())
+        report.looked += len(files)
+        report.settled += len(verdicts.settled)
+        report.held += len(verdicts.held)
+        report.queued_copies += await _write(lease, verdicts, ports)
+        crash_point("after_plan")
+
+
+def _judge(
+    lease: ScanLease,
+    files: Sequence[SourceFile],
+    answers: Sequence[FileFacts | StreamWeaveError],
+    now: datetime,
+) -> _Verdicts:
+    policy = QuietTime(lease.instrument.quiet_seconds)
+    verdicts = _Verdicts()
+    for file, answer in zip(files, answers, strict=True):
+        if isinstance(answer, StreamWeaveError):
+            _judge_error(file, answer, now, verdicts)
+            continue
+        seen = Seen(FileFacts(file.size_bytes, file.mtime_ns), file.unchanged_since)
+        verdict = policy.judge(seen, answer, now)
+        if not verdict.settled:
+            verdicts.rows.append(
+                {
+                    "id": file.id,
+                    "size_bytes": verdict.seen.facts.size_bytes,
+                    "mtime_ns": verdict.seen.facts.mtime_ns,
+                    "unchanged_since": verdict.seen.unchanged_since,
+                    "next_try_at": verdict.look_again_at,
+                    "state": FileState.SETTLING.value,
+                    "reason_code": None,
+                    "reason": None,
+                }
+            )
+        elif not lease.instrument.destinations:
+            _hold(file, StreamWeaveError("storage_not_configured"), now, verdicts)
+        else:
+            verdicts.settled.append((file, answer))
+    return verdicts
+
+
+def _judge_error(
+    file: SourceFile, error: StreamWeaveError, now: datetime, verdicts: _Verdicts
+) -> None:
+    """A file that cannot be asked is held with its cause; the source's own trouble stops all."""
+    if error.code in INSTRUMENT_LEVEL:
+        raise error
+    _hold(file, error, now, verdicts)
+
+
+def _hold(file: SourceFile, error: StreamWeaveError, now: datetime, verdicts: _Verdicts) -> None:
+    soon = error.error_class in (ErrorClass.TRANSIENT, ErrorClass.SOURCE_CHANGED)
+    wait = timedelta(seconds=_HELD_SECONDS / 10 if soon else _HELD_SECONDS)
+    verdicts.held.append(
+        {
+            "id": file.id,
+            "state": FileState.HELD.value,
+            "reason_code": error.code,
+            "reason": error.detail,
+            "next_try_at": now + wait,
+        }
+    )
+
+
+async def _write(lease: ScanLease, verdicts: _Verdicts, ports: Ports) -> int:
+    async def work(session: AsyncSession) -> int:
+        await lease.fence(session)
+        await scanning.update_files(session, verdicts.rows)
+        await scanning.update_files(session, verdicts.held)
+        ids = [file.id for file, _ in verdicts.settled]
+        latest = await planning.latest_versions(session, ids)
+        plans = [
+            plan_file(
+                _settled(lease, file, facts, latest.get(file.id)), lease.instrument.destinations
+            )
+            for file, facts in verdicts.settled
+        ]
+        return await planning.save(session, plans, ports.mint)
+
+    return await lease.database.run(work)
+
+
+def _settled(
+    lease: ScanLease, file: SourceFile, facts: FileFacts, latest: Latest | None
+) -> SettledFile:
+    return SettledFile(
+        source_file_id=file.id,
+        path=file.path_bytes,
+        incarnation=file.incarnation,
+        facts=facts,
+        latest=latest,
+        is_backlog=lease.first_scan and from_ns(facts.mtime_ns) < lease.instrument.created_at,
+    )

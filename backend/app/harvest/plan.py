@@ -1,0 +1,116 @@
+"""Plan: observation, history, destinations in; work out. Pure, so a dry run prints the same value.
+
+A settled file whose newest version has these facts needs nothing. While that version's hash is
+not fixed yet, it is aimed anew; once it is fixed, other facts make the next version. (Whether
+other *content* came is only known when it was read: equal content is an observation, and the
+transfer takes the version back.)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.transfers.base import FileFacts
+from app.transfers.paths import dest_key, join
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A storage location of the instrument's storage policy."""
+
+    storage_location_id: UUID
+    required: bool
+    case_insensitive: bool
+    prefix: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The newest version of a source file."""
+
+    version_id: UUID
+    number: int
+    facts: FileFacts
+    is_fixed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SettledFile:
+    """A source file judged complete, with its history."""
+
+    source_file_id: UUID
+    path: bytes
+    incarnation: int
+    facts: FileFacts
+    latest: Latest | None
+    is_backlog: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCopy:
+    """A copy to make: where, and under which folded key nothing else may stand."""
+
+    storage_location_id: UUID
+    required: bool
+    dest_path: bytes
+    dest_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """A version to insert with its copies; `number` 1 also mints the identifier."""
+
+    file: SettledFile
+    number: int
+    copies: tuple[PlannedCopy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reaim:
+    """A version whose expected facts are set anew before anything of it was published."""
+
+    file: SettledFile
+    version_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A file that is planned already."""
+
+    file: SettledFile
+
+
+Work = NewVersion | Reaim | Nothing
+
+
+def plan_file(file: SettledFile, destinations: Sequence[Destination]) -> Work:
+    """Return what is to be done for one settled file."""
+    if file.latest is not None:
+        if file.latest.facts == file.facts:
+            return Nothing(file)
+        if not file.latest.is_fixed:
+            return Reaim(file, file.latest.version_id)
+    number = file.latest.number + 1 if file.latest else 1
+    path = destination_path(file.path, incarnation=file.incarnation, number=number)
+    return NewVersion(file, number, tuple(_planned(d, path) for d in destinations))
+
+
+def _planned(destination: Destination, path: bytes) -> PlannedCopy:
+    whole = join(destination.prefix, path)
+    key = dest_key(whole, case_insensitive=destination.case_insensitive)
+    return PlannedCopy(destination.storage_location_id, destination.required, whole, key)
+
+
+def destination_path(path: bytes, *, incarnation: int, number: int) -> bytes:
+    """Return the path at the destination: the source's for the first, `stem.iK.vN.ext` later.
+
+    The mark goes before the last suffix, so that programs still know the type.
+    """
+    if incarnation == 1 and number == 1:
+        return path
+    directory, slash, name = path.rpartition(b"/")
+    mark = b".v%d" % number if incarnation == 1 else b".i%d.v%d" % (incarnation, number)
+    stem, dot, suffix = name.rpartition(b".")
+    if not stem:  # no suffix, or a dot file
+        return directory + slash + name + mark
+    return directory + slash + stem + mark + dot + suffix

@@ -1,0 +1,136 @@
+"""Publish: give a proven temporary its final name, or adopt what stands there, or call a conflict.
+
+The caller has committed the intent. Here: link (fails if the name exists), look that the object
+is the one that was read back, sync the directory. What a crash leaves at each line stands in
+`crash.py`; `recover` is the next claimant's look at it.
+"""
+
+from collections.abc import Sequence
+
+from app.clock import utcnow
+from app.errors import StreamWeaveError
+from app.harvest.crash import crash_point
+from app.harvest.work import ClaimedCopy, Failure, Proof
+from app.transfers.base import ObjectFacts, StorageBatch, Target
+
+
+async def publish(
+    proofs: Sequence[Proof], destination: StorageBatch
+) -> tuple[list[Proof], list[Failure]]:
+    """Publish a batch whose intent is committed; return what is in place durably, and the rest."""
+    done: list[Proof] = []
+    failures: list[Failure] = []
+    for proof in proofs:
+        error = await _publish_one(proof, destination)
+        if error is None:
+            done.append(proof)
+        else:
+            failures.append(Failure(proof.copy, error))
+    crash_point("after_link")
+    if done:
+        await destination.sync_names([proof.copy.target for proof in done])
+    crash_point("after_sync_names")
+    return done, failures
+
+
+async def _publish_one(proof: Proof, destination: StorageBatch) -> StreamWeaveError | None:
+    target = proof.copy.target
+    try:
+        published = await destination.publish(target)
+        if published is None:
+            return await adopt(proof, destination, target)
+    except StreamWeaveError as error:
+        return error
+    if published != ObjectFacts(str(proof.facts["object_id"]), proof.bytes_received):
+        return StreamWeaveError("read_back_mismatch", "Publication changed the object.")
+    proof.facts["outcome"] = "published"
+    proof.facts["published_at"] = utcnow().isoformat()
+    return None
+
+
+async def adopt(proof: Proof, destination: StorageBatch, target: Target) -> StreamWeaveError | None:
+    """Take what stands at the name when its content is the same: synced, then read back."""
+    standing, _ = await destination.look(target)
+    if standing is not None and standing.size_bytes == proof.bytes_received:
+        found = await destination.read_back(target, final=True)
+        if found.sha256 == proof.sha256 and found.size_bytes == proof.bytes_received:
+            proof.facts["outcome"] = "adopted"
+            proof.facts["adopted_object"] = found.object_id
+            proof.facts["read_back_from"] = found.read_back_from.value
+            proof.facts["published_at"] = utcnow().isoformat()
+            return None
+    size = standing.size_bytes if standing else "unknown"
+    return StreamWeaveError(
+        "destination_conflict",
+        f"An object of {size} bytes stands there; this one has {proof.bytes_received} bytes "
+        f"and SHA-256 {proof.sha256.hex()}.",
+    )
+
+
+async def recover(
+    copies: Sequence[ClaimedCopy], destination: StorageBatch
+) -> tuple[list[Proof], list[Failure], list[ClaimedCopy]]:
+    """Look at copies whose worker died while publishing.
+
+    Returns:
+        What is in place and proven, what is a conflict or an error, and what left nothing behind
+        (these are queued again).
+    """
+    done: list[Proof] = []
+    failures: list[Failure] = []
+    gone: list[ClaimedCopy] = []
+    for copy in copies:
+        proof = proof_of_intent(copy)
+        try:
+            error, stands = await _recover_one(proof, destination)
+        except StreamWeaveError as raised:
+            error, stands = raised, True
+        if not stands:
+            gone.append(copy)
+        elif error is not None:
+            failures.append(Failure(copy, error))
+        else:
+            done.append(proof)
+    if done:
+        await destination.sync_names([proof.copy.target for proof in done])
+    return done, failures, gone
+
+
+async def _recover_one(
+    proof: Proof, destination: StorageBatch
+) -> tuple[StreamWeaveError | None, bool]:
+    """Return an error or None, and whether anything of ours or at the name stands."""
+    target = Target(proof.copy.dest_path, proof.copy.copy_id, int(proof.facts["attempt"]))
+    final, temporary = await destination.look(target)
+    if final is None and temporary is None:
+        return None, False
+    if final is None:
+        found = await destination.read_back(target)
+        if found.sha256 != proof.sha256:
+            await destination.remove_temporary(target)
+            return None, False
+        published = await destination.publish(target)
+        if published is not None:
+            proof.facts["outcome"] = "resumed"
+            proof.facts["resumed_at"] = utcnow().isoformat()
+            await destination.remove_temporary(target)
+            return None, True
+    # Ours or another's: either way it is synced, read back and compared before it counts.
+    error = await adopt(proof, destination, target)
+    if error is None and final is not None:
+        if final.object_id == proof.facts.get("object_id"):
+            proof.facts["outcome"] = "resumed"
+        await destination.remove_temporary(target)
+    return error, True
+
+
+def proof_of_intent(copy: ClaimedCopy) -> Proof:
+    """Return the proof that the dead worker had committed."""
+    facts = dict(copy.intent or {})
+    return Proof(
+        copy=copy,
+        sha256=bytes.fromhex(str(facts.get("received_sha256", ""))),
+        bytes_received=int(facts.get("received_bytes", -1)),
+        object_id=str(facts.get("object_id", "")),
+        facts=facts,
+    )

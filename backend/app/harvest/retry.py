@@ -1,0 +1,55 @@
+"""What becomes of a failed attempt: a decision as a value."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.errors import ErrorClass, StreamWeaveError
+from app.models import CopyState
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """Back-off between attempts: base * 2^n seconds up to a cap, each with full jitter."""
+
+    base_seconds: float = 5.0
+    cap_seconds: float = 900.0
+    max_attempts: int = 8
+
+    def delay_seconds(self, failures: int) -> float:
+        """Return how long to wait after the n-th failure in a row (n from 1)."""
+        ceiling = min(self.cap_seconds, self.base_seconds * 2.0 ** min(failures - 1, 30))
+        return ceiling * (0.5 + random.random() / 2)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The next state of a copy, when it is due, and which failure count it has then."""
+
+    state: CopyState
+    due_at: datetime | None
+    failures: int
+    observe_again: bool = False
+
+
+def decide(error: StreamWeaveError, failures: int, policy: RetryPolicy, now: datetime) -> Decision:
+    """Return what becomes of a copy whose attempt failed with `error`.
+
+    A configuration error waits at the cap without counting: nobody loses a file because an admin
+    slept. A source that changed goes back to observation, which is no failure of the copy.
+    """
+    kind = error.error_class
+    if kind is ErrorClass.SOURCE_CHANGED:
+        return Decision(CopyState.QUEUED, None, failures, observe_again=True)
+    if kind is ErrorClass.CONFLICT:
+        return Decision(CopyState.CONFLICT, None, failures)
+    if kind is ErrorClass.PERMANENT:
+        return Decision(CopyState.FAILED, None, failures + 1)
+    if kind is ErrorClass.CONFIGURATION or error.code == "storage_full":
+        wait = policy.delay_seconds(5)
+        return Decision(CopyState.RETRY_WAIT, now + timedelta(seconds=wait), failures)
+    failures += 1
+    if failures >= policy.max_attempts:
+        return Decision(CopyState.FAILED, None, failures)
+    due = now + timedelta(seconds=policy.delay_seconds(failures))
+    return Decision(CopyState.RETRY_WAIT, due, failures)

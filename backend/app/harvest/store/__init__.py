@@ -1,0 +1,1 @@
+"""The engine's SQL: everything the engine asks of the database, one file a step."""

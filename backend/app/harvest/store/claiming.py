@@ -1,0 +1,298 @@
+"""Claiming: who works on which copies, by lease and fence.
+
+A claim sets `attempt + 1`, the batch's owner and a lease; every later change names the attempt.
+Copies whose lease ran out are taken over: `publishing` ones are looked at where they stand,
+others become a lost attempt and are queued again in halves of their batch.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Row, Table, and_, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from app.clock import utcnow
+from app.database import lease_now
+from app.harvest.states import sources_of
+from app.harvest.store.attempts import AttemptRow, insert_attempts
+from app.harvest.store.bulk import update_rows
+from app.harvest.work import BATCH_BYTES, BATCH_FILES, Batch, ClaimedCopy
+from app.models import Copy, CopyState, SourceFile, Version
+from app.transfers.base import FileFacts
+
+COPIES = cast(Table, Copy.__table__)
+MAX_LONE_LOSSES = 3
+_REAP_LIMIT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Whose a batch is, and for how long it is claimed at a time."""
+
+    owner: str
+    seconds: float
+
+
+async def due_instruments(
+    session: AsyncSession, instruments: Sequence[uuid.UUID]
+) -> set[uuid.UUID]:
+    """Return which of the instruments have a copy that is due."""
+    due = set()
+    for instrument_id in instruments:
+        found = await session.scalar(
+            select(Copy.id)
+            .where(
+                Copy.instrument_id == instrument_id,
+                Copy.state.in_([CopyState.QUEUED, CopyState.RETRY_WAIT]),
+                Copy.due_at <= utcnow(),
+            )
+            .limit(1)
+        )
+        if found is not None:
+            due.add(instrument_id)
+    return due
+
+
+async def claim(
+    session: AsyncSession,
+    instrument_id: uuid.UUID,
+    storage_location_id: uuid.UUID,
+    lease: Lease,
+) -> Batch | None:
+    """Claim the next batch of one instrument for one storage location, or None."""
+    chosen = await _choose(session, instrument_id, storage_location_id)
+    if not chosen:
+        return None
+    now = utcnow()
+    await session.execute(
+        update(Copy)
+        .where(Copy.id.in_(chosen), Copy.state.in_(sources_of(CopyState.TRANSFERRING)))
+        .values(
+            state=CopyState.TRANSFERRING,
+            state_since=now,
+            claimed_at=now,
+            attempt=Copy.attempt + 1,
+            batch_files=len(chosen),
+            due_at=None,
+            lease_owner=lease.owner,
+            lease_until_ms=lease_now(session) + int(lease.seconds * 1000),
+        )
+    )
+    copies = await _claimed(session, chosen, now)
+    return Batch(instrument_id, storage_location_id, copies, recovering=False)
+
+
+async def _choose(
+    session: AsyncSession, instrument_id: uuid.UUID, storage_location_id: uuid.UUID
+) -> list[uuid.UUID]:
+    """Pick due copies: newest kind first, one batch size, bounded in files and bytes."""
+    due = (
+        Copy.instrument_id == instrument_id,
+        Copy.storage_location_id == storage_location_id,
+        Copy.state.in_([CopyState.QUEUED, CopyState.RETRY_WAIT]),
+        Copy.due_at <= utcnow(),
+    )
+    statement = (
+        select(Copy.id, Copy.size_bytes, Copy.batch_files)
+        .where(*due)
+        .order_by(Copy.priority, Copy.due_at, Copy.id)
+        .limit(BATCH_FILES)
+        .with_for_update(skip_locked=True)
+    )
+    rows = (await session.execute(statement)).all()
+    chosen: list[uuid.UUID] = []
+    size = 0
+    for row in rows:
+        # Copies that were lost together are tried in smaller and smaller company.
+        if row.batch_files != rows[0].batch_files or len(chosen) >= max(1, row.batch_files):
+            continue
+        if chosen and size + row.size_bytes > BATCH_BYTES:
+            break
+        chosen.append(row.id)
+        size += row.size_bytes
+    return chosen
+
+
+async def _claimed(
+    session: AsyncSession, ids: Sequence[uuid.UUID], now: datetime
+) -> tuple[ClaimedCopy, ...]:
+    earlier = aliased(Version)
+    rows = await session.execute(
+        select(
+            Copy.id,
+            Copy.attempt,
+            Copy.source_file_id,
+            Copy.version_id,
+            Version.number,
+            Version.aim,
+            Version.sha256,
+            Version.size_bytes,
+            Version.mtime_ns,
+            SourceFile.path_bytes,
+            Copy.dest_path_bytes,
+            SourceFile.ark,
+            Copy.failures,
+            Copy.intent,
+            earlier.sha256.label("earlier_sha256"),
+            earlier.size_bytes.label("earlier_size_bytes"),
+        )
+        .join(Version, Version.id == Copy.version_id)
+        .join(SourceFile, SourceFile.id == Copy.source_file_id)
+        .outerjoin(
+            earlier,
+            and_(
+                earlier.source_file_id == Version.source_file_id,
+                earlier.number == Version.number - 1,
+            ),
+        )
+        .where(Copy.id.in_(ids))
+    )
+    return tuple(_claimed_copy(row, now) for row in rows)
+
+
+def _claimed_copy(row: Row[Any], now: datetime) -> ClaimedCopy:
+    return ClaimedCopy(
+        copy_id=row.id,
+        attempt=row.attempt,
+        source_file_id=row.source_file_id,
+        version_id=row.version_id,
+        version_number=row.number,
+        aim=row.aim,
+        sha256=row.sha256,
+        expected=FileFacts(row.size_bytes, row.mtime_ns),
+        path=row.path_bytes,
+        dest_path=row.dest_path_bytes,
+        ark=row.ark or "",
+        failures=row.failures,
+        started_at=now,
+        intent=row.intent,
+        earlier_sha256=row.earlier_sha256,
+        earlier_size_bytes=row.earlier_size_bytes,
+    )
+
+
+async def claim_interrupted(
+    session: AsyncSession, instruments: Sequence[uuid.UUID], lease: Lease
+) -> Batch | None:
+    """Take over copies whose worker died while publishing; their intent says what to look for."""
+    rows = (
+        await session.execute(
+            select(Copy.id, Copy.instrument_id, Copy.storage_location_id)
+            .where(
+                Copy.state == CopyState.PUBLISHING,
+                Copy.lease_until_ms < lease_now(session),
+                Copy.instrument_id.in_(instruments),
+            )
+            .order_by(Copy.lease_until_ms, Copy.id)
+            .limit(BATCH_FILES)
+            .with_for_update(skip_locked=True)
+        )
+    ).all()
+    if not rows:
+        return None
+    where = (rows[0].instrument_id, rows[0].storage_location_id)
+    chosen = [row.id for row in rows if (row.instrument_id, row.storage_location_id) == where]
+    now = utcnow()
+    await session.execute(
+        update(Copy)
+        .where(Copy.id.in_(chosen), Copy.state == CopyState.PUBLISHING)
+        .values(
+            attempt=Copy.attempt + 1,
+            claimed_at=now,
+            lease_owner=lease.owner,
+            lease_until_ms=lease_now(session) + int(lease.seconds * 1000),
+        )
+    )
+    return Batch(*where, await _claimed(session, chosen, now), recovering=True)
+
+
+async def reap_lost(session: AsyncSession) -> int:
+    """Queue again what died in a worker's hands before publishing; return how many copies."""
+    rows = (
+        await session.execute(
+            select(
+                Copy.id, Copy.attempt, Copy.batch_files, Copy.losses, Copy.claimed_at,
+                Copy.lease_owner, Version.aim,
+            )
+            .join(Version, Version.id == Copy.version_id)
+            .where(
+                Copy.state.in_([CopyState.TRANSFERRING, CopyState.PROVING]),
+                Copy.lease_until_ms < lease_now(session),
+            )
+            .order_by(Copy.id)
+            .limit(_REAP_LIMIT)
+            .with_for_update(skip_locked=True, of=Copy)
+        )
+    ).all()  # fmt: skip
+    if not rows:
+        return 0
+    now = utcnow()
+    await insert_attempts(
+        session,
+        [
+            AttemptRow(
+                copy_id=row.id, number=row.attempt, aim=row.aim, outcome="lost",
+                worker=row.lease_owner or "", started_at=row.claimed_at or now, ended_at=now,
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+    await update_rows(
+        session,
+        COPIES,
+        [_after_loss(row, now) for row in rows],
+        keys=["id", "attempt"],
+        constants={"lease_owner": None, "lease_until_ms": 0, "state_since": now},
+    )
+    return len(rows)
+
+
+def _after_loss(row: Row[Any], now: datetime) -> dict[str, Any]:
+    losses = row.losses + 1 if row.batch_files <= 1 else row.losses
+    given_up = losses >= MAX_LONE_LOSSES
+    return {
+        "id": row.id,
+        "attempt": row.attempt,
+        "state": (CopyState.FAILED if given_up else CopyState.QUEUED).value,
+        "losses": losses,
+        "batch_files": max(1, row.batch_files // 2),
+        "due_at": None if given_up else now,
+        "error_code": "lost_repeatedly" if given_up else None,
+    }
+
+
+async def renew(session: AsyncSession, ids: Sequence[uuid.UUID], lease: Lease) -> set[uuid.UUID]:
+    """Renew a batch's lease; return the copies that are still held."""
+    found = await session.execute(
+        update(Copy)
+        .where(
+            Copy.id.in_(ids),
+            Copy.lease_owner == lease.owner,
+            Copy.state.in_([CopyState.TRANSFERRING, CopyState.PROVING, CopyState.PUBLISHING]),
+        )
+        .values(lease_until_ms=lease_now(session) + literal(int(lease.seconds * 1000)))
+        .returning(Copy.id)
+    )
+    return set(found.scalars())
+
+
+async def release(session: AsyncSession, owner: str) -> None:
+    """Give back what this owner still holds before publishing (a run that is cancelled)."""
+    await session.execute(
+        update(Copy)
+        .where(
+            Copy.lease_owner == owner,
+            Copy.state.in_([CopyState.TRANSFERRING, CopyState.PROVING]),
+        )
+        .values(
+            state=CopyState.QUEUED,
+            state_since=utcnow(),
+            due_at=utcnow(),
+            lease_owner=None,
+            lease_until_ms=0,
+        )
+    )

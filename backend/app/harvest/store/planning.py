@@ -1,0 +1,294 @@
+"""The transaction that turns plans into rows: versions, copies, identifiers, file states."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Table, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.clock import utcnow
+from app.harvest.plan import Latest, NewVersion, Nothing, Reaim, Work
+from app.harvest.ports import Mint
+from app.harvest.store.bulk import insert_new_rows, insert_rows, update_rows
+from app.models import Copy, CopyState, FileState, SourceFile, Version, new_id
+from app.transfers.base import FileFacts
+from app.transfers.paths import display
+
+FILES = cast(Table, SourceFile.__table__)
+VERSIONS = cast(Table, Version.__table__)
+COPIES = cast(Table, Copy.__table__)
+
+
+async def latest_versions(
+    session: AsyncSession, source_file_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, Latest]:
+    """Return the newest version of each file that has one."""
+    rows = await session.execute(
+        select(
+            Version.source_file_id,
+            Version.id,
+            Version.number,
+            Version.size_bytes,
+            Version.seen_mtime_ns,
+            Version.sha256,
+        )
+        .join(
+            SourceFile,
+            (SourceFile.id == Version.source_file_id)
+            & (SourceFile.latest_version == Version.number),
+        )
+        .where(Version.source_file_id.in_(source_file_ids))
+    )
+    return {
+        row.source_file_id: Latest(
+            row.id,
+            row.number,
+            FileFacts(row.size_bytes, row.seen_mtime_ns),
+            row.sha256 is not None,
+        )
+        for row in rows
+    }
+
+
+async def save(session: AsyncSession, work: Sequence[Work], mint: Mint) -> int:
+    """Write a batch of plans; return how many copies were queued."""
+    now = utcnow()
+    new = [item for item in work if isinstance(item, NewVersion)]
+    await _save_new(session, new, mint)
+    queued = await _insert_copies(session, new, now)
+    aimed = [item for item in work if isinstance(item, Reaim)]
+    await _reaim(session, aimed)
+    await _wake(session, [item.version_id for item in aimed], now)
+    waiting = [item.file.latest for item in work if isinstance(item, Nothing)]
+    await _wake(session, [latest.version_id for latest in waiting if latest], now)
+    await _mark_planned(session, [item for item in work if not isinstance(item, NewVersion)])
+    await _settle_earlier(session, [item.file.source_file_id for item in work], now)
+    return queued
+
+
+async def _save_new(session: AsyncSession, new: Sequence[NewVersion], mint: Mint) -> None:
+    if not new:
+        return
+    ids = [item.file.source_file_id for item in new if item.file.latest is None]
+    arks = await mint(session, ids)
+    await update_rows(
+        session,
+        FILES,
+        [_planned_row(item, arks) for item in new if item.file.latest is None],
+        keys=["id"],
+    )
+    await update_rows(
+        session,
+        FILES,
+        [
+            {k: v for k, v in _planned_row(item, arks).items() if k != "ark"}
+            for item in new
+            if item.file.latest is not None
+        ],
+        keys=["id"],
+    )
+
+
+def _planned_row(item: NewVersion, arks: dict[uuid.UUID, str]) -> dict[str, Any]:
+    return {
+        "id": item.file.source_file_id,
+        "state": FileState.PLANNED.value,
+        "latest_version": item.number,
+        "size_bytes": item.file.facts.size_bytes,
+        "mtime_ns": item.file.facts.mtime_ns,
+        "reason_code": None,
+        "reason": None,
+        "next_try_at": None,
+        "ark": arks.get(item.file.source_file_id),
+    }
+
+
+async def _settle_earlier(
+    session: AsyncSession, source_file_ids: Sequence[uuid.UUID], now: datetime
+) -> None:
+    """Copies of earlier versions that nobody has made, and that the source cannot give any more.
+
+    With a proven copy elsewhere they are filled from that one, otherwise they are superseded.
+    """
+    earlier = (
+        select(Version.id)
+        .join(SourceFile, SourceFile.id == Version.source_file_id)
+        .where(SourceFile.id.in_(source_file_ids), Version.number < SourceFile.latest_version)
+    )
+    proven = select(Copy.version_id).where(
+        Copy.source_file_id.in_(source_file_ids), Copy.state == CopyState.AVAILABLE
+    )
+    waiting = (
+        Copy.source_file_id.in_(source_file_ids),
+        Copy.version_id.in_(earlier),
+        Copy.state.in_([CopyState.QUEUED, CopyState.RETRY_WAIT, CopyState.FAILED]),
+    )
+    await session.execute(
+        update(Copy)
+        .where(*waiting, Copy.version_id.not_in(proven))
+        .values(state=CopyState.SUPERSEDED, state_since=now, due_at=None, error_code="superseded")
+    )
+    await session.execute(
+        update(Copy)
+        .where(*waiting, Copy.due_at.is_(None), Copy.version_id.in_(proven))
+        .values(state=CopyState.QUEUED, state_since=now, due_at=now)
+    )
+
+
+async def _insert_copies(session: AsyncSession, new: Sequence[NewVersion], now: datetime) -> int:
+    versions, copies = [], []
+    instruments = await _instruments(session, [item.file.source_file_id for item in new])
+    for item in new:
+        version_id = new_id()
+        versions.append(_version_row(item, version_id, now))
+        for copy in item.copies:
+            copies.append(
+                _copy_row(item, version_id, instruments[item.file.source_file_id], now)
+                | {
+                    "storage_location_id": copy.storage_location_id,
+                    "required": copy.required,
+                    "dest_path": display(copy.dest_path),
+                    "dest_path_bytes": copy.dest_path,
+                    "dest_key": copy.dest_key,
+                }
+            )
+    await insert_rows(session, VERSIONS, versions)
+    inserted = await insert_new_rows(session, COPIES, copies, returning="id")
+    await _insert_losers(session, [row for row in copies if row["id"] not in inserted])
+    return len(inserted)
+
+
+def _version_row(item: NewVersion, version_id: uuid.UUID, now: datetime) -> dict[str, Any]:
+    return {
+        "id": version_id,
+        "source_file_id": item.file.source_file_id,
+        "number": item.number,
+        "aim": 1,
+        "size_bytes": item.file.facts.size_bytes,
+        "mtime_ns": item.file.facts.mtime_ns,
+        "seen_mtime_ns": item.file.facts.mtime_ns,
+        "created_at": now,
+        "legal_hold": False,
+    }
+
+
+def _copy_row(
+    item: NewVersion, version_id: uuid.UUID, instrument_id: uuid.UUID, now: datetime
+) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "version_id": version_id,
+        "source_file_id": item.file.source_file_id,
+        "instrument_id": instrument_id,
+        "state": CopyState.QUEUED.value,
+        "size_bytes": item.file.facts.size_bytes,
+        "priority": 1 if item.file.is_backlog else 0,
+        "attempt": 0,
+        "failures": 0,
+        "losses": 0,
+        "batch_files": 200,
+        "due_at": now,
+        "lease_until_ms": 0,
+        "created_at": now,
+        "state_since": now,
+    }
+
+
+async def _insert_losers(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Copies whose name is taken there: conflicts that name the other copy, in nobody's way."""
+    losers = []
+    for row in rows:
+        other = await session.scalar(
+            select(Copy.id).where(
+                Copy.storage_location_id == row["storage_location_id"],
+                Copy.dest_key == row["dest_key"],
+            )
+        )
+        losers.append(
+            row
+            | {
+                "dest_key": None,
+                "state": CopyState.CONFLICT.value,
+                "due_at": None,
+                "error_code": "destination_taken",
+                "error_detail": f"Copy {other} has this destination path.",
+            }
+        )
+    await insert_rows(session, COPIES, losers)
+
+
+async def _instruments(
+    session: AsyncSession, source_file_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, uuid.UUID]:
+    rows = await session.execute(
+        select(SourceFile.id, SourceFile.instrument_id).where(SourceFile.id.in_(source_file_ids))
+    )
+    return {row.id: row.instrument_id for row in rows}
+
+
+async def _reaim(session: AsyncSession, aimed: Sequence[Reaim]) -> None:
+    """Expect other facts of a version of which nothing was published yet."""
+    await update_rows(
+        session,
+        VERSIONS,
+        [
+            {
+                "id": item.version_id,
+                "size_bytes": item.file.facts.size_bytes,
+                "mtime_ns": item.file.facts.mtime_ns,
+                "seen_mtime_ns": item.file.facts.mtime_ns,
+            }
+            for item in aimed
+        ],
+        keys=["id"],
+        where=[Version.sha256.is_(None)],
+        constants={"aim": Version.aim + 1},
+    )
+    await update_rows(
+        session,
+        COPIES,
+        [
+            {"version_id": item.version_id, "size_bytes": item.file.facts.size_bytes}
+            for item in aimed
+        ],
+        keys=["version_id"],
+    )
+
+
+async def _wake(session: AsyncSession, version_ids: Sequence[uuid.UUID], now: datetime) -> None:
+    """Queue copies that were parked until their file was observed again."""
+    if not version_ids:
+        return
+    await session.execute(
+        update(Copy)
+        .where(
+            Copy.version_id.in_(version_ids),
+            Copy.state == CopyState.QUEUED,
+            Copy.due_at.is_(None),
+        )
+        .values(due_at=now)
+    )
+
+
+async def _mark_planned(session: AsyncSession, work: Sequence[Reaim | Nothing]) -> None:
+    await update_rows(
+        session,
+        FILES,
+        [
+            {
+                "id": item.file.source_file_id,
+                "size_bytes": item.file.facts.size_bytes,
+                "mtime_ns": item.file.facts.mtime_ns,
+            }
+            for item in work
+        ],
+        keys=["id"],
+        constants={
+            "state": FileState.PLANNED.value,
+            "reason_code": None,
+            "reason": None,
+            "next_try_at": None,
+        },
+    )

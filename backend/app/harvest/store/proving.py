@@ -1,0 +1,258 @@
+"""The transactions of a copy that is being made: proving, intent, available, failed.
+
+`write_intent` is where a version's hash is fixed, once. After it the evidence stands in the row,
+so whoever comes after a crash knows which object to look for.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Table, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.clock import utcnow
+from app.errors import ErrorClass, StreamWeaveError
+from app.harvest.retry import RetryPolicy, decide
+from app.harvest.store.attempts import AttemptRow, insert_attempts
+from app.harvest.store.bulk import insert_rows, update_rows
+from app.harvest.work import ClaimedCopy, Failure, Proof
+from app.models import Attempt, Copy, CopyState, FileState, Outbox, SourceFile, Version, new_id
+
+COPIES = cast(Table, Copy.__table__)
+VERSIONS = cast(Table, Version.__table__)
+OUTBOX = cast(Table, Outbox.__table__)
+_RELEASED = {"lease_owner": None, "lease_until_ms": 0}
+
+
+async def mark_proving(session: AsyncSession, copies: Sequence[ClaimedCopy]) -> set[uuid.UUID]:
+    """Show that the bytes are there and are being proven; return the copies still held."""
+    return await update_rows(
+        session,
+        COPIES,
+        [{"id": copy.copy_id, "attempt": copy.attempt} for copy in copies],
+        keys=["id", "attempt"],
+        where=[Copy.state == CopyState.TRANSFERRING],
+        constants={"state": CopyState.PROVING.value, "state_since": utcnow()},
+    )
+
+
+async def write_intent(
+    session: AsyncSession, proofs: Sequence[Proof]
+) -> tuple[list[Proof], list[Failure]]:
+    """Fix the versions' hashes and commit to publish; return who may publish and who may not."""
+    by_version = {proof.copy.version_id: proof for proof in proofs}
+    await update_rows(
+        session,
+        VERSIONS,
+        [
+            {"id": version_id, "aim": proof.copy.aim, "sha256": proof.sha256}
+            for version_id, proof in by_version.items()
+        ],
+        keys=["id", "aim"],
+        where=[Version.sha256.is_(None)],
+    )
+    rows = await session.execute(
+        select(Version.id, Version.aim, Version.sha256).where(Version.id.in_(by_version))
+    )
+    fixed = {(row.id, row.aim, row.sha256) for row in rows}
+    good, refused = [], []
+    for proof in proofs:
+        copy = proof.copy
+        if (copy.version_id, copy.aim, proof.sha256) in fixed:
+            good.append(proof)
+        else:
+            detail = "The version has other content or is expected anew."
+            refused.append(Failure(copy, StreamWeaveError("source_file_changed", detail)))
+    won = await update_rows(
+        session,
+        COPIES,
+        [{"id": p.copy.copy_id, "attempt": p.copy.attempt, "intent": p.facts} for p in good],
+        keys=["id", "attempt"],
+        where=[Copy.state == CopyState.PROVING],
+        constants={"state": CopyState.PUBLISHING.value, "state_since": utcnow()},
+    )
+    return [proof for proof in good if proof.copy.copy_id in won], refused
+
+
+async def finish_available(
+    session: AsyncSession, proofs: Sequence[Proof], instrument_id: uuid.UUID, worker: str
+) -> list[bytes]:
+    """Commit that copies are available, with attempts and outbox; return the attempts' leaves."""
+    now = utcnow()
+    won = await update_rows(
+        session,
+        COPIES,
+        [{"id": p.copy.copy_id, "attempt": p.copy.attempt, "intent": p.facts} for p in proofs],
+        keys=["id", "attempt"],
+        where=[Copy.state == CopyState.PUBLISHING],
+        constants={
+            "state": CopyState.AVAILABLE.value,
+            "state_since": now,
+            "available_at": now,
+            "error_code": None,
+            "error_detail": None,
+            "due_at": None,
+            "batch_files": 200,
+            **_RELEASED,
+        },
+    )
+    done = [proof for proof in proofs if proof.copy.copy_id in won]
+    await insert_rows(session, OUTBOX, [_available_row(p, instrument_id, now) for p in done])
+    return await insert_attempts(
+        session,
+        [_attempt(p.copy, str(p.facts["outcome"]), worker, now, evidence=p.facts) for p in done],
+    )
+
+
+def _available_row(proof: Proof, instrument_id: uuid.UUID, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "topic": "copy.available",
+        "instrument_id": instrument_id,
+        "created_at": now,
+        "payload": {
+            "copy_id": str(proof.copy.copy_id),
+            "version_id": str(proof.copy.version_id),
+            "source_file_id": str(proof.copy.source_file_id),
+            "ark": proof.copy.ark,
+            "size_bytes": proof.copy.expected.size_bytes,
+        },
+    }
+
+
+def _attempt(
+    copy: ClaimedCopy,
+    outcome: str,
+    worker: str,
+    now: datetime,
+    *,
+    error: StreamWeaveError | None = None,
+    evidence: dict[str, Any] | None = None,
+) -> AttemptRow:
+    return AttemptRow(
+        copy_id=copy.copy_id,
+        number=copy.attempt,
+        aim=copy.aim,
+        outcome=outcome,
+        worker=worker,
+        started_at=copy.started_at,
+        ended_at=now,
+        error_code=error.code if error else None,
+        error_detail=error.detail if error else None,
+        evidence=evidence,
+    )
+
+
+async def finish_failed(
+    session: AsyncSession,
+    failures: Sequence[Failure],
+    instrument_id: uuid.UUID,
+    worker: str,
+    policy: RetryPolicy,
+) -> list[bytes]:
+    """Commit what becomes of failed attempts; return their leaves."""
+    now = utcnow()
+    rows = [_failed_row(failure, policy, now) for failure in failures]
+    won = await update_rows(
+        session,
+        COPIES,
+        rows,
+        keys=["id", "attempt"],
+        where=[Copy.state.in_([CopyState.TRANSFERRING, CopyState.PROVING, CopyState.PUBLISHING])],
+        constants={"state_since": now, "batch_files": 200, **_RELEASED},
+    )
+    done = [failure for failure in failures if failure.copy.copy_id in won]
+    changed = [f for f in done if f.error.error_class is ErrorClass.SOURCE_CHANGED]
+    await _observe_again(session, changed, now)
+    shown = [f for f in done if f.error.error_class is not ErrorClass.SOURCE_CHANGED]
+    await insert_rows(session, OUTBOX, [_failed_event(f, instrument_id, now) for f in shown])
+    return await insert_attempts(
+        session, [_attempt(f.copy, "failed", worker, now, error=f.error) for f in done]
+    )
+
+
+def _failed_row(failure: Failure, policy: RetryPolicy, now: datetime) -> dict[str, Any]:
+    decision = decide(failure.error, failure.copy.failures, policy, now)
+    return {
+        "id": failure.copy.copy_id,
+        "attempt": failure.copy.attempt,
+        "state": decision.state.value,
+        "due_at": decision.due_at,
+        "failures": decision.failures,
+        "error_code": failure.error.code,
+        "error_detail": failure.error.detail,
+    }
+
+
+def _failed_event(failure: Failure, instrument_id: uuid.UUID, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "topic": "copy.failed",
+        "instrument_id": instrument_id,
+        "created_at": now,
+        "payload": {"copy_id": str(failure.copy.copy_id), "code": failure.error.code},
+    }
+
+
+async def _observe_again(session: AsyncSession, failures: Sequence[Failure], now: datetime) -> None:
+    """Send changed files back to observation; their quiet time starts anew."""
+    if not failures:
+        return
+    await session.execute(
+        update(SourceFile)
+        .where(
+            SourceFile.id.in_([f.copy.source_file_id for f in failures]),
+            SourceFile.state == FileState.PLANNED,
+        )
+        .values(state=FileState.SETTLING, unchanged_since=now, next_try_at=None)
+    )
+
+
+async def withdraw_unchanged(session: AsyncSession, proofs: Sequence[Proof]) -> list[Proof]:
+    """Take back versions whose content is that of the version before: a new mtime is no version.
+
+    Only while the hash is not fixed and this worker holds the copy; returns those taken back.
+    """
+    taken = []
+    for proof in proofs:
+        copy = proof.copy
+        held = await session.scalar(
+            select(Copy.id)
+            .join(Version, Version.id == Copy.version_id)
+            .where(
+                Copy.id == copy.copy_id,
+                Copy.attempt == copy.attempt,
+                Copy.state == CopyState.PROVING,
+                Version.sha256.is_(None),
+                Version.aim == copy.aim,
+            )
+            .with_for_update()
+        )
+        if held is None:
+            continue
+        await _withdraw(session, copy)
+        taken.append(proof)
+    return taken
+
+
+async def _withdraw(session: AsyncSession, copy: ClaimedCopy) -> None:
+    copies = select(Copy.id).where(Copy.version_id == copy.version_id)
+    await session.execute(delete(Attempt).where(Attempt.copy_id.in_(copies)))
+    await session.execute(delete(Copy).where(Copy.version_id == copy.version_id))
+    await session.execute(delete(Version).where(Version.id == copy.version_id))
+    earlier = copy.version_number - 1
+    await session.execute(
+        update(Version)
+        .where(Version.source_file_id == copy.source_file_id, Version.number == earlier)
+        .values(seen_mtime_ns=copy.expected.mtime_ns)
+    )
+    await session.execute(
+        update(SourceFile)
+        .where(
+            SourceFile.id == copy.source_file_id,
+            SourceFile.latest_version == copy.version_number,
+        )
+        .values(latest_version=earlier)
+    )

@@ -1,0 +1,290 @@
+"""The database side of a scan: its lease, directory fingerprints, observations in bulk."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Table, and_, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.clock import utcnow
+from app.database import lease_now
+from app.errors import StreamWeaveError
+from app.harvest.store.bulk import insert_rows, update_rows
+from app.models import Directory, FileState, ScanState, SourceFile
+
+FILES = cast(Table, SourceFile.__table__)
+DIRECTORIES = cast(Table, Directory.__table__)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A remembered source file (its newest incarnation)."""
+
+    id: uuid.UUID
+    path_hash: bytes
+    incarnation: int
+    state: str
+    listed_size_bytes: int
+    listed_mtime_ns: int
+    absent_since: datetime | None
+
+
+async def begin(
+    session: AsyncSession, instrument_id: uuid.UUID, owner: str, lease_seconds: float
+) -> int | None:
+    """Take the scan lease; return its generation, or None while another scanner has it."""
+    found = await session.execute(
+        update(ScanState)
+        .where(ScanState.instrument_id == instrument_id, _free(session, owner))
+        .values(
+            generation=ScanState.generation + 1,
+            lease_owner=owner,
+            lease_until_ms=lease_now(session) + int(lease_seconds * 1000),
+            scan_started_at=utcnow(),
+        )
+        .returning(ScanState.generation)
+    )
+    return found.scalar_one_or_none()
+
+
+async def begin_look(
+    session: AsyncSession, instrument_id: uuid.UUID, owner: str, lease_seconds: float
+) -> int | None:
+    """Take the scan lease for a look at settling files; this is no scan."""
+    found = await session.execute(
+        update(ScanState)
+        .where(ScanState.instrument_id == instrument_id, _free(session, owner))
+        .values(
+            generation=ScanState.generation + 1,
+            lease_owner=owner,
+            lease_until_ms=lease_now(session) + int(lease_seconds * 1000),
+        )
+        .returning(ScanState.generation)
+    )
+    return found.scalar_one_or_none()
+
+
+def _free(session: AsyncSession, owner: str) -> ColumnElement[bool]:
+    return or_(ScanState.lease_until_ms < lease_now(session), ScanState.lease_owner == owner)
+
+
+async def fence(
+    session: AsyncSession, instrument_id: uuid.UUID, generation: int, lease_seconds: float
+) -> None:
+    """Begin a scan transaction: a stopped scanner that wakes up is told so and writes nothing.
+
+    Raises:
+        StreamWeaveError: `lease_lost`.
+    """
+    found = await session.execute(
+        update(ScanState)
+        .where(ScanState.instrument_id == instrument_id, ScanState.generation == generation)
+        .values(lease_until_ms=lease_now(session) + int(lease_seconds * 1000))
+        .returning(ScanState.generation)
+    )
+    if found.scalar_one_or_none() is None:
+        raise StreamWeaveError("lease_lost", "Another worker has taken over the scan.")
+
+
+async def end(
+    session: AsyncSession, instrument_id: uuid.UUID, generation: int, values: dict[str, Any]
+) -> None:
+    """Give the lease back with the scan's result."""
+    await session.execute(
+        update(ScanState)
+        .where(ScanState.instrument_id == instrument_id, ScanState.generation == generation)
+        .values(lease_owner=None, lease_until_ms=0, **values)
+    )
+
+
+async def state(session: AsyncSession, instrument_id: uuid.UUID) -> ScanState | None:
+    """Return the scan state."""
+    return await session.get(ScanState, instrument_id)
+
+
+async def directories(
+    session: AsyncSession, instrument_id: uuid.UUID, hashes: Sequence[bytes]
+) -> dict[bytes, Directory]:
+    """Return what is remembered of these directories."""
+    found = await session.scalars(
+        select(Directory).where(
+            Directory.instrument_id == instrument_id, Directory.path_hash.in_(hashes)
+        )
+    )
+    return {row.path_hash: row for row in found}
+
+
+async def children(
+    session: AsyncSession, instrument_id: uuid.UUID, parent_hash: bytes
+) -> list[Directory]:
+    """Return the remembered, present directories directly below one."""
+    found = await session.scalars(
+        select(Directory).where(
+            Directory.instrument_id == instrument_id,
+            Directory.parent_hash == parent_hash,
+            Directory.absent_since.is_(None),
+        )
+    )
+    return list(found)
+
+
+async def save_directory(session: AsyncSession, row: dict[str, Any]) -> None:
+    """Remember a directory as it was just listed."""
+    await session.merge(Directory(**row))
+
+
+async def known_files(
+    session: AsyncSession,
+    instrument_id: uuid.UUID,
+    directory_hash: bytes,
+    *,
+    after: bytes | None,
+    limit: int,
+) -> list[KnownFile]:
+    """Return a page of a directory's newest incarnations in the order of their path hash."""
+    newer = SourceFile.__table__.alias("newer")
+    statement = (
+        select(*(getattr(SourceFile, name) for name in KnownFile.__slots__))
+        .where(
+            SourceFile.instrument_id == instrument_id,
+            SourceFile.directory_hash == directory_hash,
+            ~select(newer.c.id)
+            .where(
+                newer.c.instrument_id == SourceFile.instrument_id,
+                newer.c.path_hash == SourceFile.path_hash,
+                newer.c.incarnation > SourceFile.incarnation,
+            )
+            .exists(),
+        )
+        .order_by(SourceFile.path_hash)
+        .limit(limit)
+    )
+    if after is not None:
+        statement = statement.where(SourceFile.path_hash > after)
+    return [KnownFile(*row) for row in await session.execute(statement)]
+
+
+async def insert_files(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert newly seen files."""
+    await insert_rows(session, FILES, rows)
+
+
+async def update_files(
+    session: AsyncSession, rows: Sequence[dict[str, Any]], constants: dict[str, Any] | None = None
+) -> None:
+    """Update observations, each row with its `id`."""
+    await update_rows(session, FILES, rows, keys=["id"], constants=constants)
+
+
+async def mark_subtree_absent(
+    session: AsyncSession, instrument_id: uuid.UUID, directory: Directory, now: datetime
+) -> int:
+    """Mark a vanished directory, all below it, and their files as absent; return the files."""
+    below = directory.path_bytes + b"/"
+    inside = or_(
+        Directory.path_hash == directory.path_hash,
+        and_(Directory.path_bytes >= below, Directory.path_bytes < below[:-1] + b"0"),
+    )
+    hashes = list(
+        await session.scalars(
+            select(Directory.path_hash).where(Directory.instrument_id == instrument_id, inside)
+        )
+    )
+    marked = 0
+    for start in range(0, len(hashes), 500):
+        part = hashes[start : start + 500]
+        found = await session.execute(
+            update(SourceFile)
+            .where(
+                SourceFile.instrument_id == instrument_id,
+                SourceFile.directory_hash.in_(part),
+                SourceFile.absent_since.is_(None),
+            )
+            .values(absent_since=now)
+            .returning(SourceFile.id)
+        )
+        marked += len(found.all())
+        await session.execute(
+            update(Directory)
+            .where(Directory.instrument_id == instrument_id, Directory.path_hash.in_(part))
+            .values(absent_since=now, fingerprint=b"", files=0)
+        )
+    return marked
+
+
+async def subtree_files(
+    session: AsyncSession, instrument_id: uuid.UUID, directory: Directory
+) -> int:
+    """Return how many files were present below a directory at the last complete look."""
+    below = directory.path_bytes + b"/"
+    return int(
+        (
+            await session.execute(
+                select(func.coalesce(func.sum(Directory.files), 0)).where(
+                    Directory.instrument_id == instrument_id,
+                    Directory.absent_since.is_(None),
+                    or_(
+                        Directory.path_hash == directory.path_hash,
+                        and_(
+                            Directory.path_bytes >= below,
+                            Directory.path_bytes < below[:-1] + b"0",
+                        ),
+                    ),
+                )
+            )
+        ).scalar_one()
+    )
+
+
+async def known_totals(session: AsyncSession, instrument_id: uuid.UUID) -> int:
+    """Return how many files the remembered directories hold."""
+    return int(
+        (
+            await session.execute(
+                select(func.coalesce(func.sum(Directory.files), 0)).where(
+                    Directory.instrument_id == instrument_id, Directory.absent_since.is_(None)
+                )
+            )
+        ).scalar_one()
+    )
+
+
+_CANDIDATE = SourceFile.state.in_([FileState.SETTLING, FileState.HELD])
+
+
+async def candidates(
+    session: AsyncSession, instrument_id: uuid.UUID, quiet_seconds: float, limit: int
+) -> list[SourceFile]:
+    """Return settling (and held, when due) files that have been quiet long enough to be asked."""
+    now = utcnow()
+    found = await session.scalars(
+        select(SourceFile)
+        .where(
+            SourceFile.instrument_id == instrument_id,
+            _CANDIDATE,
+            SourceFile.absent_since.is_(None),
+            SourceFile.unchanged_since <= now - timedelta(seconds=quiet_seconds),
+            or_(SourceFile.next_try_at.is_(None), SourceFile.next_try_at <= now),
+        )
+        .order_by(SourceFile.unchanged_since, SourceFile.id)
+        .limit(limit)
+    )
+    return list(found)
+
+
+async def next_candidate_at(
+    session: AsyncSession, instrument_id: uuid.UUID, quiet_seconds: float
+) -> datetime | None:
+    """Return when the next settling file may be complete, or None when none is settling."""
+    found = await session.execute(
+        select(func.min(SourceFile.unchanged_since), func.min(SourceFile.next_try_at)).where(
+            SourceFile.instrument_id == instrument_id,
+            SourceFile.state == FileState.SETTLING,
+            SourceFile.absent_since.is_(None),
+        )
+    )
+    oldest, _ = found.one()
+    return None if oldest is None else oldest + timedelta(seconds=quiet_seconds)

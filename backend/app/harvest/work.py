@@ -1,0 +1,68 @@
+"""The values that pass between the engine's steps."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from app.errors import StreamWeaveError
+from app.transfers.base import FileFacts, Target
+
+BATCH_FILES = 200
+BATCH_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedCopy:
+    """A copy that this worker holds, with all that is needed to make and prove it."""
+
+    copy_id: uuid.UUID
+    attempt: int
+    source_file_id: uuid.UUID
+    version_id: uuid.UUID
+    version_number: int
+    aim: int
+    sha256: bytes | None  # fixed already, when another copy of this version got that far
+    expected: FileFacts
+    path: bytes
+    dest_path: bytes
+    ark: str
+    failures: int
+    started_at: datetime
+    intent: dict[str, Any] | None = None  # set when the last holder got as far as publishing
+    earlier_sha256: bytes | None = None  # of the version before this one
+    earlier_size_bytes: int | None = None
+
+    @property
+    def target(self) -> Target:
+        """Where it goes."""
+        return Target(self.dest_path, self.copy_id, self.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Copies of one instrument and one storage location, held by one lease."""
+
+    instrument_id: uuid.UUID
+    storage_location_id: uuid.UUID
+    copies: tuple[ClaimedCopy, ...]
+    recovering: bool  # all of them were `publishing` when their worker died
+
+
+@dataclass(slots=True)
+class Proof:
+    """What is known of one copy while it is made; ends as its evidence."""
+
+    copy: ClaimedCopy
+    sha256: bytes = b""
+    bytes_received: int = 0
+    object_id: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A copy that was not made, and why."""
+
+    copy: ClaimedCopy
+    error: StreamWeaveError

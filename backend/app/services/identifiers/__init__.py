@@ -1,0 +1,1 @@
+"""Identifiers: ARKs by default."""
