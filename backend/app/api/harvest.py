@@ -1,0 +1,210 @@
+"""Harvest Now, its progress, connection tests and assignments of an instrument."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+
+from app.api.deps import (
+    ONE,
+    SIGNED_IN,
+    Admin,
+    AppSettings,
+    Caller,
+    Db,
+    Id,
+    actor_of,
+)
+from app.api.problems import documented
+from app.schemas.base import UtcTime
+from app.schemas.instruments import (
+    CheckRead,
+    HarvestTicketRead,
+    ProgressRead,
+    ProgressScan,
+    SourceDraft,
+    TallyRead,
+)
+from app.schemas.users import GrantedUser, GrantList, GrantRead
+from app.services import checks, users
+from app.services.idempotency import Trigger, once
+from app.services.instruments import get_instrument
+from app.services.progress import Progress, Tally, read_progress
+
+router = APIRouter(prefix="/instruments", tags=["instruments"], responses=SIGNED_IN)
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x20-\x7e]+$",
+        description="the same key within 24 hours gets the same answer",
+    ),
+]
+
+
+@router.post(
+    "/{instrument_id}/harvest",
+    operation_id="harvestNow",
+    response_model=HarvestTicketRead,
+    status_code=202,
+    responses={
+        **ONE,
+        **documented("invalid_request", "idempotency_mismatch"),
+        **documented("orchestrator_unreachable"),
+    },
+)
+async def harvest_now(
+    instrument_id: Id, database: Db, caller: Caller, idempotency_key: IdempotencyKey = None
+) -> HarvestTicketRead:
+    """Harvest an instrument now; a live run or watch is asked to scan again instead."""
+    await get_instrument(database, caller, instrument_id)
+
+    async def act() -> dict[str, Any]:
+        from app.services.orchestration import request_harvest  # Prefect loads when asked
+
+        ticket = await request_harvest(
+            database, instrument_id, actor=actor_of(caller), user_id=caller.id
+        )
+        return HarvestTicketRead.model_validate(ticket).model_dump(mode="json")
+
+    if idempotency_key is None:
+        return HarvestTicketRead.model_validate(await act())
+    key = idempotency_key.strip().removeprefix('"').removesuffix('"')
+    trigger = Trigger(caller.id, key, {"harvest": str(instrument_id)})
+    return HarvestTicketRead.model_validate(await once(database, trigger, 202, act))
+
+
+@router.get(
+    "/{instrument_id}/progress",
+    operation_id="getProgress",
+    response_model=ProgressRead,
+    responses=ONE,
+)
+async def get_progress(
+    instrument_id: Id,
+    database: Db,
+    caller: Caller,
+    since: Annotated[
+        UtcTime | None, Query(description="`requested_at` of the harvest that is waited for")
+    ] = None,
+) -> ProgressRead:
+    """Tell how far a harvest is, in counts."""
+    return _progress(await read_progress(database, caller, instrument_id, since))
+
+
+def _progress(found: Progress) -> ProgressRead:
+    def tally(counts: dict[str, Tally], name: str) -> TallyRead:
+        return TallyRead.model_validate(counts.get(name, Tally()))
+
+    scan = found.scan
+    return ProgressRead(
+        scan=ProgressScan(
+            running=found.scan_running,
+            done=found.scan_done,
+            scan_started_at=scan.scan_started_at if scan else None,
+            last_scan_at=scan.last_scan_at if scan else None,
+            error_code=scan.last_error_code if scan else None,
+            error_detail=scan.last_error_detail if scan else None,
+            next_try_at=scan.next_try_at if scan else None,
+            listing_held_at=scan.breaker_tripped_at if scan else None,
+            listing_held_detail=scan.breaker_detail if scan else None,
+        ),
+        settling=tally(found.files, "settling"),
+        held=tally(found.files, "held"),
+        in_flight=TallyRead.model_validate(found.in_flight),
+        **{
+            name: tally(found.copies, name)
+            for name in ("queued", "retry_wait", "available", "failed", "conflict")
+        },
+        **{
+            f"recent_{name}": tally(found.recent, name)
+            for name in ("available", "failed", "conflict")
+        },
+        done=found.done,
+    )
+
+
+@router.post(
+    "/check",
+    operation_id="checkDraft",
+    response_model=CheckRead,
+    responses={
+        **documented("zone_not_served"),
+        **documented("invalid_request", "path_not_allowed", "zone_unknown"),
+    },
+)
+async def check_draft(
+    body: SourceDraft, database: Db, settings: AppSettings, _admin: Admin
+) -> CheckRead:
+    """Let a worker of the zone test a source before it is saved."""
+    return CheckRead.model_validate(await checks.check_draft(database, settings, body.model_dump()))
+
+
+@router.post(
+    "/{instrument_id}/check",
+    operation_id="checkInstrument",
+    response_model=CheckRead,
+    responses={**ONE, **documented("zone_not_served")},
+)
+async def check_instrument(instrument_id: Id, database: Db, _admin: Admin) -> CheckRead:
+    """Let a worker of its zone test the instrument's source."""
+    return CheckRead.model_validate(await checks.check_instrument(database, instrument_id))
+
+
+@router.get(
+    "/{instrument_id}/users",
+    operation_id="listInstrumentUsers",
+    response_model=GrantList,
+    responses=ONE,
+)
+async def list_instrument_users(instrument_id: Id, database: Db, _admin: Admin) -> GrantList:
+    """List who may see an instrument (admins may see all)."""
+    rows = await users.list_grants(database, instrument_id)
+    items = [
+        GrantedUser(
+            **GrantRead.model_validate(grant).model_dump(),
+            email=user.email,
+            display_name=user.display_name,
+        )
+        for grant, user in rows
+    ]
+    return GrantList(items=items)
+
+
+@router.get(
+    "/{instrument_id}/users/{user_id}",
+    operation_id="getInstrumentUser",
+    response_model=GrantRead,
+    responses=ONE,
+)
+async def get_instrument_user(
+    instrument_id: Id, user_id: Id, database: Db, _admin: Admin
+) -> GrantRead:
+    """Return one person's right to an instrument."""
+    return GrantRead.model_validate(await users.get_grant(database, instrument_id, user_id))
+
+
+@router.put(
+    "/{instrument_id}/users/{user_id}",
+    operation_id="grantInstrument",
+    response_model=GrantRead,
+    responses={**ONE, **documented("name_taken")},
+)
+async def grant_instrument(instrument_id: Id, user_id: Id, database: Db, admin: Admin) -> GrantRead:
+    """Let a person see an instrument and its files."""
+    grant = await users.grant_instrument(database, admin.id, instrument_id, user_id)
+    return GrantRead.model_validate(grant)
+
+
+@router.delete(
+    "/{instrument_id}/users/{user_id}",
+    operation_id="revokeInstrument",
+    status_code=204,
+    response_class=Response,
+    responses=ONE,
+)
+async def revoke_instrument(instrument_id: Id, user_id: Id, database: Db, admin: Admin) -> Response:
+    """Take a person's right to an instrument away."""
+    await users.revoke_grant(database, actor_of(admin), instrument_id, user_id)
+    return Response(status_code=204)

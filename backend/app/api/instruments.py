@@ -1,0 +1,183 @@
+"""Instruments: all for admins, the assigned ones (reduced) for everybody else."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from app.api.deps import (
+    EDITED,
+    ETAG,
+    LISTED,
+    ONE,
+    SIGNED_IN,
+    Caller,
+    Cursor,
+    Db,
+    Id,
+    InstrumentEditor,
+    Limit,
+    Revision,
+    page_request,
+    set_etag,
+)
+from app.api.problems import documented
+from app.models import User
+from app.schemas.instruments import (
+    InstrumentCreate,
+    InstrumentPage,
+    InstrumentPatch,
+    InstrumentRead,
+    ScanRead,
+    StoragePolicyRead,
+)
+from app.services import instruments
+from app.services.edits import InvalidField
+from app.services.instruments import InstrumentView
+
+router = APIRouter(prefix="/instruments", tags=["instruments"], responses=SIGNED_IN)
+_HIDDEN = ("host", "port", "url", "root", "host_key", "options", "service_account_id")
+_SOURCE_ERRORS = documented(
+    "invalid_request", "path_not_allowed", "zone_unknown", "secret_required"
+)
+
+
+def _read(view: InstrumentView, *, is_admin: bool) -> InstrumentRead:
+    values: dict[str, Any] = {
+        name: getattr(view.instrument, name)
+        for name in InstrumentRead.model_fields
+        if name not in ("storage", "scan")
+    }
+    if not is_admin:
+        values |= dict.fromkeys(_HIDDEN)
+    return InstrumentRead(
+        **values,
+        storage=[StoragePolicyRead.model_validate(policy) for policy in view.storage],
+        scan=ScanRead.model_validate(view.scan) if view.scan else None,
+    )
+
+
+def _answer(response: Response, view: InstrumentView, user: User | None = None) -> InstrumentRead:
+    set_etag(response, view.instrument.revision)
+    return _read(view, is_admin=user is None or user.is_superuser)
+
+
+@router.get("", operation_id="listInstruments", response_model=InstrumentPage, responses=LISTED)
+async def list_instruments(
+    database: Db, caller: Caller, limit: Limit = 50, cursor: Cursor = None
+) -> InstrumentPage:
+    """List the instruments that you may see, by name."""
+    page = await instruments.list_instruments(database, caller, page_request(limit, cursor))
+    items = [_read(view, is_admin=caller.is_superuser) for view in page.items]
+    return InstrumentPage(items=items, next_cursor=page.next_cursor)
+
+
+@router.post(
+    "",
+    operation_id="createInstrument",
+    response_model=InstrumentRead,
+    status_code=201,
+    responses={201: ETAG, **documented("name_taken"), **_SOURCE_ERRORS},
+)
+async def create_instrument(
+    response: Response, body: InstrumentCreate, editor: InstrumentEditor
+) -> InstrumentRead:
+    """Add an instrument."""
+    values = body.model_dump(by_alias=True, exclude={"storage"})
+    storage = [policy.model_dump() for policy in body.storage]
+    return _answer(response, await instruments.create_instrument(editor, values, storage))
+
+
+@router.get(
+    "/{instrument_id:uuid}",
+    operation_id="getInstrument",
+    response_model=InstrumentRead,
+    responses={200: ETAG, **ONE},
+)
+async def get_instrument(
+    response: Response, instrument_id: Id, database: Db, caller: Caller
+) -> InstrumentRead:
+    """Return one instrument."""
+    view = await instruments.get_instrument(database, caller, instrument_id)
+    return _answer(response, view, caller)
+
+
+@router.patch(
+    "/{instrument_id:uuid}",
+    operation_id="changeInstrument",
+    response_model=InstrumentRead,
+    responses={200: ETAG, **EDITED, **documented("name_taken"), **_SOURCE_ERRORS},
+)
+async def change_instrument(
+    response: Response,
+    instrument_id: Id,
+    body: InstrumentPatch,
+    editor: InstrumentEditor,
+    revision: Revision,
+) -> InstrumentRead:
+    """Change an instrument. A changed address needs the account's secret again."""
+    if "secret" in body.model_fields_set and body.secret is None:
+        raise InvalidField("/secret", "Leave the secret out instead.")
+    change = instruments.InstrumentChange(
+        instrument_id,
+        revision,
+        body.sent("storage", "secret"),
+        [policy.model_dump() for policy in body.storage]
+        if "storage" in body.model_fields_set
+        else None,
+        body.secret.get_secret_value() if body.secret else None,
+    )
+    return _answer(response, await instruments.change_instrument(editor, change))
+
+
+@router.delete(
+    "/{instrument_id:uuid}",
+    operation_id="deleteInstrument",
+    status_code=204,
+    response_class=Response,
+    responses={**EDITED, **documented("in_use")},
+)
+async def delete_instrument(
+    instrument_id: Id, editor: InstrumentEditor, revision: Revision
+) -> Response:
+    """Delete an instrument that never had a file."""
+    await instruments.delete_instrument(editor, instrument_id, revision)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/{instrument_id}/pause",
+    operation_id="pauseInstrument",
+    response_model=InstrumentRead,
+    responses={200: ETAG, **ONE, **documented("edit_conflict")},
+)
+async def pause_instrument(
+    response: Response, instrument_id: Id, editor: InstrumentEditor
+) -> InstrumentRead:
+    """Leave the instrument alone until it is resumed."""
+    return _answer(response, await instruments.set_paused(editor, instrument_id, True))
+
+
+@router.post(
+    "/{instrument_id}/resume",
+    operation_id="resumeInstrument",
+    response_model=InstrumentRead,
+    responses={200: ETAG, **ONE, **documented("edit_conflict")},
+)
+async def resume_instrument(
+    response: Response, instrument_id: Id, editor: InstrumentEditor
+) -> InstrumentRead:
+    """Go on with a paused instrument."""
+    return _answer(response, await instruments.set_paused(editor, instrument_id, False))
+
+
+@router.post(
+    "/{instrument_id}/confirm-listing",
+    operation_id="confirmListing",
+    response_model=InstrumentRead,
+    responses={200: ETAG, **ONE},
+)
+async def confirm_listing(
+    response: Response, instrument_id: Id, editor: InstrumentEditor
+) -> InstrumentRead:
+    """Accept the next listing as it is, though it is empty or much smaller."""
+    return _answer(response, await instruments.confirm_listing(editor, instrument_id))

@@ -1,0 +1,27 @@
+"""All routes under `/api`."""
+
+from fastapi import APIRouter
+
+from app.api import (
+    accounts,
+    auth,
+    files,
+    harvest,
+    instruments,
+    runs,
+    schedules,
+    setup,
+    storage,
+    system,
+    tokens,
+    transfers,
+    users,
+)
+
+api = APIRouter(prefix="/api")
+# harvest before instruments: `/instruments/check` is no instrument's id.
+for module in (
+    setup, auth, users, tokens, accounts, storage, harvest, instruments, schedules, runs, files,
+    transfers, system,
+):  # fmt: skip
+    api.include_router(module.router)

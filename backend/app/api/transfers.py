@@ -1,0 +1,76 @@
+"""Transfers: copies as work."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from app.api.deps import (
+    LISTED,
+    ONE,
+    SIGNED_IN,
+    Admin,
+    Caller,
+    Cursor,
+    Db,
+    Id,
+    Limit,
+    actor_of,
+    page_request,
+)
+from app.api.problems import documented
+from app.api.views import read_transfer, read_transfer_detail
+from app.models import CopyState
+from app.schemas.transfers import RetriedRead, RetryMany, TransferDetail, TransferPage
+from app.services import transfers
+
+router = APIRouter(prefix="/transfers", tags=["transfers"], responses=SIGNED_IN)
+
+
+@router.get("", operation_id="listTransfers", response_model=TransferPage, responses=LISTED)
+async def list_transfers(  # noqa: PLR0913  one parameter a filter
+    database: Db,
+    caller: Caller,
+    instrument: Id | None = None,
+    storage: Id | None = None,
+    state: CopyState | None = None,
+    error_code: Annotated[str | None, Query(max_length=60, pattern=r"^[a-z0-9_]+$")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> TransferPage:
+    """List transfers, newest first."""
+    narrowed = transfers.TransferFilter(instrument, storage, state, error_code)
+    request = page_request(limit, cursor, **vars(narrowed))
+    page = await transfers.list_transfers(database, caller, request, narrowed)
+    items = [read_transfer(one) for one in page.items]
+    return TransferPage(items=items, next_cursor=page.next_cursor)
+
+
+@router.post("/retry", operation_id="retryTransfers", response_model=RetriedRead)
+async def retry_transfers(body: RetryMany, database: Db, admin: Admin) -> RetriedRead:
+    """Put all failed and conflicting copies of a filter back in line."""
+    narrowed = transfers.TransferFilter(
+        body.instrument_id, body.storage_location_id, None, body.error_code
+    )
+    return RetriedRead(retried=await transfers.retry_transfers(database, actor_of(admin), narrowed))
+
+
+@router.get(
+    "/{transfer_id:uuid}", operation_id="getTransfer", response_model=TransferDetail, responses=ONE
+)
+async def get_transfer(transfer_id: Id, database: Db, caller: Caller) -> TransferDetail:
+    """Return one transfer with its attempts and its evidence."""
+    view, attempts = await transfers.get_transfer(database, caller, transfer_id)
+    return read_transfer_detail(view, attempts)
+
+
+@router.post(
+    "/{transfer_id}/retry",
+    operation_id="retryTransfer",
+    response_model=TransferDetail,
+    responses={**ONE, **documented("not_retryable")},
+)
+async def retry_transfer(transfer_id: Id, database: Db, admin: Admin) -> TransferDetail:
+    """Put a failed or conflicting copy back in line."""
+    await transfers.retry_transfer(database, actor_of(admin), transfer_id)
+    view, attempts = await transfers.get_transfer(database, admin, transfer_id)
+    return read_transfer_detail(view, attempts)

@@ -1,0 +1,101 @@
+"""How files and copies are shown, shared by the routes of files and transfers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from app.clock import from_ns
+from app.errors import CATALOGUE
+from app.models import Attempt, Copy
+from app.schemas.files import CopyEvidence, CopyRead, FileRead, FileStatus, VersionRead
+from app.schemas.transfers import AttemptRead, TransferDetail, TransferRead
+from app.services.files import FileView, VersionView
+from app.services.transfers import TransferView
+
+
+def remedy_of(code: str | None) -> str | None:
+    """Return what the catalogue says to do about a code."""
+    entry = CATALOGUE.get(code) if code else None
+    return entry.remedy if entry else None
+
+
+def _time_of(mtime_ns: int) -> datetime | None:
+    try:
+        return from_ns(mtime_ns)
+    except (OverflowError, ValueError, OSError):
+        return None  # sources may say anything; the exact number stays in the version
+
+
+def _copy_values(copy: Copy, storage_name: str) -> dict[str, Any]:
+    names = set(CopyRead.model_fields) - {"storage_name", "remedy"}
+    values: dict[str, Any] = {name: getattr(copy, name) for name in names}
+    return {**values, "storage_name": storage_name, "remedy": remedy_of(copy.error_code)}
+
+
+def read_file(view: FileView) -> FileRead:
+    """Return a file for the wire."""
+    file = view.file
+    taken = {"instrument_name", "status", "modified_at", "remedy", "copies"}
+    values: dict[str, Any] = {
+        name: getattr(file, name) for name in FileRead.model_fields if name not in taken
+    }
+    return FileRead(
+        **values,
+        instrument_name=view.instrument_name,
+        status=FileStatus(view.status),
+        modified_at=_time_of(file.mtime_ns),
+        remedy=remedy_of(file.reason_code),
+        copies=[CopyRead(**_copy_values(copy, name)) for copy, name in view.copies],
+    )
+
+
+def read_version(view: VersionView, ark: str | None) -> VersionRead:
+    """Return a version for the wire; its identifier is derived from the file's."""
+    version = view.version
+    taken = {"sha256", "identifier", "copies"}
+    values: dict[str, Any] = {
+        name: getattr(version, name) for name in VersionRead.model_fields if name not in taken
+    }
+    return VersionRead(
+        **values,
+        sha256=version.sha256.hex() if version.sha256 else None,
+        identifier=f"{ark}.v{version.number}" if ark else None,
+        copies=[
+            CopyEvidence(**_copy_values(copy, name), evidence=copy.intent)
+            for copy, name in view.copies
+        ],
+    )
+
+
+def read_transfer(view: TransferView) -> TransferRead:
+    """Return a transfer for the wire."""
+    return TransferRead(**_transfer_values(view))
+
+
+def _transfer_values(view: TransferView) -> dict[str, Any]:
+    copy = view.copy
+    own = {"file_id", "path", "version_number", "instrument_name", "storage_name", "sha256"}
+    values: dict[str, Any] = {
+        name: getattr(copy, name)
+        for name in TransferRead.model_fields
+        if name not in own and name != "remedy"
+    }
+    return {
+        **values,
+        "file_id": copy.source_file_id,
+        "path": view.path,
+        "version_number": view.version_number,
+        "instrument_name": view.instrument_name,
+        "storage_name": view.storage_name,
+        "sha256": view.sha256.hex() if view.sha256 else None,
+        "remedy": remedy_of(copy.error_code),
+    }
+
+
+def read_transfer_detail(view: TransferView, attempts: Sequence[Attempt]) -> TransferDetail:
+    """Return a transfer with its attempts for the wire."""
+    return TransferDetail(
+        **_transfer_values(view),
+        evidence=view.copy.intent,
+        attempts=[AttemptRead.model_validate(attempt) for attempt in attempts],
+    )

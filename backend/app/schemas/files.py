@@ -1,0 +1,112 @@
+"""Source files, versions, copies."""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from app.schemas.base import JsonObject, Output, Page
+
+
+class FileStatus(StrEnum):
+    """A file's status for people; `services/files.py` derives it."""
+
+    DAMAGED = "damaged"
+    MISSING = "missing"
+    CONFLICT = "conflict"
+    FAILED = "failed"
+    RETRY_WAIT = "retry_wait"
+    TRANSFERRING = "transferring"
+    PROVING = "proving"
+    PUBLISHING = "publishing"
+    QUEUED = "queued"
+    SUPERSEDED = "superseded"
+    AVAILABLE = "available"
+    REMOVED = "removed"
+    SETTLING = "settling"
+    HELD = "held"
+    SKIPPED = "skipped"
+
+
+class CopyRead(Output):
+    """A copy: a version at a storage location."""
+
+    id: uuid.UUID
+    storage_location_id: uuid.UUID
+    storage_name: str
+    state: str
+    required: bool
+    dest_path: str
+    size_bytes: int
+    state_since: datetime
+    available_at: datetime | None
+    due_at: datetime | None
+    failures: int
+    error_code: str | None
+    error_detail: str | None
+    remedy: str | None
+
+
+class FileRead(Output):
+    """A source file. `status` is derived from the copies of its newest version."""
+
+    id: uuid.UUID
+    instrument_id: uuid.UUID
+    instrument_name: str
+    path: str
+    incarnation: int
+    status: FileStatus
+    size_bytes: int
+    modified_at: datetime | None = Field(description="null when the source's time is no date")
+    first_seen_at: datetime
+    unchanged_since: datetime
+    absent_since: datetime | None
+    latest_version: int
+    ark: str | None
+    reason_code: str | None
+    reason: str | None
+    remedy: str | None
+    next_try_at: datetime | None
+    copies: list[CopyRead]
+
+
+class FilePage(Page[FileRead]):
+    """A page of files."""
+
+
+class CopyEvidence(CopyRead):
+    """A copy with what proves it."""
+
+    evidence: JsonObject | None
+
+
+class VersionRead(Output):
+    """One content of a source file, with its copies and their evidence."""
+
+    id: uuid.UUID
+    number: int
+    size_bytes: int
+    mtime_ns: int
+    sha256: str | None = Field(description="hexadecimal; null until it is fixed")
+    identifier: str | None = Field(description="the file's ARK with the version's suffix")
+    created_at: datetime
+    legal_hold: bool
+    retain_until: datetime | None
+    copies: list[CopyEvidence]
+
+
+class VersionList(Output):
+    """The versions of a file, newest first."""
+
+    items: list[VersionRead]
+
+
+class ExplanationRead(Output):
+    """Why a file is (not) here: one sentence, one cause, one action, then the facts."""
+
+    status: str
+    sentence: str
+    cause_code: str | None
+    remedy: str | None
+    facts: JsonObject

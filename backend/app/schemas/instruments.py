@@ -1,0 +1,230 @@
+"""Instruments."""
+
+import uuid
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from app.models import IncarnationPolicy, Protocol
+from app.schemas.base import (
+    Input,
+    JsonObject,
+    LongLine,
+    Name,
+    Output,
+    Page,
+    Patch,
+    PathText,
+    Prose,
+    Slug,
+    TimeZone,
+    UtcTime,
+    Zone,
+)
+
+Host = Annotated[str, Field(max_length=400, pattern=r"^[A-Za-z0-9._:\[\]%-]+$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["08:00"])]
+Options = Annotated[
+    dict[str, str | bool],
+    Field(
+        max_length=10,
+        description="smb: domain; s3: region, provider, force_path_style; webdav: vendor",
+    ),
+]
+
+
+class QuietHours(Input):
+    """When the instrument is left alone, every day, in its own time zone."""
+
+    start: Clock = Field(alias="from")
+    end: Clock = Field(alias="to")
+    time_zone: TimeZone = "UTC"
+
+
+class StoragePolicy(Input):
+    """A place that an instrument's files are copied to."""
+
+    storage_location_id: uuid.UUID
+    required: bool = True
+
+
+class StoragePolicyRead(Output):
+    """A place that an instrument's files are copied to."""
+
+    storage_location_id: uuid.UUID
+    required: bool
+
+
+class ScanRead(Output):
+    """What the last scan of an instrument found."""
+
+    scan_started_at: datetime | None
+    last_scan_at: datetime | None
+    next_try_at: datetime | None
+    error_code: str | None = Field(validation_alias="last_error_code")
+    error_detail: str | None = Field(validation_alias="last_error_detail")
+    files: int
+    size_bytes: int = Field(validation_alias="bytes")
+    listing_held_at: datetime | None = Field(
+        validation_alias="breaker_tripped_at",
+        description="set while an empty or much smaller listing waits for confirmation",
+    )
+    listing_held_detail: str | None = Field(validation_alias="breaker_detail")
+
+
+class InstrumentRead(Output):
+    """An instrument. Who is no admin gets null for how its source is reached."""
+
+    id: uuid.UUID
+    name: str
+    slug: str
+    description: str
+    zone: str
+    paused: bool
+    protocol: str
+    host: str | None
+    port: int | None
+    url: str | None
+    root: str | None
+    host_key: str | None
+    options: JsonObject | None
+    service_account_id: uuid.UUID | None
+    quiet_seconds: float
+    incarnation_policy: str
+    start_from: datetime | None
+    connections: int
+    bandwidth_bytes_per_second: int | None
+    quiet_hours: JsonObject | None
+    shrink_ratio: float
+    storage: list[StoragePolicyRead]
+    scan: ScanRead | None
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class InstrumentPage(Page[InstrumentRead]):
+    """A page of instruments."""
+
+
+class _Source(Input):
+    zone: Zone = "main"
+    protocol: Protocol
+    host: Host | None = Field(default=None, examples=["tem2-pc.lab.example"])
+    port: Port | None = None
+    url: LongLine | None = Field(default=None, description="for s3 and webdav")
+    root: PathText = Field(default="", description="smb: share[/path]; s3: bucket[/prefix]")
+    host_key: LongLine | None = Field(default=None, description="sftp: the server's public key")
+    options: Options = Field(default_factory=dict)
+    service_account_id: uuid.UUID | None = None
+
+
+class SourceDraft(_Source):
+    """A source to be tested before it is saved."""
+
+
+class InstrumentCreate(_Source):
+    """A new instrument. Which fields its source needs depends on the protocol."""
+
+    name: Name = Field(examples=["TEM-2"])
+    slug: Slug
+    description: Prose = ""
+    quiet_seconds: float = Field(default=120.0, ge=0, le=86400 * 30)
+    incarnation_policy: IncarnationPolicy = IncarnationPolicy.VERSION
+    start_from: UtcTime | None = None
+    connections: int = Field(default=2, ge=1, le=64)
+    bandwidth_bytes_per_second: int | None = Field(default=None, ge=1024, le=10**12)
+    quiet_hours: QuietHours | None = None
+    shrink_ratio: float = Field(default=0.5, ge=0, le=1)
+    storage: list[StoragePolicy] = Field(default_factory=list, max_length=20)
+
+
+class InstrumentPatch(Patch):
+    """What changes. A changed address needs the account's secret again, in `secret`."""
+
+    name: Name = ""
+    slug: Slug = ""
+    description: Prose = ""
+    zone: Zone = "main"
+    protocol: Protocol = Protocol.SMB
+    host: Host | None = None
+    port: Port | None = None
+    url: LongLine | None = None
+    root: PathText = ""
+    host_key: LongLine | None = None
+    options: Options = Field(default_factory=dict)
+    service_account_id: uuid.UUID | None = None
+    quiet_seconds: float = Field(default=120.0, ge=0, le=86400 * 30)
+    incarnation_policy: IncarnationPolicy = IncarnationPolicy.VERSION
+    start_from: UtcTime | None = None
+    connections: int = Field(default=2, ge=1, le=64)
+    bandwidth_bytes_per_second: int | None = Field(default=None, ge=1024, le=10**12)
+    quiet_hours: QuietHours | None = None
+    shrink_ratio: float = Field(default=0.5, ge=0, le=1)
+    storage: list[StoragePolicy] = Field(default_factory=list, max_length=20)
+    secret: SecretStr | None = Field(default=None, min_length=1, max_length=20000)
+
+
+class HarvestTicketRead(Output):
+    """The answer to Harvest Now. `joined`: a live run or watch scans again instead of a new run."""
+
+    run_id: uuid.UUID | None
+    joined: bool
+    requested_at: datetime
+
+
+class TallyRead(Output):
+    """A number of files and their bytes."""
+
+    files: int
+    size_bytes: int
+
+
+class ProgressScan(Output):
+    """Where the scan stands."""
+
+    running: bool
+    done: bool = Field(description="a scan that started after `since` has finished")
+    scan_started_at: datetime | None
+    last_scan_at: datetime | None
+    error_code: str | None
+    error_detail: str | None
+    next_try_at: datetime | None
+    listing_held_at: datetime | None
+    listing_held_detail: str | None
+
+
+class ProgressRead(Output):
+    """How far a harvest is. `recent_*` count copies that came to rest since `since`."""
+
+    scan: ProgressScan
+    settling: TallyRead
+    held: TallyRead
+    queued: TallyRead
+    in_flight: TallyRead
+    retry_wait: TallyRead
+    available: TallyRead
+    failed: TallyRead
+    conflict: TallyRead
+    recent_available: TallyRead
+    recent_failed: TallyRead
+    recent_conflict: TallyRead
+    done: bool = Field(
+        description="scan done, nothing settling, queued or in flight (retries may wait)"
+    )
+
+
+class CheckRead(Output):
+    """The result of a connection test."""
+
+    ok: bool
+    code: str | None = None
+    detail: str | None = None
+    remedy: str | None = None
+    latency_ms: float | None = None
+    entries: list[JsonObject | str] = Field(default_factory=list)
+    write_refused: bool | None = None
+    steps: list[JsonObject | str] = Field(default_factory=list)
+    free_bytes: int | None = None

@@ -1,0 +1,69 @@
+"""What the API process does beside answering: reconcile, dispatch, seal; each under its lease."""
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.config import Settings
+from app.database import Database
+from app.errors import StreamWeaveError
+from app.services.audit import seal
+from app.services.leases import give_lease_back, take_lease
+from app.services.outbox import dispatch
+from app.services.reconciler import Reconciler
+
+logger = logging.getLogger("streamweave.background")
+_LEASE_SECONDS = 15.0
+
+
+async def run_background(database: Database, settings: Settings, stop: asyncio.Event) -> None:
+    """Run all services until `stop` is set."""
+    reconciler = Reconciler(database, settings)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_service(database, "reconciler", 1.0, stop, reconciler.tick))
+            group.create_task(
+                _service(database, "dispatcher", 0.5, stop, _until_done(database, dispatch))
+            )
+            group.create_task(_service(database, "sealer", 1.0, stop, _until_done(database, seal)))
+    finally:
+        await reconciler.close()
+
+
+def _until_done(
+    database: Database, step: Callable[[AsyncSession], Awaitable[int]]
+) -> Callable[[], Awaitable[None]]:
+    async def work() -> None:
+        while await database.run(step):
+            pass
+
+    return work
+
+
+async def _service(
+    database: Database,
+    name: str,
+    pause_seconds: float,
+    stop: asyncio.Event,
+    work: Callable[[], Awaitable[None]],
+) -> None:
+    """Do `work` again and again while this process has the lease."""
+    owner = uuid.uuid4().hex
+    while not stop.is_set():
+        try:
+            if await database.run(lambda s: take_lease(s, name, owner, _LEASE_SECONDS)):
+                await work()
+        except (SQLAlchemyError, StreamWeaveError) as error:
+            logger.warning("%s: %s; again soon", name, error)
+        except Exception:
+            logger.exception("%s failed unexpectedly; again soon", name)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_seconds):
+                await stop.wait()
+    with contextlib.suppress(SQLAlchemyError):  # it runs out by itself
+        await database.run(lambda s: give_lease_back(s, name, owner))

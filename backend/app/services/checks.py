@@ -1,0 +1,84 @@
+"""Connection tests: asked here, answered by a worker of the zone that can reach the place."""
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.clock import monotonic, utcnow
+from app.config import Settings
+from app.database import Database
+from app.errors import StreamWeaveError
+from app.models import Check, Instrument, ServiceAccount, StorageLocation, new_id
+from app.services.edits import InvalidField, find
+from app.services.source_rules import check_source
+from app.services.zones import check_zone, zone_is_served
+
+_POLL_SECONDS = 0.2
+_PATIENCE_SECONDS = 45.0
+_SOURCE_FIELDS = (
+    "protocol", "host", "port", "url", "root", "host_key", "options", "service_account_id"
+)  # fmt: skip
+
+
+async def check_instrument(database: Database, instrument_id: uuid.UUID) -> dict[str, Any]:
+    """Test the source of a stored instrument."""
+    async with database.read() as session:
+        instrument = await find(session, Instrument, instrument_id)
+        request = {name: getattr(instrument, name) for name in _SOURCE_FIELDS}
+        zone = instrument.zone
+    return await _ask(database, zone, "source", request)
+
+
+async def check_draft(
+    database: Database, settings: Settings, values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Test a source before it is saved."""
+    check_source(values, settings)
+    async with database.read() as session:
+        await check_zone(session, settings, values["zone"])
+        account_id = values.get("service_account_id")
+        if account_id and await session.get(ServiceAccount, account_id) is None:
+            raise InvalidField("/service_account_id", "There is no such service account.")
+    request = {name: values.get(name) for name in _SOURCE_FIELDS}
+    return await _ask(database, values["zone"], "source", request)
+
+
+async def check_storage(database: Database, storage_id: uuid.UUID) -> dict[str, Any]:
+    """Test a storage location from where it is mounted."""
+    async with database.read() as session:
+        location = await find(session, StorageLocation, storage_id)
+        request = {"storage_location_id": location.id, "path": location.path}
+        zone = location.zone
+    return await _ask(database, zone, "storage", request)
+
+
+async def _ask(
+    database: Database, zone: str, kind: str, request: Mapping[str, Any]
+) -> dict[str, Any]:
+    async with database.read() as session:
+        if not await zone_is_served(session, zone):
+            raise StreamWeaveError("zone_not_served", f"No worker of the zone '{zone}' is alive.")
+    check_id = new_id()
+    body = {k: str(v) if isinstance(v, uuid.UUID) else v for k, v in request.items()}
+
+    async def work(session: AsyncSession) -> None:
+        session.add(Check(id=check_id, zone=zone, kind=kind, request=body, created_at=utcnow()))
+
+    await database.run(work)
+    return await _wait(database, check_id)
+
+
+async def _wait(database: Database, check_id: uuid.UUID) -> dict[str, Any]:
+    query = select(Check.result).where(Check.id == check_id, Check.done_at.is_not(None))
+    deadline = monotonic() + _PATIENCE_SECONDS
+    while monotonic() < deadline:
+        async with database.read() as session:
+            row = (await session.execute(query)).one_or_none()
+        if row is not None:
+            return dict(row[0] or {})
+        await asyncio.sleep(_POLL_SECONDS)
+    raise StreamWeaveError("zone_not_served", "No worker answered within 45 seconds.")

@@ -1,0 +1,239 @@
+"""Source files with their versions, copies and evidence, and their status for people.
+
+The status is derived here and nowhere else. A file that is not `planned` speaks for itself; a
+planned one is spoken for by the required copies of its newest version (by all of them when none is
+required): the first state of `SPEAKS_FIRST` that one of them has. So `available` means that every
+required copy is.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from app.database import Database
+from app.errors import StreamWeaveError
+from app.models import (
+    Copy,
+    CopyState,
+    FileState,
+    Instrument,
+    SourceFile,
+    StorageLocation,
+    User,
+    Version,
+)
+from app.services.access import only_readable
+from app.services.pagination import Keyset, Page, PageRequest, fetch_page
+
+SPEAKS_FIRST = (
+    CopyState.DAMAGED,
+    CopyState.MISSING,
+    CopyState.CONFLICT,
+    CopyState.FAILED,
+    CopyState.RETRY_WAIT,
+    CopyState.TRANSFERRING,
+    CopyState.PROVING,
+    CopyState.PUBLISHING,
+    CopyState.QUEUED,
+    CopyState.SUPERSEDED,
+    CopyState.AVAILABLE,
+    CopyState.REMOVED,
+)
+# What cannot even be asked for needs a person, as a failed copy does.
+OWN_STATUS = {
+    FileState.SETTLING: "settling",
+    FileState.HELD: "held",
+    FileState.SKIPPED: "skipped",
+    FileState.REFUSED: "failed",
+}
+STATUSES = tuple(dict.fromkeys([*(state.value for state in SPEAKS_FIRST), *OWN_STATUS.values()]))
+_NEWEST = Keyset((SourceFile.id,), descending=True)
+_BY_PATH = Keyset((SourceFile.path, SourceFile.id))
+
+
+def derive_status(state: str, copies: Iterable[tuple[str, bool]]) -> str:
+    """Return a file's status for people.
+
+    Args:
+        state: the source file's own state.
+        copies: (state, required) of the copies of its newest version.
+    """
+    if state != FileState.PLANNED:
+        return OWN_STATUS[FileState(state)]
+    known = list(copies)
+    speaking = {s for s, required in known if required} or {s for s, _ in known}
+    return next((first.value for first in SPEAKS_FIRST if first in speaking), "queued")
+
+
+def _has_copy(state: CopyState | None, *, required: bool | None = None) -> ColumnElement[bool]:
+    copy, version = aliased(Copy), aliased(Version)
+    query = (
+        select(copy.id)
+        .join(version, version.id == copy.version_id)
+        .where(copy.source_file_id == SourceFile.id, version.number == SourceFile.latest_version)
+    )
+    if state is not None:
+        query = query.where(copy.state == state)
+    if required is not None:
+        query = query.where(copy.required == required)
+    return query.correlate(SourceFile).exists()
+
+
+def _speaks(state: CopyState) -> ColumnElement[bool]:
+    any_required = _has_copy(None, required=True)
+    return or_(_has_copy(state, required=True), and_(~any_required, _has_copy(state)))
+
+
+def status_is(status: str) -> ColumnElement[bool]:
+    """Return the SQL condition for a derived status, from the same table."""
+    own = [state for state, name in OWN_STATUS.items() if name == status]
+    condition: ColumnElement[bool] = SourceFile.state.in_(own) if own else false()
+    for index, state in enumerate(SPEAKS_FIRST):
+        if state.value != status:
+            continue
+        louder = [~_speaks(other) for other in SPEAKS_FIRST[:index]]
+        said = and_(_speaks(state), *louder)
+        if state is CopyState.QUEUED:
+            said = or_(said, ~_has_copy(None))
+        condition = or_(condition, and_(SourceFile.state == FileState.PLANNED, said))
+    return condition
+
+
+@dataclass(frozen=True)
+class FileFilter:
+    """What a list of files is narrowed by."""
+
+    instrument_id: uuid.UUID | None = None
+    state: str | None = None
+    q: str | None = None
+    path: str | None = None
+
+    def apply(self, query: Select[Any]) -> Select[Any]:
+        """Return the query, narrowed."""
+        if self.instrument_id is not None:
+            query = query.where(SourceFile.instrument_id == self.instrument_id)
+        if self.path is not None:
+            query = query.where(SourceFile.path_hash == path_hash(self.path))
+        if self.q:
+            query = query.where(SourceFile.path >= self.q, SourceFile.path < _after(self.q))
+        if self.state is not None:
+            query = query.where(status_is(self.state))
+        return query
+
+
+def path_hash(path: str) -> bytes:
+    """Return the identity of a path inside its instrument."""
+    return hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()
+
+
+def _after(prefix: str) -> str:
+    """Return a text that sorts after every text with the prefix (by code points)."""
+    return prefix + "\U0010ffff"
+
+
+@dataclass(frozen=True)
+class FileView:
+    """A source file as people see it."""
+
+    file: SourceFile
+    instrument_name: str
+    status: str
+    copies: list[tuple[Copy, str]]  # of its newest version, with the storage location's name
+
+
+@dataclass(frozen=True)
+class VersionView:
+    """A version with its copies and the names of their places."""
+
+    version: Version
+    copies: list[tuple[Copy, str]]
+
+
+async def _newest_copies(
+    session: AsyncSession, files: Sequence[SourceFile]
+) -> dict[uuid.UUID, list[tuple[Copy, str]]]:
+    query = (
+        select(Copy, StorageLocation.name)
+        .join(Version, Version.id == Copy.version_id)
+        .join(SourceFile, SourceFile.id == Copy.source_file_id)
+        .join(StorageLocation, StorageLocation.id == Copy.storage_location_id)
+        .where(
+            Copy.source_file_id.in_([file.id for file in files]),
+            Version.number == SourceFile.latest_version,
+        )
+        .order_by(StorageLocation.name)
+    )
+    found: dict[uuid.UUID, list[tuple[Copy, str]]] = {}
+    for copy, name in (await session.execute(query)).all():
+        found.setdefault(copy.source_file_id, []).append((copy, name))
+    return found
+
+
+async def _views(session: AsyncSession, rows: Sequence[tuple[SourceFile, str]]) -> list[FileView]:
+    copies = await _newest_copies(session, [file for file, _ in rows])
+    views = []
+    for file, name in rows:
+        mine = copies.get(file.id, [])
+        status = derive_status(file.state, [(copy.state, copy.required) for copy, _ in mine])
+        views.append(FileView(file, name, status, mine))
+    return views
+
+
+def _readable_files(user: User) -> Select[Any]:
+    query = select(SourceFile, Instrument.name).join(
+        Instrument, Instrument.id == SourceFile.instrument_id
+    )
+    return only_readable(query, user, SourceFile.instrument_id)
+
+
+async def list_files(
+    database: Database, user: User, request: PageRequest, narrowed: FileFilter
+) -> Page[FileView]:
+    """Return a page of files: newest first, or by path when a prefix is asked for."""
+    order = _BY_PATH if narrowed.q else _NEWEST
+    query = narrowed.apply(_readable_files(user))
+    async with database.read() as session:
+        page = await fetch_page(session, query, request, order)
+        return Page(await _views(session, page.items), page.next_cursor)
+
+
+async def get_file(database: Database, user: User, file_id: uuid.UUID) -> FileView:
+    """Return one file."""
+    query = _readable_files(user).where(SourceFile.id == file_id)
+    async with database.read() as session:
+        row = (await session.execute(query)).one_or_none()
+        if row is None:
+            raise StreamWeaveError("not_found")
+        return (await _views(session, [(row[0], row[1])]))[0]
+
+
+async def list_versions(database: Database, user: User, file_id: uuid.UUID) -> list[VersionView]:
+    """Return the newest 200 versions of a file with their copies."""
+    async with database.read() as session:
+        query = select(SourceFile.id).where(SourceFile.id == file_id)
+        if await session.scalar(only_readable(query, user, SourceFile.instrument_id)) is None:
+            raise StreamWeaveError("not_found")
+        versions = (
+            await session.scalars(
+                select(Version)
+                .where(Version.source_file_id == file_id)
+                .order_by(Version.number.desc())
+                .limit(200)
+            )
+        ).all()
+        rows = await session.execute(
+            select(Copy, StorageLocation.name)
+            .join(StorageLocation, StorageLocation.id == Copy.storage_location_id)
+            .where(Copy.version_id.in_([version.id for version in versions]))
+            .order_by(StorageLocation.name)
+        )
+        copies: dict[uuid.UUID, list[tuple[Copy, str]]] = {}
+        for copy, name in rows.all():
+            copies.setdefault(copy.version_id, []).append((copy, name))
+        return [VersionView(version, copies.get(version.id, [])) for version in versions]

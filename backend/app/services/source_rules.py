@@ -1,0 +1,94 @@
+"""What each protocol needs of an instrument's source, as a table and one check over it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from app.config import Settings
+from app.models import Protocol
+from app.services.edits import InvalidField
+from app.services.local_paths import check_local_path
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The fields of a protocol. `options` maps allowed names to their type."""
+
+    required: tuple[str, ...]
+    refused: tuple[str, ...]
+    options: Mapping[str, type] = field(default_factory=dict)
+
+
+NEEDS: Mapping[Protocol, Needs] = {
+    Protocol.SMB: Needs(("host", "root"), ("url", "host_key"), {"domain": str}),
+    Protocol.SFTP: Needs(("host",), ("url",)),
+    Protocol.S3: Needs(
+        ("url", "root"),
+        ("host", "port", "host_key"),
+        {"region": str, "provider": str, "force_path_style": bool},
+    ),
+    Protocol.WEBDAV: Needs(("url",), ("host", "port", "host_key"), {"vendor": str}),
+    Protocol.LOCAL: Needs(("root",), ("host", "port", "url", "host_key", "service_account_id")),
+}
+# A change of these may send the account's secret somewhere else.
+ADDRESS = ("protocol", "host", "port", "url", "host_key")
+# A change of these makes the worker's daemon build a new remote.
+REMOTE = (*ADDRESS, "root", "options", "service_account_id")
+
+
+def check_source(values: Mapping[str, Any], settings: Settings) -> None:
+    """Refuse a source that its protocol cannot work with.
+
+    Raises:
+        InvalidField: names the field and the reason.
+    """
+    protocol = Protocol(values["protocol"])
+    needs = NEEDS[protocol]
+    for name in needs.required:
+        if not values.get(name):
+            raise InvalidField(f"/{name}", f"{protocol} needs '{name}'.")
+    for name in needs.refused:
+        if values.get(name):
+            raise InvalidField(f"/{name}", f"{protocol} has no '{name}'.")
+    _check_options(protocol, needs, values.get("options") or {})
+    if values.get("url"):
+        _check_url(values["url"])
+    if protocol is Protocol.LOCAL:
+        check_local_path(values["root"], settings, "/root")
+    else:
+        _check_root(protocol, values.get("root") or "")
+
+
+def _check_options(protocol: Protocol, needs: Needs, options: Mapping[str, Any]) -> None:
+    for name, value in options.items():
+        allowed = needs.options.get(name)
+        if allowed is None:
+            raise InvalidField("/options", f"{protocol} does not allow this option.")
+        if not isinstance(value, allowed):
+            raise InvalidField(f"/options/{name}", f"'{name}' is a {allowed.__name__}.")
+        if isinstance(value, str) and (len(value) > 200 or not value.isprintable()):
+            raise InvalidField(f"/options/{name}", f"'{name}' is not a plain short text.")
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise InvalidField("/url", "This is no address.") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise InvalidField("/url", "The address begins with http:// or https:// and a host.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise InvalidField("/url", "Log-on and parameters do not belong in the address.")
+
+
+def _check_root(protocol: Protocol, root: str) -> None:
+    if "\\" in root:
+        raise InvalidField("/root", "Use '/' between folders.")
+    parts = root.strip("/").split("/") if root.strip("/") else []
+    if any(part in ("", ".", "..") for part in parts):
+        raise InvalidField("/root", "Folders are named one by one, without '.' or '..'.")
+    if protocol in (Protocol.SMB, Protocol.S3) and (not parts or root.startswith("/")):
+        first = "share" if protocol is Protocol.SMB else "bucket"
+        raise InvalidField("/root", f"The root begins with the {first}: '{first}/folder'.")

@@ -1,0 +1,84 @@
+"""Opening an instrument's source: local paths directly, others through the worker's supervisor."""
+
+import asyncio
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+from app.config import Settings
+from app.database import Database
+from app.errors import StreamWeaveError
+from app.models import Instrument, Protocol
+from app.transfers.base import Source
+from app.transfers.local import LocalSource
+from app.transfers.rclone.rc import RcAddress
+from app.transfers.rclone.source import RcloneSource, RemoteAddress
+
+_ANSWER_SECONDS = 120.0
+
+
+class SourceOpener:
+    """The engine's port to sources, for one process."""
+
+    def __init__(self, database: Database, settings: Settings, control: Path | None) -> None:
+        self._database = database
+        self._settings = settings
+        self._control = control
+
+    async def __call__(self, instrument_id: uuid.UUID, *, concurrency: int) -> Source:
+        """Open a source for `concurrency` calls in flight.
+
+        Raises:
+            StreamWeaveError: what the supervisor answered, or `rclone_unavailable`.
+        """
+        async with self._database.read() as session:
+            instrument = await session.get(Instrument, instrument_id)
+        if instrument is None:
+            raise StreamWeaveError("not_found", "The instrument is gone.")
+        if instrument.protocol == Protocol.LOCAL:
+            return LocalSource(Path(instrument.root))
+        if self._control is None:
+            raise StreamWeaveError("rclone_unavailable", "This process has no supervisor.")
+        return RcloneSource(
+            await ask(self._control, instrument_id),
+            concurrency=concurrency,
+            timeout_seconds=self._settings.io_timeout_seconds,
+        )
+
+
+async def ask(control: Path, instrument_id: uuid.UUID) -> RemoteAddress:
+    """Ask the supervisor for an instrument's sockets."""
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            reader, writer = await asyncio.open_unix_connection(str(control))
+            writer.write(json.dumps({"instrument": str(instrument_id)}).encode() + b"\n")
+            answer = json.loads(await reader.readline())
+            writer.close()
+    except (OSError, TimeoutError, ValueError) as error:
+        raise StreamWeaveError("rclone_unavailable", f"asking the supervisor: {error}") from error
+    if "error" in answer:
+        raise StreamWeaveError(answer["error"], answer["detail"])
+    return decode(answer)
+
+
+def encode(address: RemoteAddress) -> dict[str, Any]:
+    """Return a remote's address as JSON values."""
+    return {
+        "remote": address.remote,
+        "protocol": address.protocol,
+        "rc_socket": str(address.rc.socket),
+        "rc_username": address.rc.username,
+        "rc_password": address.rc.password,
+        "vfs_socket": str(address.vfs_socket),
+    }
+
+
+def decode(answer: dict[str, Any]) -> RemoteAddress:
+    """Return the address of a decoded answer."""
+    return RemoteAddress(
+        remote=answer["remote"],
+        protocol=answer["protocol"],
+        rc=RcAddress(Path(answer["rc_socket"]), answer["rc_username"], answer["rc_password"]),
+        vfs_socket=Path(answer["vfs_socket"]),
+    )

@@ -1,0 +1,258 @@
+"""Instruments. INSTRUMENT is a slug, a name or an id."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streamweave_sdk.cli.exit_codes import ExitCode
+from streamweave_sdk.cli.frame import (
+    AsJson,
+    Limit,
+    SecretFile,
+    Stop,
+    connect,
+    given,
+    read_secret,
+    reported,
+    show_list,
+    show_one,
+)
+
+if TYPE_CHECKING:
+    from streamweave_sdk.client import Client, Json
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+
+Which = Annotated[str, typer.Argument(metavar="INSTRUMENT")]
+Protocol = Annotated[str | None, typer.Option(help="smb, sftp, s3, webdav or local")]
+Host = Annotated[str | None, typer.Option(help="for smb and sftp")]
+Port = Annotated[int | None, typer.Option()]
+Url = Annotated[str | None, typer.Option(help="for s3 and webdav")]
+Root = Annotated[str | None, typer.Option(help="smb: share[/path]; s3: bucket[/prefix]; a path")]
+HostKey = Annotated[str | None, typer.Option(help="sftp: the server's public key")]
+Account = Annotated[str | None, typer.Option(help="service account, by name or id")]
+Zone = Annotated[str | None, typer.Option()]
+Quiet = Annotated[float | None, typer.Option(help="complete after so long without change")]
+Connections = Annotated[int | None, typer.Option(help="at most so many at a time")]
+Bandwidth = Annotated[int | None, typer.Option(help="bytes per second, over all workers")]
+StartFrom = Annotated[str | None, typer.Option(help="leave files older than this time alone")]
+Incarnations = Annotated[str | None, typer.Option(help="version or new_file")]
+Storage = Annotated[list[str] | None, typer.Option(help="storage location; may be repeated")]
+Options = Annotated[list[str] | None, typer.Option("--option", help="NAME=VALUE; may be repeated")]
+Description = Annotated[str | None, typer.Option()]
+NAMES = ("slug", "name")
+
+
+def find_instrument(client: "Client", text: str) -> "Json":
+    """Return an instrument by slug, name or id."""
+    return client.find("instruments", text, *NAMES)
+
+
+def _options(pairs: list[str] | None) -> dict[str, Any] | None:
+    if pairs is None:
+        return None
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign:
+            raise Stop(ExitCode.USAGE, f"--option {name} needs a value: {name}=VALUE")
+        found[name] = value == "true" if value in ("true", "false") else value
+    return found
+
+
+def _links(
+    client: "Client", account: str | None, storage: list[str] | None, options: list[str] | None
+) -> dict[str, Any]:
+    """Return the parts of a body that name other resources."""
+    body: dict[str, Any] = given(options=_options(options))
+    if account is not None:
+        body["service_account_id"] = client.find("accounts", account, "name")["id"]
+    if storage is not None:
+        places = [client.find("storage", one, "name")["id"] for one in storage]
+        body["storage"] = [{"storage_location_id": place} for place in places]
+    return body
+
+
+@app.command("list")
+@reported
+def list_instruments(limit: Limit = 200, as_json: AsJson = False) -> None:
+    """List the instruments that you may see."""
+    with connect() as client:
+        columns = ("slug", "name", "protocol", "zone", "paused", "id")
+        show_list(client.items("instruments"), columns, limit, as_json)
+
+
+@app.command()
+@reported
+def show(instrument: Which, as_json: AsJson = False) -> None:
+    """Show one instrument."""
+    with connect() as client:
+        show_one(find_instrument(client, instrument), as_json)
+
+
+@app.command()
+@reported
+def create(  # noqa: PLR0913  one option a field
+    slug: Annotated[str, typer.Argument()],
+    protocol: Annotated[str, typer.Option(help="smb, sftp, s3, webdav or local")],
+    name: Annotated[str | None, typer.Option(help="the slug when left out")] = None,
+    host: Host = None,
+    port: Port = None,
+    url: Url = None,
+    root: Root = None,
+    host_key: HostKey = None,
+    account: Account = None,
+    zone: Zone = None,
+    quiet_seconds: Quiet = None,
+    connections: Connections = None,
+    bandwidth: Bandwidth = None,
+    start_from: StartFrom = None,
+    incarnation_policy: Incarnations = None,
+    description: Description = None,
+    storage: Storage = None,
+    option: Options = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add an instrument."""
+    body = given(
+        slug=slug, name=name or slug, protocol=protocol, host=host, port=port, url=url, root=root,
+        host_key=host_key, zone=zone, quiet_seconds=quiet_seconds, connections=connections,
+        bandwidth_bytes_per_second=bandwidth, start_from=start_from,
+        incarnation_policy=incarnation_policy, description=description,
+    )  # fmt: skip
+    with connect() as client:
+        body |= _links(client, account, storage, option)
+        show_one(client.post("instruments", body), as_json)
+
+
+@app.command("set")
+@reported
+def change(  # noqa: PLR0913  one option a field
+    instrument: Which,
+    name: Annotated[str | None, typer.Option()] = None,
+    slug: Annotated[str | None, typer.Option()] = None,
+    protocol: Protocol = None,
+    host: Host = None,
+    port: Port = None,
+    url: Url = None,
+    root: Root = None,
+    host_key: HostKey = None,
+    account: Account = None,
+    zone: Zone = None,
+    quiet_seconds: Quiet = None,
+    connections: Connections = None,
+    bandwidth: Bandwidth = None,
+    start_from: StartFrom = None,
+    incarnation_policy: Incarnations = None,
+    description: Description = None,
+    storage: Storage = None,
+    option: Options = None,
+    secret_file: SecretFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change an instrument.
+
+    A changed address needs the service account's secret again: from a file, from
+    STREAMWEAVE_SECRET or from a prompt.
+    """
+    from streamweave_sdk.client import ApiProblem
+
+    body = given(
+        slug=slug, name=name, protocol=protocol, host=host, port=port, url=url, root=root,
+        host_key=host_key, zone=zone, quiet_seconds=quiet_seconds, connections=connections,
+        bandwidth_bytes_per_second=bandwidth, start_from=start_from,
+        incarnation_policy=incarnation_policy, description=description,
+    )  # fmt: skip
+    with connect() as client:
+        path = f"instruments/{find_instrument(client, instrument)['id']}"
+        body |= _links(client, account, storage, option)
+        if secret_file is not None:
+            body["secret"] = read_secret("Secret", "STREAMWEAVE_SECRET", secret_file)
+        try:
+            changed = client.edit(path, body)
+        except ApiProblem as problem:
+            if problem.code != "secret_required" or secret_file is not None:
+                raise
+            body["secret"] = read_secret("Secret of the account", "STREAMWEAVE_SECRET", None)
+            changed = client.edit(path, body)
+        show_one(changed, as_json)
+
+
+@app.command()
+@reported
+def delete(instrument: Which, as_json: AsJson = False) -> None:
+    """Delete an instrument that never had a file."""
+    with connect() as client:
+        found = find_instrument(client, instrument)
+        client.delete(f"instruments/{found['id']}")
+        show_one({"deleted": found["slug"]}, as_json)
+
+
+def _act(instrument: str, verb: str, as_json: bool) -> None:
+    with connect() as client:
+        found = find_instrument(client, instrument)
+        show_one(client.post(f"instruments/{found['id']}/{verb}"), as_json)
+
+
+@app.command()
+@reported
+def pause(instrument: Which, as_json: AsJson = False) -> None:
+    """Leave an instrument alone until it is resumed."""
+    _act(instrument, "pause", as_json)
+
+
+@app.command()
+@reported
+def resume(instrument: Which, as_json: AsJson = False) -> None:
+    """Go on with a paused instrument."""
+    _act(instrument, "resume", as_json)
+
+
+@app.command()
+@reported
+def confirm_listing(instrument: Which, as_json: AsJson = False) -> None:
+    """Accept the next listing, though it is empty or much smaller."""
+    _act(instrument, "confirm-listing", as_json)
+
+
+@app.command()
+@reported
+def check(instrument: Which, as_json: AsJson = False) -> None:
+    """Let a worker test the connection."""
+    with connect() as client:
+        found = find_instrument(client, instrument)
+        result = client.post(f"instruments/{found['id']}/check")
+    show_one(result, as_json)
+    if not result["ok"]:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+@app.command()
+@reported
+def users(instrument: Which, as_json: AsJson = False) -> None:
+    """List who may see an instrument."""
+    with connect() as client:
+        found = find_instrument(client, instrument)
+        rows = client.get(f"instruments/{found['id']}/users")["items"]
+        show_list(rows, ("email", "display_name", "created_at", "user_id"), len(rows), as_json)
+
+
+@app.command()
+@reported
+def assign(instrument: Which, user: str, as_json: AsJson = False) -> None:
+    """Let a person (e-mail or id) see an instrument."""
+    with connect() as client:
+        found = find_instrument(client, instrument)
+        person = client.find("users", user, "email")
+        show_one(client.put(f"instruments/{found['id']}/users/{person['id']}"), as_json)
+
+
+@app.command()
+@reported
+def unassign(instrument: Which, user: str, as_json: AsJson = False) -> None:
+    """Take a person's right to an instrument away."""
+    with connect() as client:
+        found = find_instrument(client, instrument)
+        person = client.find("users", user, "email")
+        client.delete(f"instruments/{found['id']}/users/{person['id']}", guarded=False)
+        show_one({"unassigned": person["email"]}, as_json)
