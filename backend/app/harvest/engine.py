@@ -27,7 +27,7 @@ from app.harvest.store import claiming, instruments, scanning
 from app.harvest.store.claiming import Lease
 from app.harvest.store.instruments import InstrumentFacts
 from app.harvest.work import Batch
-from app.models import StorageLocation, new_id
+from app.models import ScanState, StorageLocation, new_id
 from app.transfers.base import Source
 from app.transfers.posix import PosixStorage
 from app.transfers.throttle import ThrottledSource, TokenBucket
@@ -216,6 +216,7 @@ class Engine:
         if error is None:
             values = {
                 "last_scan_at": now,
+                "last_scan_started_at": ScanState.scan_started_at,
                 "files": report.files,
                 "bytes": report.bytes,
                 "failures": 0,

@@ -1,4 +1,4 @@
-"""The one table of moves that a copy may make. `docs/design.md` draws it; a property test walks it.
+"""The one table of moves that a copy may make. `docs/states.md` draws it; a property test walks it.
 
 Requests from people (cancel, retry) are flags or guarded moves, never states of their own.
 """

@@ -110,6 +110,7 @@ class ScanState(Base):
     rescan_requested_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     scan_started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_scan_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    last_scan_started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_error_code: Mapped[str | None] = mapped_column(String(60))
     last_error_detail: Mapped[str | None] = mapped_column(SortedText)
     next_try_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

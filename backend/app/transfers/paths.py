@@ -54,10 +54,10 @@ def path_hash(path: bytes) -> bytes:
 def dest_key(path: bytes, *, case_insensitive: bool) -> bytes:
     """Return the SHA-256 of the path as the storage compares names.
 
-    NFC always: some file systems (APFS, HFS+) treat both forms as one name; where they are two,
-    a pair that differs only so is reported instead of copied, which loses nothing.
+    A case-insensitive storage (SMB, APFS, NTFS) also takes both Unicode forms of a letter for
+    one; others compare bytes.
     """
-    folded = unicodedata.normalize("NFC", path.decode("utf-8", "surrogateescape"))
-    if case_insensitive:
-        folded = folded.casefold()
-    return hashlib.sha256(folded.encode("utf-8", "surrogateescape")).digest()
+    if not case_insensitive:
+        return hashlib.sha256(path).digest()
+    text = unicodedata.normalize("NFC", path.decode("utf-8", "surrogateescape")).casefold()
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()

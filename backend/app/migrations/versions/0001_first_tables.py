@@ -4,10 +4,11 @@ Revision ID: 0001
 Revises:
 """
 
-import app.models.base
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
+
+import app.models.base
 
 revision = "0001"
 down_revision = None
@@ -455,6 +456,9 @@ def upgrade() -> None:
         sa.Column("rescan_requested_at", app.models.base.UTCDateTime(timezone=True), nullable=True),
         sa.Column("scan_started_at", app.models.base.UTCDateTime(timezone=True), nullable=True),
         sa.Column("last_scan_at", app.models.base.UTCDateTime(timezone=True), nullable=True),
+        sa.Column(
+            "last_scan_started_at", app.models.base.UTCDateTime(timezone=True), nullable=True
+        ),
         sa.Column("last_error_code", sa.String(length=60), nullable=True),
         sa.Column(
             "last_error_detail",

@@ -1,0 +1,67 @@
+"""What a flow run's process needs: settings, database, ports, engine."""
+
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.config import Settings, get_settings
+from app.database import Database
+from app.harvest.engine import Engine
+from app.harvest.ports import EngineSettings, Ports
+from app.harvest.retry import RetryPolicy
+from app.harvest.run import RunSettings
+from app.services import audit
+from app.services.identifiers.ark import ArkMinter
+from app.services.installation import installation_id
+from app.services.sources import SourceOpener
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The parts of one process."""
+
+    settings: Settings
+    database: Database
+    engine: Engine
+
+    @property
+    def run_settings(self) -> RunSettings:
+        """How runs live here."""
+        return RunSettings(
+            heartbeat_seconds=self.settings.run_heartbeat_seconds,
+            lost_seconds=self.settings.run_lost_seconds,
+        )
+
+
+@contextlib.asynccontextmanager
+async def runtime(settings: Settings | None = None) -> AsyncIterator[Runtime]:
+    """Open everything for one flow run."""
+    settings = settings or get_settings()
+    database = Database.from_settings(settings)
+    try:
+        await database.forget_leases_of_earlier_boots()
+        control = os.environ.get("STREAMWEAVE_CONTROL_SOCKET")
+        worker = os.environ.get("STREAMWEAVE_WORKER_NAME") or socket.gethostname()
+        ports = Ports(
+            open_source=SourceOpener(database, settings, Path(control) if control else None),
+            mint=ArkMinter(settings.ark_naan, settings.ark_shoulder).mint,
+            record=audit.record,
+            merkle_root=audit.merkle_root,
+            settings=EngineSettings(
+                installation=await installation_id(database),
+                worker=worker,
+                lease_seconds=settings.lease_seconds,
+                publish_timeout_seconds=settings.publish_timeout_seconds,
+                retry=RetryPolicy(
+                    settings.retry_base_seconds,
+                    settings.retry_cap_seconds,
+                    settings.max_attempts,
+                ),
+            ),
+        )
+        yield Runtime(settings, database, Engine(database, ports))
+    finally:
+        await database.close()

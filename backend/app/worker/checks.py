@@ -1,0 +1,194 @@
+"""Connection tests, run where the files are reached: by a worker of the zone.
+
+A source: log on, list, and try to prove that the account cannot write. A storage location: write,
+sync, publish, refuse to overwrite, remove, free space.
+"""
+
+import secrets
+import uuid
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.clock import monotonic, utcnow
+from app.database import Database
+from app.errors import StreamWeaveError
+from app.models import Check, ServiceAccount, StorageLocation
+from app.services.credentials import Vault
+from app.transfers.base import Target
+from app.transfers.local import LocalSource
+from app.transfers.paths import display
+from app.transfers.posix import PosixStorage
+from app.transfers.rclone.remotes import SourceAddress
+from app.worker.accounts import address
+from app.worker.daemon import Daemon
+
+_SHOWN = 20
+
+
+class Checker:
+    """Answers the checks of a zone, one at a time."""
+
+    def __init__(self, database: Database, vault: Vault, daemon: Daemon, worker: str) -> None:
+        self._database = database
+        self._vault = vault
+        self._daemon = daemon
+        self._worker = worker
+
+    async def answer_next(self, zones: list[str]) -> bool:
+        """Take the oldest open check and answer it; return whether there was one."""
+        check = await self._database.run(lambda s: self._take(s, zones))
+        if check is None:
+            return False
+        began = monotonic()
+        try:
+            work = self._source if check.kind == "source" else self._storage
+            result = {"ok": True, **await work(check.request)}
+        except StreamWeaveError as error:
+            result = {
+                "ok": False,
+                "code": error.code,
+                "detail": error.detail,
+                "remedy": error.entry.remedy,
+                "entries": [],
+                "write_refused": None,
+            }
+        result["latency_ms"] = round((monotonic() - began) * 1000)
+
+        async def save(session: AsyncSession) -> None:
+            await session.execute(
+                update(Check).where(Check.id == check.id).values(result=result, done_at=utcnow())
+            )
+
+        await self._database.run(save)
+        return True
+
+    async def _take(self, session: AsyncSession, zones: list[str]) -> Check | None:
+        check = await session.scalar(
+            select(Check)
+            .where(Check.zone.in_(zones), Check.claimed_by.is_(None))
+            .order_by(Check.created_at)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        if check is not None:
+            check.claimed_by = self._worker
+        return check
+
+    async def _source(self, request: dict[str, Any]) -> dict[str, Any]:
+        if request["protocol"] == "local":
+            entries = await LocalSource(Path(request["root"])).list_directory(b"")
+            shown = [{"name": display(e.name), "directory": e.is_directory} for e in entries]
+            return {"entries": shown[:_SHOWN], "write_refused": None, "steps": ["list"]}
+        account = await self._account(request.get("service_account_id"))
+        source = address(request, account, self._vault, f"check{secrets.token_hex(6)}")
+        try:
+            answer = await self._list(source)
+        except StreamWeaveError as error:
+            await self._note(account, refused=error.code == "source_logon_failed")
+            raise
+        await self._note(account, refused=False)
+        return answer
+
+    async def _account(self, account_id: str | None) -> ServiceAccount | None:
+        if account_id is None:
+            return None
+        async with self._database.read() as session:
+            return await session.get(ServiceAccount, uuid.UUID(str(account_id)))
+
+    async def _note(self, account: ServiceAccount | None, *, refused: bool) -> None:
+        """A check is one log-on: it pauses the account, or lets a corrected server end a pause."""
+        if account is None:
+            return
+        version = account.secret_version
+        values: dict[str, Any] = (
+            {"refused_version": version, "refused_at": utcnow()}
+            if refused
+            else {"proven_version": version, "refused_version": 0}
+        )
+
+        async def work(session: AsyncSession) -> None:
+            await session.execute(
+                update(ServiceAccount)
+                .where(ServiceAccount.id == account.id, ServiceAccount.secret_version == version)
+                .values(**values)
+            )
+
+        await self._database.run(work)
+
+    async def _list(self, source: SourceAddress) -> dict[str, Any]:
+        client, fs = self._daemon.client, f"{source.key}:{source.root}"
+        await self._daemon.with_probe(source.key, source)
+        try:
+            listing = await client.call(
+                "operations/list", "listing", fs=fs, remote="", opt={"noMimeType": True}
+            )
+            shown = [
+                {"name": item["Name"], "directory": item["IsDir"], "size_bytes": item["Size"]}
+                for item in (listing.get("list") or [])[:_SHOWN]
+            ]
+            refused = await self._cannot_write(fs)
+        finally:
+            await client.call("config/delete", "dropping the remote", name=source.key)
+        return {
+            "entries": shown,
+            "write_refused": refused,
+            "steps": ["log_on", "list", "try_to_write"],
+        }
+
+    async def _cannot_write(self, fs: str) -> bool:
+        """Try to make an empty directory; what should not succeed is taken back at once."""
+        name = f"streamweave-write-test-{secrets.token_hex(6)}"
+        client = self._daemon.client
+        try:
+            await client.call("operations/mkdir", "trying to write", fs=fs, remote=name)
+        except StreamWeaveError:
+            return True
+        stands = await client.call("operations/stat", "looking", fs=fs, remote=name)
+        if stands.get("item") is None:
+            return True  # object stores answer 200 to a directory that is not made
+        await client.call("operations/rmdir", "taking back", fs=fs, remote=name)
+        return False
+
+    async def _storage(self, request: dict[str, Any]) -> dict[str, Any]:
+        location_id = uuid.UUID(str(request["storage_location_id"]))
+        async with self._database.read() as session:
+            row = await session.get(StorageLocation, location_id)
+        if row is None:
+            raise StreamWeaveError("not_found", "The storage location is gone.")
+        storage = PosixStorage(
+            Path(row.path), installation="check000", sentinel=row.sentinel, worker="check"
+        )
+        return await check_storage(storage)
+
+
+async def check_storage(storage: PosixStorage) -> dict[str, Any]:
+    """Write, sync, publish, refuse to overwrite, remove; return the steps and the free space."""
+    steps: list[str] = ["sentinel"]
+    name = f".streamweave/check-{secrets.token_hex(6)}".encode()
+    first, second = (Target(name, uuid.uuid4(), 1) for _ in range(2))
+    async with storage.batch() as batch:
+        for target in (first, second):
+            temporary = await batch.create(target)
+            await temporary.write(b"streamweave")
+            await temporary.finish(0)
+        steps.append("write")
+        failed = await batch.make_durable([first, second], b"")
+        for error in failed.values():
+            raise error
+        steps.append("sync")
+        found = await batch.read_back(first)
+        steps.append(f"read_back:{found.read_back_from.value}")
+        if await batch.publish(first) is None:
+            raise StreamWeaveError("storage_error", "A free name could not be taken.")
+        steps.append("publish")
+        if await batch.publish(second) is not None:
+            raise StreamWeaveError("storage_error", "An existing name was overwritten.")
+        steps.append("refuse_overwrite")
+        for target in (first, second):
+            await batch.remove_temporary(target)
+    await storage.remove(name)
+    steps.append("remove")
+    return {"steps": steps, "free_bytes": await storage.free_bytes(), "entries": []}
