@@ -12,6 +12,7 @@ import pytest
 from app.database import Database
 from app.migrations import migrate
 
+pytest_plugins = ["tests.no_skips"]
 _NUMBERS = itertools.count()
 
 

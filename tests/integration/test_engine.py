@@ -5,8 +5,16 @@ import os
 
 from sqlalchemy import func, select, update
 
-from app.models import Attempt, AuditEvent, Identifier, Instrument, InstrumentStorage, Outbox
-from app.models import StorageLocation, Version
+from app.models import (
+    Attempt,
+    AuditEvent,
+    Identifier,
+    Instrument,
+    InstrumentStorage,
+    Outbox,
+    StorageLocation,
+    Version,
+)
 from app.services.identifiers.ark import is_check_valid
 from tests.integration.engine_fixtures import OLD_NS, Lab, lab
 
