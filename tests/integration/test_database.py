@@ -73,7 +73,7 @@ async def _sealed_event(database: Database) -> None:
 )
 async def test_the_audit_trail_refuses_change(database: Database, statement: object) -> None:
     await _sealed_event(database)
-    with pytest.raises(DBAPIError, match="cannot be changed|constraint"):
+    with pytest.raises(DBAPIError, match=r"cannot be changed|constraint"):
         async with database.write() as session:
             await session.execute(statement)  # type: ignore[call-overload]
     async with database.read() as session:

@@ -2,21 +2,29 @@
 
 import hashlib
 import os
+from pathlib import Path
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
+from app.clock import utcnow
+from app.harvest.explain import explain
+from app.harvest.journal import read_journals
 from app.models import (
     Attempt,
     AuditEvent,
+    Copy,
+    Directory,
     Identifier,
     Instrument,
     InstrumentStorage,
     Outbox,
+    SourceFile,
     StorageLocation,
     Version,
 )
 from app.services.identifiers.ark import is_check_valid
 from tests.integration.engine_fixtures import OLD_NS, Lab, lab
+from tests.integration.factories import make_storage
 
 __all__ = ["lab"]
 
@@ -24,6 +32,11 @@ __all__ = ["lab"]
 async def _no_prefix(lab: Lab) -> None:
     async with lab.database.write() as session:
         await session.execute(update(InstrumentStorage).values(prefix=""))
+
+
+async def _quiet(lab: Lab, seconds: float) -> None:
+    async with lab.database.write() as session:
+        await session.execute(update(Instrument).values(quiet_seconds=seconds))
 
 
 async def test_every_file_arrives_whole_proven_and_identified(lab: Lab) -> None:
@@ -188,3 +201,71 @@ async def test_a_reserved_name_is_refused_alone(lab: Lab) -> None:
     files = await lab.files()
     assert files[".streamweave-x.part"].reason_code == "source_name_reserved"
     assert [copy.state for copy in (await lab.copies()).values()] == ["available"]
+
+
+async def test_after_an_older_backup_every_ark_stays_and_nothing_is_doubled(lab: Lab) -> None:
+    await _no_prefix(lab)
+    lab.write("a.raw", b"one")
+    lab.write("b.raw", b"two")
+    await lab.harvest()
+    lab.write("a.raw", b"ONE!", OLD_NS + 10**9)
+    await lab.harvest()
+    arks = {path: file.ark for path, file in (await lab.files()).items()}
+    delivered = lab.delivered()
+    async with lab.database.write() as session:  # the backup was made before the first harvest
+        for table in (Attempt, Copy, Version, Identifier, SourceFile, Directory):
+            await session.execute(delete(table))
+    async with lab.database.read() as session:
+        row = (await session.scalars(select(StorageLocation))).one()
+    assert await read_journals(lab.database, row.id, lab.engine.storage(row)) == 3
+    await lab.harvest()
+    assert {path: file.ark for path, file in (await lab.files()).items()} == arks
+    assert lab.delivered() == delivered
+    copies = await lab.copies()
+    assert {c.intent and c.intent["outcome"] for c in copies.values()} == {"adopted"}
+    assert sorted(copies) == ["a.v2.raw", "b.raw"]
+
+
+async def test_every_path_can_be_explained(lab: Lab) -> None:
+    lab.write("a.raw", b"one")
+    await _quiet(lab, 600)
+    await lab.engine.scan(lab.instrument)
+    await _quiet(lab, 0)
+    async with lab.database.read() as session:
+        settling = await explain(session, lab.instrument, "a.raw")
+        unknown = await explain(session, lab.instrument, "nowhere/b.raw")
+    await lab.harvest()
+    async with lab.database.read() as session:
+        available = await explain(session, lab.instrument, "a.raw")
+    assert (settling.status, unknown.status, available.status) == (
+        "settling",
+        "unknown",
+        "available",
+    )
+    assert unknown.cause_code == "source_file_missing"
+    assert available.facts["copies"][0]["state"] == "available"
+
+
+async def test_a_missing_copy_of_an_earlier_version_is_filled_from_a_proven_one(
+    lab: Lab, tmp_path: Path
+) -> None:
+    second = tmp_path / "mirror"
+    second.mkdir()
+    location = await make_storage(lab.database, second, lab.instrument)
+    await _no_prefix(lab)
+    (second / ".streamweave" / "sentinel.json").rename(second / "unplugged")
+    lab.write("a.raw", b"one")
+    await lab.harvest()
+    lab.write("a.raw", b"two!", OLD_NS + 10**9)
+    await lab.harvest()
+    (second / "unplugged").rename(second / ".streamweave" / "sentinel.json")
+    async with lab.database.write() as session:
+        await session.execute(
+            update(StorageLocation).where(StorageLocation.id == location).values(paused_until=None)
+        )
+        await session.execute(
+            update(Copy).where(Copy.state == "retry_wait").values(due_at=utcnow())
+        )
+    await lab.drain()
+    assert (second / "a.raw").read_bytes() == b"one"
+    assert (second / "a.v2.raw").read_bytes() == b"two!"

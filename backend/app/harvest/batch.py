@@ -6,6 +6,8 @@ This is the order of effects; `crash.py` says what stands after a kill at each o
 import contextlib
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,13 +21,18 @@ from app.harvest.prove import prove
 from app.harvest.publish import publish, recover
 from app.harvest.store import instruments, proving
 from app.harvest.store.claiming import Lease
+from app.harvest.store.instruments import InstrumentFacts
 from app.harvest.transfer import STORAGE_LEVEL, receive
 from app.harvest.work import Batch, ClaimedCopy, Failure, Proof
 from app.models import StorageLocation
-from app.transfers.base import StorageBatch
+from app.transfers.base import Source, StorageBatch
+from app.transfers.local import LocalSource
 
 if TYPE_CHECKING:
-    from app.harvest.engine import Engine, Opened
+    from app.harvest.engine import Engine
+
+
+_FILL_CONCURRENCY = 4
 
 
 class BatchWork:
@@ -39,6 +46,7 @@ class BatchWork:
         self._hold = BatchHold(
             engine.database, [copy.copy_id for copy in batch.copies], lease, claimed_before
         )
+        self._filled: set[uuid.UUID] = set()
 
     async def run(self) -> None:
         """Work on the batch; every copy of it ends in a row that says what became of it."""
@@ -56,31 +64,53 @@ class BatchWork:
                 elif is_quiet(facts.quiet_hours, utcnow()):
                     await self._fail(self._batch.copies, _quiet())
                 else:
-                    async with self._engine.instrument(facts) as opened:
-                        await self._make(opened, location)
+                    await self._fill(location)
+                    await self._transfer(facts, location)
         except StreamWeaveError as error:
             await self._engine.note_logon(facts.id, error)
             await self._fail(self._batch.copies, error)
             if error.code in STORAGE_LEVEL:
                 await self._engine.hold_storage_back(location.id, error)
 
-    async def _make(self, opened: "Opened | None", location: StorageLocation) -> None:
-        if opened is None:
-            raise StreamWeaveError("source_timeout", "All connections are in use.")
+    async def _transfer(self, facts: InstrumentFacts, location: StorageLocation) -> None:
+        """Make the copies that come from the instrument."""
+        copies = tuple(copy for copy in self._batch.copies if copy.copy_id not in self._filled)
+        if not copies:
+            return
+        async with self._engine.instrument(facts) as opened:
+            if opened is None:
+                raise StreamWeaveError("source_timeout", "All connections are in use.")
+            await self._make(copies, opened.source, opened.concurrency, location)
+
+    async def _fill(self, location: StorageLocation) -> None:
+        """Make copies of earlier versions from a proven copy: the source has other content now."""
+        earlier = [c for c in self._batch.copies if c.sha256 is not None and not c.is_latest]
+        async with self._database.read() as session:
+            origins = await proving.origins(session, [copy.version_id for copy in earlier])
+        by_root: dict[str, list[ClaimedCopy]] = {}
+        for copy in earlier:
+            if (origin := origins.get(copy.version_id)) is not None:
+                by_root.setdefault(origin[0], []).append(replace(copy, path=origin[1]))
+                self._filled.add(copy.copy_id)
+        for root, copies in by_root.items():
+            await self._make(tuple(copies), LocalSource(Path(root)), _FILL_CONCURRENCY, location)
+
+    async def _make(
+        self,
+        copies: tuple[ClaimedCopy, ...],
+        source: Source,
+        concurrency: int,
+        location: StorageLocation,
+    ) -> None:
         async with self._engine.storage(location).batch() as destination:
-            received, failures = await receive(
-                self._batch.copies,
-                opened.source,
-                destination,
-                concurrency=opened.concurrency,
-            )
+            received, failures = await receive(copies, source, destination, concurrency=concurrency)
             crash_point("after_receive")
             held = await self._database.run(
                 lambda s: proving.mark_proving(s, [p.copy for p in received])
             )
             received = [proof for proof in received if proof.copy.copy_id in held]
             proofs, unproven = await prove(
-                received, opened.source, destination, str(self._batch.instrument_id)
+                received, source, destination, str(self._batch.instrument_id)
             )
             failures += unproven
             failures += await self._publish(proofs, destination)

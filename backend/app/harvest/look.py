@@ -4,7 +4,7 @@ One batch at a time: stat by opening, verdicts, plans, then one transaction for 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from app.harvest.plan import Latest, SettledFile, plan_file
 from app.harvest.ports import Ports
 from app.harvest.scan import ScanLease
 from app.harvest.settle import QuietTime, Seen
-from app.harvest.store import planning, scanning
+from app.harvest.store import journals, planning, scanning
 from app.harvest.transfer import INSTRUMENT_LEVEL
 from app.models import FileState, SourceFile
 from app.transfers.base import FileFacts, Source
@@ -126,9 +126,16 @@ async def _write(lease: ScanLease, verdicts: _Verdicts, ports: Ports) -> int:
         await scanning.update_files(session, verdicts.held)
         ids = [file.id for file, _ in verdicts.settled]
         latest = await planning.latest_versions(session, ids)
+        journal = await journals.known(
+            session, lease.instrument.id, [file.path_hash for file, _ in verdicts.settled]
+        )
         plans = [
             plan_file(
-                _settled(lease, file, facts, latest.get(file.id)), lease.instrument.destinations
+                replace(
+                    _settled(lease, file, facts, latest.get(file.id)),
+                    journal=journal.get((file.path_hash, file.incarnation)),
+                ),
+                lease.instrument.destinations,
             )
             for file, facts in verdicts.settled
         ]

@@ -44,6 +44,16 @@ class SettledFile:
     facts: FileFacts
     latest: Latest | None
     is_backlog: bool = False
+    journal: "Journalled | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Journalled:
+    """What a destination's journal knows of a file beyond the database (a restored backup)."""
+
+    ark: str
+    number: int
+    facts: FileFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +100,19 @@ def plan_file(file: SettledFile, destinations: Sequence[Destination]) -> Work:
             return Nothing(file)
         if not file.latest.is_fixed:
             return Reaim(file, file.latest.version_id)
-    number = file.latest.number + 1 if file.latest else 1
+    number = _next_number(file)
     path = destination_path(file.path, incarnation=file.incarnation, number=number)
     return NewVersion(file, number, tuple(_planned(d, path) for d in destinations))
+
+
+def _next_number(file: SettledFile) -> int:
+    """The version after the newest known one, or the one that the journal says it is already."""
+    known = file.latest.number if file.latest else 0
+    if file.journal is None or file.journal.number <= known:
+        return known + 1
+    if file.journal.facts == file.facts:
+        return file.journal.number
+    return file.journal.number + 1
 
 
 def _planned(destination: Destination, path: bytes) -> PlannedCopy:

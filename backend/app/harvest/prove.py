@@ -29,6 +29,7 @@ def journal_lines(proofs: Sequence[Proof], instrument: str) -> bytes:
             "version": copy.version_number,
             "instrument": instrument,
             "path_hex": copy.path.hex(),
+            "incarnation": copy.incarnation,
             "size_bytes": copy.expected.size_bytes,
             "mtime_ns": copy.expected.mtime_ns,
             "sha256": proof.sha256.hex(),

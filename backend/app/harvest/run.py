@@ -16,6 +16,7 @@ from typing import Any
 from app.clock import monotonic, utcnow
 from app.errors import StreamWeaveError
 from app.harvest.engine import Engine
+from app.harvest.journal import read_journals
 from app.harvest.store import instruments, runs
 from app.harvest.store.runs import WatchedInstrument
 from app.harvest.sweep import sweep
@@ -64,7 +65,7 @@ class Run:
         if not mine:
             yield False
             return
-        await self._sweep()
+        await self._prepare_storage()
         tasks = [asyncio.create_task(self._beat())]
         tasks += [asyncio.create_task(self._hand()) for _ in range(_HANDS)]
         try:
@@ -75,16 +76,18 @@ class Run:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _sweep(self) -> None:
-        """Remove what dead workers left at the storage locations."""
+    async def _prepare_storage(self) -> None:
+        """Read the journals, and remove what dead workers left at the storage locations."""
         async with self.engine.database.read() as session:
             locations = await instruments.open_locations(session, self.zones)
             rows = [await instruments.storage_location(session, one) for one in locations]
         for row in rows:
+            storage = self.engine.storage(row)
             try:
-                await sweep(self.engine.database, self.engine.storage(row))
+                await read_journals(self.engine.database, row.id, storage)
+                await sweep(self.engine.database, storage)
             except StreamWeaveError as error:
-                logger.warning("sweep of %s: %s", row.name, error)
+                logger.warning("%s is not ready: %s", row.name, error)
 
     async def _beat(self) -> None:
         while not self.stopping.is_set():

@@ -25,10 +25,12 @@ class ClaimedCopy:
     sha256: bytes | None  # fixed already, when another copy of this version got that far
     expected: FileFacts
     path: bytes
+    incarnation: int
     dest_path: bytes
     ark: str
     failures: int
     started_at: datetime
+    is_latest: bool = True  # otherwise the source has other content by now
     intent: dict[str, Any] | None = None  # set when the last holder got as far as publishing
     earlier_sha256: bytes | None = None  # of the version before this one
     earlier_size_bytes: int | None = None

@@ -9,7 +9,15 @@ from app.models.audit import (
     Setting,
 )
 from app.models.base import Base, new_id
-from app.models.copy import Attempt, Copy, CopyState, Identifier, Version
+from app.models.copy import (
+    Attempt,
+    Copy,
+    CopyState,
+    Identifier,
+    JournalEntry,
+    JournalPosition,
+    Version,
+)
 from app.models.instrument import (
     IncarnationPolicy,
     Instrument,
@@ -25,9 +33,43 @@ from app.models.storage import StorageKind, StorageLocation
 from app.models.user import ApiToken, Grant, User
 
 __all__ = [
-    "ApiToken", "Attempt", "AuditEvent", "AuditLink", "AuditPending", "Base", "Check", "Copy",
-    "CopyState", "Directory", "FileState", "Grant", "IdempotencyKey", "Identifier", "IncarnationPolicy",
-    "Instrument", "InstrumentStorage", "Lease", "Outbox", "Protocol", "Run", "RunKind",
-    "RunOutcome", "RunState", "ScanState", "Schedule", "ScheduleKind", "ServiceAccount", "Setting",
-    "Slot", "SourceFile", "StorageKind", "StorageLocation", "User", "Version", "Worker", "new_id",
-]  # fmt: skip
+    "ApiToken",
+    "Attempt",
+    "AuditEvent",
+    "AuditLink",
+    "AuditPending",
+    "Base",
+    "Check",
+    "Copy",
+    "CopyState",
+    "Directory",
+    "FileState",
+    "Grant",
+    "IdempotencyKey",
+    "Identifier",
+    "IncarnationPolicy",
+    "Instrument",
+    "InstrumentStorage",
+    "JournalEntry",
+    "JournalPosition",
+    "Lease",
+    "Outbox",
+    "Protocol",
+    "Run",
+    "RunKind",
+    "RunOutcome",
+    "RunState",
+    "ScanState",
+    "Schedule",
+    "ScheduleKind",
+    "ServiceAccount",
+    "Setting",
+    "Slot",
+    "SourceFile",
+    "StorageKind",
+    "StorageLocation",
+    "User",
+    "Version",
+    "Worker",
+    "new_id",
+]

@@ -179,3 +179,34 @@ class Identifier(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
     __table_args__ = (Index(None, "source_file_id"),)
+
+
+class JournalEntry(Base):
+    """A version that a destination's journal knows and this database does not (restored backup).
+
+    Planning takes its ARK and its number from here, so that none is minted twice.
+    """
+
+    __tablename__ = "journal_entries"
+
+    ark: Mapped[str] = mapped_column(String(300), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    instrument_id: Mapped[uuid.UUID] = mapped_column()
+    path_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    incarnation: Mapped[int] = mapped_column()
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (Index(None, "instrument_id", "path_hash"),)
+
+
+class JournalPosition(Base):
+    """How far a journal file of a storage location has been read, in bytes."""
+
+    __tablename__ = "journal_positions"
+
+    storage_location_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("storage_locations.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(String(300), primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger)

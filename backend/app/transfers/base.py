@@ -187,6 +187,14 @@ class Storage(Protocol):
         """Open one batch."""
         ...
 
+    async def journals(self) -> dict[str, int]:
+        """Return this installation's journal files here: name to size in bytes."""
+        ...
+
+    async def read_journal(self, name: str, position: int, size_bytes: int) -> bytes:
+        """Return up to `size_bytes` of a journal file from a position."""
+        ...
+
     def temporaries(self) -> AsyncIterator[tuple[bytes, uuid.UUID, int]]:
         """Walk this installation's temporaries: path, copy, attempt."""
         ...

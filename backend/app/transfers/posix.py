@@ -83,6 +83,32 @@ class PosixStorage:
         with anchored(self._root) as anchor:
             yield PosixBatch(anchor, self._installation, self._worker)
 
+    @property
+    def _journal_folder(self) -> Path:
+        return self._root / ".streamweave" / "journal" / self._installation
+
+    async def journals(self) -> dict[str, int]:
+        """Return this installation's journal files here: name to size in bytes."""
+        try:
+            return {path.name: path.stat().st_size for path in self._journal_folder.iterdir()}
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise storage_error(error, "looking for journals") from error
+
+    async def read_journal(self, name: str, position: int, size_bytes: int) -> bytes:
+        """Return up to `size_bytes` of a journal file from a position."""
+
+        def read() -> bytes:
+            with (self._journal_folder / name).open("rb") as file:
+                file.seek(position)
+                return file.read(size_bytes)
+
+        try:
+            return await asyncio.to_thread(read)
+        except OSError as error:
+            raise storage_error(error, "reading a journal") from error
+
     async def temporaries(self) -> AsyncIterator[tuple[bytes, uuid.UUID, int]]:
         """Walk this installation's temporaries: path, copy, attempt."""
         pending = [b""]

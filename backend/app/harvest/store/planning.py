@@ -12,13 +12,14 @@ from app.clock import utcnow
 from app.harvest.plan import Latest, NewVersion, Nothing, Reaim, Work
 from app.harvest.ports import Mint
 from app.harvest.store.bulk import insert_new_rows, insert_rows, update_rows
-from app.models import Copy, CopyState, FileState, SourceFile, Version, new_id
+from app.models import Copy, CopyState, FileState, Identifier, SourceFile, Version, new_id
 from app.transfers.base import FileFacts
 from app.transfers.paths import display
 
 FILES = cast(Table, SourceFile.__table__)
 VERSIONS = cast(Table, Version.__table__)
 COPIES = cast(Table, Copy.__table__)
+IDENTIFIERS = cast(Table, Identifier.__table__)
 
 
 async def latest_versions(
@@ -71,8 +72,11 @@ async def save(session: AsyncSession, work: Sequence[Work], mint: Mint) -> int:
 async def _save_new(session: AsyncSession, new: Sequence[NewVersion], mint: Mint) -> None:
     if not new:
         return
-    ids = [item.file.source_file_id for item in new if item.file.latest is None]
-    arks = await mint(session, ids)
+    first = [item.file for item in new if item.file.latest is None]
+    arks = {f.source_file_id: f.journal.ark for f in first if f.journal is not None}
+    await insert_new_rows(session, IDENTIFIERS, _taken_rows(arks), returning="value")
+    ids = [f.source_file_id for f in first if f.source_file_id not in arks]
+    arks |= await mint(session, ids)
     await update_rows(
         session,
         FILES,
@@ -89,6 +93,14 @@ async def _save_new(session: AsyncSession, new: Sequence[NewVersion], mint: Mint
         ],
         keys=["id"],
     )
+
+
+def _taken_rows(arks: dict[uuid.UUID, str]) -> list[dict[str, Any]]:
+    """Identifiers that a destination's journal knows: taken over, not minted again."""
+    return [
+        {"value": ark, "scheme": "ark", "source_file_id": one, "created_at": utcnow()}
+        for one, ark in arks.items()
+    ]
 
 
 def _planned_row(item: NewVersion, arks: dict[uuid.UUID, str]) -> dict[str, Any]:

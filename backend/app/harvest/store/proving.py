@@ -18,12 +18,34 @@ from app.harvest.retry import RetryPolicy, decide
 from app.harvest.store.attempts import AttemptRow, insert_attempts
 from app.harvest.store.bulk import insert_rows, update_rows
 from app.harvest.work import ClaimedCopy, Failure, Proof
-from app.models import Attempt, Copy, CopyState, FileState, Outbox, SourceFile, Version, new_id
+from app.models import (
+    Attempt,
+    Copy,
+    CopyState,
+    FileState,
+    Outbox,
+    SourceFile,
+    StorageLocation,
+    Version,
+    new_id,
+)
 
 COPIES = cast(Table, Copy.__table__)
 VERSIONS = cast(Table, Version.__table__)
 OUTBOX = cast(Table, Outbox.__table__)
 _RELEASED = {"lease_owner": None, "lease_until_ms": 0}
+
+
+async def origins(
+    session: AsyncSession, version_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, tuple[str, bytes]]:
+    """Return a proven copy of each version that has one: its storage's root and its path there."""
+    rows = await session.execute(
+        select(Copy.version_id, StorageLocation.path, Copy.dest_path_bytes)
+        .join(StorageLocation, StorageLocation.id == Copy.storage_location_id)
+        .where(Copy.version_id.in_(version_ids), Copy.state == CopyState.AVAILABLE)
+    )
+    return {row.version_id: (row.path, row.dest_path_bytes) for row in rows}
 
 
 async def mark_proving(session: AsyncSession, copies: Sequence[ClaimedCopy]) -> set[uuid.UUID]:

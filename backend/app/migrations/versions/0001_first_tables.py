@@ -81,6 +81,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("scope_hash", name=op.f("pk_idempotency_keys")),
     )
     op.create_table(
+        "journal_entries",
+        sa.Column("ark", sa.String(length=300), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("instrument_id", sa.Uuid(), nullable=False),
+        sa.Column("path_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("incarnation", sa.Integer(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("mtime_ns", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("ark", "version", name=op.f("pk_journal_entries")),
+    )
+    with op.batch_alter_table("journal_entries", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_journal_entries_instrument_id_path_hash"),
+            ["instrument_id", "path_hash"],
+            unique=False,
+        )
+
+    op.create_table(
         "leases",
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("owner", sa.String(length=200), nullable=False),
@@ -308,6 +326,19 @@ def upgrade() -> None:
             batch_op.f("ix_instruments_service_account_id"), ["service_account_id"], unique=False
         )
 
+    op.create_table(
+        "journal_positions",
+        sa.Column("storage_location_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=300), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["storage_location_id"],
+            ["storage_locations.id"],
+            name=op.f("fk_journal_positions_storage_location_id_storage_locations"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("storage_location_id", "name", name=op.f("pk_journal_positions")),
+    )
     op.create_table(
         "directories",
         sa.Column("instrument_id", sa.Uuid(), nullable=False),
@@ -811,6 +842,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_directories_instrument_id_parent_hash"))
 
     op.drop_table("directories")
+    op.drop_table("journal_positions")
     with op.batch_alter_table("instruments", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_instruments_service_account_id"))
 
@@ -838,6 +870,10 @@ def downgrade() -> None:
 
     op.drop_table("outbox")
     op.drop_table("leases")
+    with op.batch_alter_table("journal_entries", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_journal_entries_instrument_id_path_hash"))
+
+    op.drop_table("journal_entries")
     op.drop_table("idempotency_keys")
     with op.batch_alter_table("checks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_checks_zone_created_at"))
