@@ -25,7 +25,7 @@ from streamweave_sdk.client import ApiProblem, Client
 _EMAIL = "admin@example.org"
 _RESCAN_SECONDS = 3.0
 _CONNECTIONS = 4
-_WRITING_SECONDS = 25.0
+_WRITING_SECONDS = 20.0
 _MOVING = ("queued", "transferring", "proving", "publishing", "retry_wait")
 _STREAMS = ("settling", "queued", "in_flight", "retry_wait", "available", "failed", "conflict")
 
@@ -87,8 +87,7 @@ class Demo:
         with contextlib.closing(client):
             await asyncio.to_thread(self._set_up, client)
             self._say(f"[bold]{self.stack.url}[/]  sign in as {_EMAIL}, password {self.password}")
-            writer = self.lab.start_writer(slug=self._writing(), seconds=_WRITING_SECONDS)
-            summary = await self._follow(client, since, writer.alive)
+            summary = await self._follow(client, since, self._start_writing())
             summary["seconds_in_all"] = round(monotonic() - began, 1)
             self._tell(summary)
             if self.options.once:
@@ -97,10 +96,25 @@ class Demo:
             await asyncio.Event().wait()
         return 0
 
-    def _writing(self) -> str:
-        """The instrument that is still writing: the first one that is served."""
+    def _start_writing(self) -> Callable[[], bool]:
+        """Let one instrument acquire a file meanwhile; returns whether it is still writing.
+
+        It acquires once: a later start finds the file complete.
+        """
+        written = self.options.data / "lab" / ".acquired"
+        if written.exists():
+            return lambda: False
         slugs = [one.slug for one in self.lab.instruments]
-        return "orbitrap" if "orbitrap" in slugs else slugs[0]
+        slug = "orbitrap" if "orbitrap" in slugs else slugs[0]
+        writer = self.lab.start_writer(slug=slug, seconds=_WRITING_SECONDS)
+
+        def is_writing() -> bool:
+            if writer.alive():
+                return True
+            written.touch()
+            return False
+
+        return is_writing
 
     # --- through the API, as a person would ----------------------------------------------------
 

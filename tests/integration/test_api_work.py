@@ -56,15 +56,19 @@ async def test_progress_is_done_only_after_a_scan_that_began_later_and_when_all_
     async def progress() -> Any:
         return (await api.admin.get(path, params={"since": since.isoformat()})).json()
 
-    async def scanned(started: Any, ended: Any) -> None:
+    async def scan(**times: Any) -> None:
         async with api.database.write() as session:
             state = await session.get_one(ScanState, uuid.UUID(instrument["id"]))
-            state.scan_started_at, state.last_scan_at = started, ended
+            for name, value in times.items():
+                setattr(state, name, value)
 
+    before, after = since - timedelta(seconds=1), since + timedelta(seconds=1)
     assert (await progress())["scan"]["done"] is False
-    await scanned(since - timedelta(seconds=1), since + timedelta(seconds=1))
-    assert (await progress())["scan"]["done"] is False
-    await scanned(since + timedelta(seconds=1), since + timedelta(seconds=2))
+    await scan(scan_started_at=before, last_scan_started_at=before, last_scan_at=after)
+    assert (await progress())["scan"]["done"] is False, "it began before it was asked for"
+    await scan(scan_started_at=after)
+    assert (await progress())["scan"]["done"] is False, "it began, but has not ended"
+    await scan(last_scan_started_at=after, last_scan_at=after)
     moving = await progress()
     assert (moving["scan"]["done"], moving["done"]) == (True, False)
     assert moving["queued"] == {"files": 1, "size_bytes": 5}
@@ -242,3 +246,16 @@ async def test_what_nobody_expected_is_a_500_without_its_cause(
     answer = await api.anonymous.get("/api/setup")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "hunter2" not in answer.text
+
+
+async def test_a_path_is_explained_whether_it_is_known_or_not(api: Api) -> None:
+    instrument, _ = await _lab(api, CopyState.AVAILABLE, CopyState.FAILED)
+    for path, status in (
+        ("run/000.raw", "available"),
+        ("run/001.raw", "failed"),
+        ("nowhere.raw", "unknown"),
+    ):
+        query = {"instrument": instrument["id"], "path": path}
+        answer = await api.admin.get("/api/explain", params=query)
+        assert (path, answer.status_code) == (path, 200), answer.text
+        assert (answer.json()["status"], bool(answer.json()["sentence"])) == (status, True)

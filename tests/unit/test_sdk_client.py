@@ -180,19 +180,10 @@ def test_names_from_elsewhere_cannot_steer_the_terminal(run: Callable[..., Any])
 
 
 def _counts(**given: Any) -> dict[str, Any]:
-    names = [
-        "settling",
-        "held",
-        "queued",
-        "in_flight",
-        "retry_wait",
-        "available",
-        "failed",
-        "conflict",
-        "recent_available",
-        "recent_failed",
-        "recent_conflict",
-    ]
+    names = (
+        *("settling", "held", "queued", "in_flight", "retry_wait", "available", "failed"),
+        *("conflict", "recent_available", "recent_failed", "recent_conflict"),
+    )
     scan = {
         "running": False, "done": True, "listing_held_at": None, "listing_held_detail": None,
         "error_detail": None,

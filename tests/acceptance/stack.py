@@ -1,0 +1,127 @@
+"""Starting the demonstration as a process, watching it from outside, and killing all of it."""
+
+import contextlib
+import hashlib
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+PROJECT = Path(__file__).parents[2]
+
+
+class DemoProcess:
+    """`streamweave demo --once --json` in a process of its own."""
+
+    def __init__(self, data: Path, *arguments: str) -> None:
+        self.data = data
+        data.mkdir(parents=True, exist_ok=True)
+        self._errors = (data / "demo.err").open("ab")
+        self.process = subprocess.Popen(
+            [
+                sys.executable, "-m", "app.cli", "demo", "--once", "--json",
+                "--data", str(data), "--timeout", "240", *arguments,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            cwd=data,
+        )  # fmt: skip
+
+    def finish(self, timeout_seconds: float = 280) -> dict[str, Any]:
+        """Wait for its end and return the JSON object of its last line."""
+        out, _ = self.process.communicate(timeout=timeout_seconds)
+        self._errors.close()
+        assert self.process.returncode == 0, self.complaint()
+        answer: dict[str, Any] = json.loads(out.decode().strip().splitlines()[-1])
+        return answer
+
+    def complaint(self) -> str:
+        """What it said on standard error, and the ends of the logs."""
+        logs = sorted((self.data / "streamweave" / "logs").glob("*.log"))
+        tails = [f"--- {log.name}\n{log.read_text(errors='replace')[-1500:]}" for log in logs]
+        return "\n".join([(self.data / "demo.err").read_text()[-2000:], *tails])
+
+    def kill_everything(self) -> int:
+        """Kill -9 the process and all that it started, at once; return how many they were."""
+        tree = self.tree()
+        for process in tree:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()  # nobody may see another die and react
+        for process in tree:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.wait()
+        psutil.wait_procs(tree, timeout=20)
+        self._errors.close()
+        return len(tree)
+
+    def tree(self) -> list[psutil.Process]:
+        """The process and everything below it."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            root = psutil.Process(self.process.pid)
+            return [root, *root.children(recursive=True)]
+        return []
+
+    def count(self, sql: str) -> int:
+        """Ask the running database a number; -1 while it is not there yet."""
+        path = self.data / "streamweave" / "streamweave.db"
+        if not path.exists():
+            return -1
+        try:
+            with contextlib.closing(
+                sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+            ) as connection:
+                return int(connection.execute(sql).fetchone()[0])
+        except sqlite3.OperationalError:
+            return -1
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 120.0) -> None:
+    """Wait until a condition holds; fail with what was waited for."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"waited {seconds} s for: {what}"
+        time.sleep(0.05)
+
+
+def files_below(root: Path) -> Iterator[Path]:
+    """All files below a folder, StreamWeave's own at a storage left out."""
+    for folder, directories, names in os.walk(root):
+        if Path(folder) == root and ".streamweave" in directories:
+            directories.remove(".streamweave")
+        for name in names:
+            yield Path(folder) / name
+
+
+def content(root: Path) -> Counter[str]:
+    """How often each content (SHA-256) stands below a folder."""
+    return Counter(hashlib.sha256(path.read_bytes()).hexdigest() for path in files_below(root))
+
+
+def assert_each_file_is_there_once(answer: dict[str, Any]) -> None:
+    """Hash what the instruments have and what the storage has: the same, each exactly once."""
+    there: Counter[str] = Counter()
+    for instrument in answer["instruments"]:
+        there += content(Path(instrument["path"]))
+    stored = content(Path(answer["storage"][0]["path"]))
+    assert stored == there
+    left = [
+        path for path in files_below(Path(answer["storage"][0]["path"])) if ".part" in path.name
+    ]
+    assert left == []
+
+
+def rows(data: Path, sql: str) -> list[tuple[Any, ...]]:
+    """Ask the database of an ended demonstration."""
+    path = data / "streamweave" / "streamweave.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return list(connection.execute(sql))

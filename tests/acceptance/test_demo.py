@@ -1,0 +1,112 @@
+"""`streamweave demo`: the main job as a user starts it, also killed and with an older database."""
+
+import os
+import shutil
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.acceptance.stack import (
+    DemoProcess,
+    assert_each_file_is_there_once,
+    rows,
+    until,
+)
+
+AVAILABLE = "SELECT count(*) FROM copies WHERE state = 'available'"
+SECRET_MARK = b"simlab-secret-"
+pytestmark = pytest.mark.timeout(600)
+
+
+def _arguments_of(tree: list[psutil.Process]) -> bytes:
+    seen = b""
+    for process in tree:
+        try:
+            seen += Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        except OSError:
+            continue  # it ended meanwhile
+    return seen
+
+
+def _written(root: Path) -> bytes:
+    """Everything that was written below the data directory, databases and logs alike."""
+    return b"".join(
+        path.read_bytes() for path in root.rglob("*") if path.is_file() and not path.is_symlink()
+    )
+
+
+def test_the_demo_delivers_every_file_once_and_tells_no_secret(tmp_path: Path) -> None:
+    demo = DemoProcess(tmp_path)
+    seen = b""
+
+    def half_way() -> bool:
+        nonlocal seen
+        seen += _arguments_of(demo.tree())
+        return demo.count(AVAILABLE) > 100 or demo.process.poll() is not None
+
+    until(half_way, "a hundred available copies")
+    answer = demo.finish()
+    assert_each_file_is_there_once(answer)
+    assert answer["copies"] == {"available": answer["files"]}
+    assert answer["files"] > 500
+    assert {one["protocol"] for one in answer["instruments"]} == {
+        "smb", "sftp", "s3", "webdav", "local",
+    }  # fmt: skip
+    assert rows(tmp_path, "SELECT count(*) FROM source_files WHERE ark IS NULL") == [(0,)]
+    assert rows(tmp_path, "SELECT count(DISTINCT ark) = count(*) FROM source_files") == [(1,)]
+    passwords = (tmp_path / "lab" / "lab.json").read_bytes()
+    assert SECRET_MARK in passwords
+    for place in (seen, _written(tmp_path / "streamweave"), _written(tmp_path / "archive")):
+        assert SECRET_MARK not in place
+    assert SECRET_MARK not in (tmp_path / "demo.err").read_bytes()
+    assert os.stat(tmp_path / "streamweave" / "keys" / "fernet.key").st_mode & 0o77 == 0
+
+
+@pytest.mark.faults
+def test_the_demo_killed_at_five_moments_ends_complete_and_doubles_nothing(
+    tmp_path: Path,
+) -> None:
+    moments = {
+        "while it sets up": lambda d: (tmp_path / "streamweave" / "logs" / "api.log").exists(),
+        "while files settle": lambda d: d.count("SELECT count(*) FROM source_files") > 0,
+        "at the first copies": lambda d: d.count(AVAILABLE) >= 1,
+        "half way": lambda d: d.count(AVAILABLE) >= 350,
+        "near the end": lambda d: d.count(AVAILABLE) >= 650,
+    }
+    for name, reached in moments.items():
+        demo = DemoProcess(tmp_path)
+        until(lambda d=demo, r=reached: r(d) or d.process.poll() is not None, name)  # type: ignore[misc]
+        assert demo.process.poll() is None, demo.complaint()
+        assert demo.kill_everything() >= 1
+    answer = DemoProcess(tmp_path).finish()
+    assert_each_file_is_there_once(answer)
+    assert rows(tmp_path, "SELECT count(*) FROM versions WHERE number > 1") == [(0,)]
+    unexplained = "SELECT count(*) FROM attempts WHERE outcome = 'failed' AND error_code IS NULL"
+    assert rows(tmp_path, unexplained) == [(0,)]
+
+
+@pytest.mark.faults
+def test_with_an_older_database_every_ark_stays_and_none_is_minted_twice(tmp_path: Path) -> None:
+    first = DemoProcess(tmp_path, "--scale", "0.3")
+    database = tmp_path / "streamweave" / "streamweave.db"
+    until(lambda: first.count("SELECT count(*) FROM instruments") >= 7, "the instruments")
+    until(lambda: first.count(AVAILABLE) >= 20, "twenty available copies")
+    first.kill_everything()
+    backup = tmp_path / "backup"
+    backup.mkdir()
+    for path in database.parent.glob("streamweave.db*"):
+        shutil.copy(path, backup)
+    answer = DemoProcess(tmp_path, "--scale", "0.3").finish()
+    query = "SELECT instrument_id, path, ark FROM source_files ORDER BY instrument_id, path"
+    arks = rows(tmp_path, query)
+    for path in database.parent.glob("streamweave.db*"):
+        path.unlink()
+    for path in backup.iterdir():
+        shutil.copy(path, database.parent)
+    again = DemoProcess(tmp_path, "--scale", "0.3").finish()
+    assert rows(tmp_path, query) == arks
+    assert again["files"] == answer["files"]
+    assert_each_file_is_there_once(again)
+    outcomes = dict(rows(tmp_path, "SELECT outcome, count(*) FROM attempts GROUP BY outcome"))
+    assert outcomes["adopted"] > 0
