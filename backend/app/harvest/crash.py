@@ -9,25 +9,36 @@ import signal
 # What stands when the process dies there, and who finishes it:
 CRASH_POINTS = {
     "after_claim": "copies are `transferring` by a lease that runs out; reaped and queued again",
-    "after_receive": "temporaries without a row; swept once the lease is gone; queued again",
+    "after_file": "some temporaries, written; swept once the lease is gone; all queued again",
+    "after_receive": "all temporaries, not synced yet; the same",
     "after_sync": "the same, durable, with journal lines",
     "after_read_back": "the same, in state `proving`",
     "after_intent": "`publishing`, only the temporary stands; the next claimant publishes it",
-    "after_link": "`publishing`, both names stand; the next claimant finds its own object",
+    "after_link": "`publishing`, of some both names stand; the next claimant finds its own object",
     "after_sync_names": "the same, durable",
     "after_available": "`available`, the temporary still stands; the sweeper removes it",
     "after_plan": "versions and copies are rows; any worker claims them",
 }
 
-_AT, _, _COUNT = os.environ.get("STREAMWEAVE_CRASH_AT", "").partition(":")
-_left = int(_COUNT or "1")
+_at = ""
+_left = 0
+
+
+def arm(where: str) -> None:
+    """Set where to die: `name`, `name:count`, or nowhere when empty."""
+    global _at, _left
+    _at, _, count = where.partition(":")
+    _left = int(count or "1")
 
 
 def crash_point(name: str) -> None:
     """Die here, if the environment says so."""
-    if not _AT or name != _AT:
-        return
     global _left
+    if not _at or name != _at:
+        return
     _left -= 1
     if _left <= 0:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+arm(os.environ.get("STREAMWEAVE_CRASH_AT", ""))

@@ -19,7 +19,15 @@ from app.clock import monotonic, utcnow
 from app.database import Database
 from app.errors import ErrorClass, StreamWeaveError
 from app.harvest.batch import BatchWork
-from app.harvest.bounds import BoundedSource, free_slots, is_quiet, renew_slots, take_slots
+from app.harvest.bounds import (
+    BoundedSource,
+    free_slots,
+    is_quiet,
+    renew_slots,
+    take_slots,
+    unavailable,
+)
+from app.harvest.evidence import reap
 from app.harvest.look import LookReport, look
 from app.harvest.ports import Ports
 from app.harvest.scan import ScanLease, ScanReport, scan
@@ -34,6 +42,7 @@ from app.transfers.throttle import ThrottledSource, TokenBucket
 
 _STORAGE_PAUSE_SECONDS = 30.0
 _REAP_SECONDS = 5.0
+_SLOT_POLL_SECONDS = 0.2
 
 
 @dataclass
@@ -69,13 +78,14 @@ class Engine:
     # --- instruments -------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def instrument(self, facts: InstrumentFacts) -> AsyncIterator[Opened | None]:
+    async def instrument(
+        self, facts: InstrumentFacts, *, patience_seconds: float = 0.0
+    ) -> AsyncIterator[Opened | None]:
         """Hold slots and a source of an instrument; None while others hold all its slots."""
-        async with self._opening:
-            opened = self._open.get(facts.id) or await self._open_instrument(facts)
-            if opened is not None:
-                self._open[facts.id] = opened
-                self._users[facts.id] = self._users.get(facts.id, 0) + 1
+        until = monotonic() + patience_seconds
+        # Other processes free the slots, so there is no event to wait for.
+        while (opened := await self._hold(facts)) is None and monotonic() < until:  # noqa: ASYNC110
+            await asyncio.sleep(_SLOT_POLL_SECONDS)
         if opened is None:
             yield None
             return
@@ -85,6 +95,14 @@ class Engine:
             self._users[facts.id] -= 1
             if self._users[facts.id] == 0:
                 await self._close_instrument(facts.id)
+
+    async def _hold(self, facts: InstrumentFacts) -> Opened | None:
+        async with self._opening:
+            opened = self._open.get(facts.id) or await self._open_instrument(facts)
+            if opened is not None:
+                self._open[facts.id] = opened
+                self._users[facts.id] = self._users.get(facts.id, 0) + 1
+            return opened
 
     async def _open_instrument(self, facts: InstrumentFacts) -> Opened | None:
         settings = self.ports.settings
@@ -151,9 +169,9 @@ class Engine:
         report, looked, error = ScanReport(), LookReport(), None
         keeper = asyncio.create_task(self._keep_scan(lease))
         try:
-            async with self.instrument(facts) as opened:
+            async with self.instrument(facts, patience_seconds=settings.lease_seconds) as opened:
                 if opened is None:
-                    raise StreamWeaveError("source_timeout", "All connections are in use.")
+                    raise StreamWeaveError("instrument_busy")
                 report = await scan(lease, opened.source)
                 looked = await look(lease, opened.source, self.ports)
         except StreamWeaveError as raised:
@@ -279,14 +297,16 @@ class Engine:
     ) -> Batch | None:
         if monotonic() - self._reaped_at > min(_REAP_SECONDS, lease.seconds):
             self._reaped_at = monotonic()
-            while await self.database.run(claiming.reap_lost):
-                pass
+            await reap(self.database, self.ports)
         async with self.database.read() as session:
             served = await instruments.served(session, zones)
             if only is not None:
                 served = [one for one in served if one == only]
             locations = await instruments.open_locations(session, zones)
             due = await claiming.due_instruments(session, served)
+            due -= await unavailable(
+                session, due, held=set(self._open), worker=self.ports.settings.worker
+            )
         batch = await self.database.run(lambda s: claiming.claim_interrupted(s, served, lease))
         if batch is not None:
             return batch

@@ -22,11 +22,11 @@ async def publish(
     failures: list[Failure] = []
     for proof in proofs:
         error = await _publish_one(proof, destination)
+        crash_point("after_link")
         if error is None:
             done.append(proof)
         else:
             failures.append(Failure(proof.copy, error))
-    crash_point("after_link")
     if done:
         await destination.sync_names([proof.copy.target for proof in done])
     crash_point("after_sync_names")

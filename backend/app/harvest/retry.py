@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 from app.errors import ErrorClass, StreamWeaveError
 from app.models import CopyState
 
+# What waits (as after the n-th failure) without counting: nothing is wrong with the file.
+_UNCOUNTED = {"storage_full": 5, "instrument_busy": 1}
+
 
 @dataclass(frozen=True)
 class RetryPolicy:
@@ -45,8 +48,8 @@ def decide(error: StreamWeaveError, failures: int, policy: RetryPolicy, now: dat
         return Decision(CopyState.CONFLICT, None, failures)
     if kind is ErrorClass.PERMANENT:
         return Decision(CopyState.FAILED, None, failures + 1)
-    if kind is ErrorClass.CONFIGURATION or error.code == "storage_full":
-        wait = policy.delay_seconds(5)
+    if kind is ErrorClass.CONFIGURATION or error.code in _UNCOUNTED:
+        wait = policy.delay_seconds(_UNCOUNTED.get(error.code, 5))
         return Decision(CopyState.RETRY_WAIT, now + timedelta(seconds=wait), failures)
     failures += 1
     if failures >= policy.max_attempts:

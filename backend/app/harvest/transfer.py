@@ -12,6 +12,7 @@ from typing import Any
 
 from app.clock import utcnow
 from app.errors import StreamWeaveError
+from app.harvest.crash import crash_point
 from app.harvest.work import ClaimedCopy, Failure, Proof
 from app.transfers.base import Source, StorageBatch
 
@@ -89,6 +90,7 @@ class _Receiver:
             await temporary.abandon()
             raise
         written = await temporary.finish(copy.expected.mtime_ns)
+        crash_point("after_file")
         return Proof(
             copy=copy,
             sha256=digest.digest(),

@@ -154,7 +154,8 @@ class Attempt(Identified, Base):
 
     __tablename__ = "attempts"
 
-    copy_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("copies.id"))
+    # No foreign key: the history of a version that was taken back stays.
+    copy_id: Mapped[uuid.UUID] = mapped_column()
     number: Mapped[int] = mapped_column()
     aim: Mapped[int] = mapped_column()
     outcome: Mapped[str] = mapped_column(String(20))  # available | adopted | failed | lost | ...
@@ -164,8 +165,14 @@ class Attempt(Identified, Base):
     started_at: Mapped[datetime] = mapped_column(UTCDateTime)
     ended_at: Mapped[datetime] = mapped_column(UTCDateTime)
     evidence: Mapped[JsonDict | None] = mapped_column(Json)
+    # The audit event of this batch holds the Merkle root over its attempts, in this order.
+    batch_id: Mapped[uuid.UUID] = mapped_column()
+    leaf_index: Mapped[int] = mapped_column()
 
-    __table_args__ = (UniqueConstraint("copy_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("copy_id", "number"),
+        UniqueConstraint("batch_id", "leaf_index"),
+    )
 
 
 class Identifier(Base):

@@ -57,6 +57,8 @@ class ServiceAccount(Identified, Edited, Base):
     proven_version: Mapped[int] = mapped_column(default=0)
     refused_version: Mapped[int] = mapped_column(default=0)
     refused_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # Set when an instrument uses it, for ever: then a new address needs the secret again.
+    is_used: Mapped[bool] = mapped_column(default=False)
 
 
 class Instrument(Identified, Edited, Base):

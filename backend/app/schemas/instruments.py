@@ -34,6 +34,15 @@ Options = Annotated[
     ),
 ]
 
+Secret = Annotated[
+    SecretStr,
+    Field(
+        min_length=1,
+        max_length=20000,
+        description="the account's secret again, when it is used for a new address",
+    ),
+]
+
 
 class QuietHours(Input):
     """When the instrument is left alone, every day, in its own time zone."""
@@ -119,6 +128,11 @@ class _Source(Input):
     host_key: LongLine | None = Field(default=None, description="sftp: the server's public key")
     options: Options = Field(default_factory=dict)
     service_account_id: uuid.UUID | None = None
+    secret: Secret | None = None
+
+    def secret_text(self) -> str | None:
+        """Return the secret that came with the request."""
+        return self.secret.get_secret_value() if self.secret else None
 
 
 class SourceDraft(_Source):
@@ -142,7 +156,7 @@ class InstrumentCreate(_Source):
 
 
 class InstrumentPatch(Patch):
-    """What changes. A changed address needs the account's secret again, in `secret`."""
+    """What changes. A new address for the account needs its secret again, in `secret`."""
 
     name: Name = ""
     slug: Slug = ""
@@ -164,7 +178,7 @@ class InstrumentPatch(Patch):
     quiet_hours: QuietHours | None = None
     shrink_ratio: float = Field(default=0.5, ge=0, le=1)
     storage: list[StoragePolicy] = Field(default_factory=list, max_length=20)
-    secret: SecretStr | None = Field(default=None, min_length=1, max_length=20000)
+    secret: Secret | None = None
 
 
 class HarvestTicketRead(Output):

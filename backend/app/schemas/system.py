@@ -64,3 +64,4 @@ class VerificationRead(Output):
     unsealed: int
     head: str
     broken_at: int | None
+    broken_batch: str | None = None

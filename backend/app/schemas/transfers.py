@@ -52,6 +52,8 @@ class AttemptRead(Output):
     started_at: datetime
     ended_at: datetime
     evidence: JsonObject | None
+    batch_id: uuid.UUID
+    leaf_index: int
 
 
 class TransferDetail(TransferRead):

@@ -59,7 +59,8 @@ async def record(
 
     Args:
         session: the transaction of the fact itself.
-        actor: `user:<id>`, `worker:<name>` or `system`; never a name or an e-mail address.
+        actor: `user:<id>`, `worker:<name>`, `system` or `anonymous`; never a name or an e-mail
+            address.
         action: what was done, `noun.verb`.
         subject: what it was done to, `kind:<id>`.
         details: old and new values, without secrets; JSON values only, no floats.
@@ -135,11 +136,12 @@ class Verification:
     unsealed: int
     head: str
     broken_at: int | None
+    broken_batch: str | None = None  # a batch whose attempts no longer fit their Merkle root
 
     @property
     def intact(self) -> bool:
-        """Whether the whole chain fits."""
-        return self.broken_at is None
+        """Whether the whole chain fits, and the attempts fit it."""
+        return self.broken_at is None and self.broken_batch is None
 
 
 async def verify(session: AsyncSession, *, page: int = 2000) -> Verification:

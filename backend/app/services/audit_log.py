@@ -2,17 +2,21 @@
 
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
+from app.harvest.store.attempts import stored_leaves
 from app.models import AuditEvent, AuditLink, User
 from app.services import audit
 from app.services.access import only_readable
 from app.services.pagination import Keyset, Page, PageRequest, fetch_page
 
+_BATCH_ACTIONS = ("copies.proven", "copies.failed", "copies.lost")
+_PAGE = 500
 _NEWEST = Keyset((AuditEvent.id,), descending=True)
 
 
@@ -60,4 +64,27 @@ async def list_events(
 async def verify_chain(database: Database) -> audit.Verification:
     """Compute the whole chain anew."""
     async with database.read() as session:
-        return await audit.verify(session)
+        chain = await audit.verify(session)
+        return replace(chain, broken_batch=await first_broken_batch(session))
+
+
+async def first_broken_batch(session: AsyncSession) -> str | None:
+    """Return the first batch whose attempts, as they stand now, no longer fit its audit event."""
+    after = uuid.UUID(int=0)
+    while True:
+        rows = (
+            await session.execute(
+                select(AuditEvent.id, AuditEvent.canonical)
+                .where(AuditEvent.action.in_(_BATCH_ACTIONS), AuditEvent.id > after)
+                .order_by(AuditEvent.id)
+                .limit(_PAGE)
+            )
+        ).all()
+        if not rows:
+            return None
+        for row in rows:
+            details = json.loads(row.canonical)["details"]
+            leaves = await stored_leaves(session, uuid.UUID(details["batch"]))
+            if audit.merkle_root(leaves).hex() != details["merkle_root"]:
+                return str(details["batch"])
+        after = rows[-1].id

@@ -339,7 +339,11 @@ def _write_all(descriptor: int, chunk: bytes) -> None:
 
 
 def _facts(found: os.stat_result) -> ObjectFacts:
-    return ObjectFacts(object_id=f"{found.st_dev}:{found.st_ino}", size_bytes=found.st_size)
+    # Inode numbers are used again, and a file can be written to in place: the modification time,
+    # which is the source's, tells both. In seconds, since mounted file systems round the rest.
+    seconds = found.st_mtime_ns // 10**9
+    object_id = f"{found.st_dev}:{found.st_ino}:{seconds}"
+    return ObjectFacts(object_id=object_id, size_bytes=found.st_size)
 
 
 def _stat(directory: int, name: bytes) -> ObjectFacts | None:

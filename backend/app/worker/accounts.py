@@ -79,7 +79,7 @@ async def prove_log_on(
     name, owner = f"logon:{account.id}", uuid.uuid4().hex
     taken = await database.run(lambda s: take_lease(s, name, owner, _LOGON_LEASE_SECONDS))
     if not taken:
-        raise StreamWeaveError("source_timeout", "Another worker tries the new secret just now.")
+        raise StreamWeaveError("instrument_busy", "Another worker tries the new secret just now.")
     try:
         await _log_on_once(database, daemon, source, account)
     finally:

@@ -119,7 +119,7 @@ class Checker:
         await self._database.run(work)
 
     async def _list(self, source: SourceAddress) -> dict[str, Any]:
-        client, fs = self._daemon.client, f"{source.key}:{source.root}"
+        client, fs = self._daemon.client, source.remote(source.key)
         await self._daemon.with_probe(source.key, source)
         try:
             listing = await client.call(

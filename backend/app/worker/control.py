@@ -54,6 +54,9 @@ class ControlServer:
             address = await self.open(uuid.UUID(question["instrument"]))
         except StreamWeaveError as error:
             return {"error": error.code, "detail": error.detail}
+        except Exception:
+            logger.exception("opening a source failed unexpectedly")
+            return {"error": "internal_error", "detail": "The worker's log has the cause."}
         return encode(address)
 
     async def open(self, instrument_id: uuid.UUID) -> RemoteAddress:

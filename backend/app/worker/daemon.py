@@ -113,7 +113,7 @@ class Daemon:
                 opt={"obscure": True, "nonInteractive": True},
             )
             address = RemoteAddress(
-                remote=f"{source.key}:{source.root}",
+                remote=source.remote(source.key),
                 protocol=source.protocol,
                 rc=self.rc,
                 vfs_socket=self._directory / f"v-{source.key[-24:]}.sock",
@@ -154,7 +154,7 @@ class Daemon:
             await self.client.call(
                 "operations/list",
                 "logging on",
-                fs=f"{probe}:{source.root}",
+                fs=source.remote(probe),
                 remote="",
                 opt={"noModTime": True, "noMimeType": True},
             )

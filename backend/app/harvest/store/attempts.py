@@ -1,14 +1,18 @@
-"""Attempts: one row a try, and one audit event a batch with the Merkle root over its attempts."""
+"""Attempts: one row a try, and one audit event a batch with the Merkle root over its attempts.
+
+The leaf of an attempt is the SHA-256 of its canonical facts, so that one file's proof (its row,
+its index, the sibling hashes) stands alone, and a changed row no longer fits its batch's root.
+"""
 
 import hashlib
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import Table
+from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.harvest.store.bulk import insert_rows
@@ -33,14 +37,52 @@ class AttemptRow:
     evidence: dict[str, Any] | None = None
 
 
+_FIELDS = tuple(one.name for one in fields(AttemptRow))
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptBatch:
+    """Attempts that were written together, and what the Merkle tree holds of them."""
+
+    id: uuid.UUID
+    leaves: tuple[bytes, ...]
+
+
 def leaf(row: AttemptRow) -> bytes:
-    """Return what the Merkle tree holds of an attempt: its facts, canonical (RFC 8785)."""
-    facts = asdict(row)
-    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    """Return what the Merkle tree holds of an attempt: the hash of its facts (RFC 8785 JSON)."""
+    facts = {name: _plain(getattr(row, name)) for name in _FIELDS}
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).digest()
 
 
-async def insert_attempts(session: AsyncSession, rows: Sequence[AttemptRow]) -> list[bytes]:
-    """Insert the attempts; return their leaves in the same order."""
-    await insert_rows(session, ATTEMPTS, [{"id": new_id(), **asdict(row)} for row in rows])
-    return [leaf(row) for row in rows]
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return str(value) if isinstance(value, uuid.UUID) else value
+
+
+async def insert_attempts(session: AsyncSession, rows: Sequence[AttemptRow]) -> AttemptBatch:
+    """Insert the attempts of one batch."""
+    batch_id = new_id()
+    await insert_rows(
+        session,
+        ATTEMPTS,
+        [
+            {
+                "id": new_id(),
+                "batch_id": batch_id,
+                "leaf_index": index,
+                **{name: getattr(row, name) for name in _FIELDS},
+            }
+            for index, row in enumerate(rows)
+        ],
+    )
+    return AttemptBatch(batch_id, tuple(leaf(row) for row in rows))
+
+
+async def stored_leaves(session: AsyncSession, batch_id: uuid.UUID) -> list[bytes]:
+    """Return the leaves of a batch as its rows stand now."""
+    rows = await session.scalars(
+        select(Attempt).where(Attempt.batch_id == batch_id).order_by(Attempt.leaf_index)
+    )
+    return [leaf(AttemptRow(**{name: getattr(row, name) for name in _FIELDS})) for row in rows]

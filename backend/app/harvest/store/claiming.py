@@ -18,7 +18,7 @@ from sqlalchemy.orm import aliased
 from app.clock import utcnow
 from app.database import lease_now
 from app.harvest.states import sources_of
-from app.harvest.store.attempts import AttemptRow, insert_attempts
+from app.harvest.store.attempts import AttemptBatch, AttemptRow, insert_attempts
 from app.harvest.store.bulk import update_rows
 from app.harvest.work import BATCH_BYTES, BATCH_FILES, Batch, ClaimedCopy
 from app.models import Copy, CopyState, SourceFile, Version
@@ -214,8 +214,8 @@ async def claim_interrupted(
     return Batch(*where, await _claimed(session, chosen, now), recovering=True)
 
 
-async def reap_lost(session: AsyncSession) -> int:
-    """Queue again what died in a worker's hands before publishing; return how many copies."""
+async def reap_lost(session: AsyncSession) -> AttemptBatch | None:
+    """Queue again what died in a worker's hands before publishing; None when there was nothing."""
     rows = (
         await session.execute(
             select(
@@ -233,9 +233,9 @@ async def reap_lost(session: AsyncSession) -> int:
         )
     ).all()  # fmt: skip
     if not rows:
-        return 0
+        return None
     now = utcnow()
-    await insert_attempts(
+    batch = await insert_attempts(
         session,
         [
             AttemptRow(
@@ -252,7 +252,7 @@ async def reap_lost(session: AsyncSession) -> int:
         keys=["id", "attempt"],
         constants={"lease_owner": None, "lease_until_ms": 0, "state_since": now},
     )
-    return len(rows)
+    return batch
 
 
 def _after_loss(row: Row[Any], now: datetime) -> dict[str, Any]:

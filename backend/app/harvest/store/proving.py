@@ -15,11 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.clock import utcnow
 from app.errors import ErrorClass, StreamWeaveError
 from app.harvest.retry import RetryPolicy, decide
-from app.harvest.store.attempts import AttemptRow, insert_attempts
+from app.harvest.store.attempts import AttemptBatch, AttemptRow, insert_attempts
 from app.harvest.store.bulk import insert_rows, update_rows
 from app.harvest.work import ClaimedCopy, Failure, Proof
 from app.models import (
-    Attempt,
     Copy,
     CopyState,
     FileState,
@@ -100,8 +99,8 @@ async def write_intent(
 
 async def finish_available(
     session: AsyncSession, proofs: Sequence[Proof], instrument_id: uuid.UUID, worker: str
-) -> list[bytes]:
-    """Commit that copies are available, with attempts and outbox; return the attempts' leaves."""
+) -> AttemptBatch:
+    """Commit that copies are available, with attempts and outbox."""
     now = utcnow()
     won = await update_rows(
         session,
@@ -173,8 +172,8 @@ async def finish_failed(
     instrument_id: uuid.UUID,
     worker: str,
     policy: RetryPolicy,
-) -> list[bytes]:
-    """Commit what becomes of failed attempts; return their leaves."""
+) -> AttemptBatch:
+    """Commit what becomes of failed attempts."""
     now = utcnow()
     rows = [_failed_row(failure, policy, now) for failure in failures]
     won = await update_rows(
@@ -260,8 +259,6 @@ async def withdraw_unchanged(session: AsyncSession, proofs: Sequence[Proof]) -> 
 
 
 async def _withdraw(session: AsyncSession, copy: ClaimedCopy) -> None:
-    copies = select(Copy.id).where(Copy.version_id == copy.version_id)
-    await session.execute(delete(Attempt).where(Attempt.copy_id.in_(copies)))
     await session.execute(delete(Copy).where(Copy.version_id == copy.version_id))
     await session.execute(delete(Version).where(Version.id == copy.version_id))
     earlier = copy.version_number - 1

@@ -38,6 +38,8 @@ _FRAGMENTS = (
     ("network is unreachable", "source_unreachable"),
     ("i/o timeout", "source_timeout"),
     ("deadline exceeded", "source_timeout"),
+    ("timeout awaiting response headers", "source_timeout"),
+    ("handshake timeout", "source_timeout"),
     ("connection reset", "source_connection_lost"),
     ("broken pipe", "source_connection_lost"),
     ("connection lost", "source_connection_lost"),

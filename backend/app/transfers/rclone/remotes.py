@@ -23,6 +23,15 @@ class SourceAddress:
     secret: str = field(default="", repr=False)
     secret_kind: str = "password"
 
+    def remote(self, name: str) -> str:
+        """Return the source as rclone names it, for a remote of this name.
+
+        Without its last slash rclone asks S3 whether the root is an object, and takes a refused
+        log-on for "yes".
+        """
+        root = f"{self.root.rstrip('/')}/" if self.protocol == "s3" else self.root
+        return f"{name}:{root}"
+
 
 def parameters(source: SourceAddress, run_directory: Path) -> tuple[str, dict[str, str]]:
     """Return rclone's backend type and parameters; secrets in clear, for `opt.obscure`."""
@@ -39,6 +48,9 @@ def _smb(source: SourceAddress, _run: Path) -> tuple[str, dict[str, str]]:
         "domain": source.options.get("domain", "WORKGROUP"),
         "idle_timeout": "15s",
         "hide_special_share": "true",
+        # The default takes full-width signs (common in Japanese and Chinese names) for rclone's
+        # own stand-ins of characters that Windows forbids, and would deliver another name.
+        "encoding": "Slash,Dot",
     }
 
 

@@ -5,9 +5,11 @@ a name with U+201B (rclone's own quoting sign) does not survive either. Both are
 file alone.
 """
 
+import asyncio
 import calendar
 import re
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,9 @@ from app.transfers.rclone.rc import RcAddress, RcClient
 from app.transfers.rclone.stream import VfsReader
 
 _PRECISION_NS = {"smb": 100, "sftp": 10**9, "s3": 1, "webdav": 10**9}
+# What the VFS server says whatever the reason is: not found, broken off before the first byte, 500.
+_UNEXPLAINED = {"source_error", "source_file_missing", "source_connection_lost"}
+_REASON_SECONDS = 3.0
 _UNCARRIED = ("\ufffd", "\u201b")
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$")
 
@@ -99,9 +104,55 @@ class RcloneSource:
         names = {f"dir{number or ''}": name for number, name in enumerate(directories)}
         await self._rc.call("vfs/forget", "forgetting directories", fs=self._remote, **names)
 
-    def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
+    async def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
         """Stream the file's bytes."""
-        return self._vfs.read(path, size_bytes)
+        received = 0
+        try:
+            async with aclosing(self._vfs.read(path, size_bytes)) as chunks:
+                async for chunk in chunks:
+                    received += len(chunk)
+                    yield chunk
+        except StreamWeaveError as error:
+            if error.code not in _UNEXPLAINED:
+                raise
+            if received:
+                raise await self._broken_off(path, size_bytes, error) from error
+            raise await self._reason(path, error) from error
+
+    async def _broken_off(
+        self, path: bytes, size_bytes: int, unexplained: StreamWeaveError
+    ) -> StreamWeaveError:
+        """Tell a file that was cut off or deleted from a connection that was."""
+        (answer,) = await self.stat([path])
+        if isinstance(answer, StreamWeaveError):
+            return answer
+        if answer.size_bytes != size_bytes:
+            detail = f"{size_bytes} bytes were expected, {answer.size_bytes} are left."
+            return StreamWeaveError("source_file_changed", detail)
+        return unexplained
+
+    async def _reason(self, path: bytes, unexplained: StreamWeaveError) -> StreamWeaveError:
+        """Ask by remote control why a file cannot be read: the VFS server does not say.
+
+        Opening it there is the only question that names the reason. An unreadable file answers at
+        once; one that can be read after all is let go of after a moment.
+        """
+        try:
+            async with asyncio.timeout(_REASON_SECONDS):
+                await self._rc.call(
+                    "operations/hashsumfile",
+                    "reading",
+                    fs=self._remote,
+                    remote=path.decode(),
+                    hashType="md5",
+                    download=True,
+                    _config={"BwLimitFile": "64k"},
+                )
+        except StreamWeaveError as error:
+            return error
+        except TimeoutError:
+            return unexplained
+        return unexplained
 
     async def close(self) -> None:
         """Close connections."""
