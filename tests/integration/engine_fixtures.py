@@ -3,7 +3,7 @@
 import hashlib
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +79,11 @@ class Lab:
 
 
 def engine_for(
-    database: Database, open_source: Callable[..., Source], *, lease_seconds: float = 60.0
+    database: Database,
+    open_source: Callable[..., Awaitable[Source]],
+    *,
+    lease_seconds: float = 60.0,
+    worker: str = "tester",
 ) -> Engine:
     """An engine with quick retries."""
     ports = Ports(
@@ -89,7 +93,7 @@ def engine_for(
         merkle_root=audit.merkle_root,
         settings=EngineSettings(
             installation="0123456789abcdef",
-            worker="tester",
+            worker=worker,
             lease_seconds=lease_seconds,
             publish_timeout_seconds=min(15.0, lease_seconds / 4),
             retry=RetryPolicy(base_seconds=0.0, cap_seconds=0.0, max_attempts=3),

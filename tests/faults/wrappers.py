@@ -1,0 +1,88 @@
+"""Sources and storages that do something at a chosen moment, around real ones."""
+
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+from app.errors import StreamWeaveError
+from app.harvest.engine import Engine
+from app.models import StorageLocation
+from app.transfers.base import Entry, FileFacts, Source, StorageBatch, Target
+
+Act = Callable[[bytes], Awaitable[None]]
+
+
+class SourceWithMoments:
+    """A source that calls back after the first chunk of a file (or before an empty one ends)."""
+
+    def __init__(self, source: Source, after_first_chunk: Act) -> None:
+        self._source = source
+        self._act = after_first_chunk
+        self.capabilities = source.capabilities
+
+    async def list_directory(self, directory: bytes) -> Sequence[Entry]:
+        return await self._source.list_directory(directory)
+
+    async def stat(self, paths: Sequence[bytes]) -> Sequence[FileFacts | StreamWeaveError]:
+        return await self._source.stat(paths)
+
+    async def prepare(self, paths: Sequence[bytes]) -> None:
+        await self._source.prepare(paths)
+
+    async def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
+        acted = False
+        async with contextlib.aclosing(self._source.read(path, size_bytes)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+                if not acted:
+                    acted = True
+                    await self._act(path)
+
+    async def close(self) -> None:
+        await self._source.close()
+
+
+class BatchWithMoments:
+    """A storage batch that calls back after a named step."""
+
+    def __init__(self, batch: StorageBatch, after: dict[str, Callable[..., Awaitable[None]]]):
+        self._batch = batch
+        self._after = after
+
+    def __getattr__(self, name: str) -> Any:
+        step = getattr(self._batch, name)
+        act = self._after.get(name)
+        if act is None:
+            return step
+
+        async def stepped(*args: Any, **kwargs: Any) -> Any:
+            answer = await step(*args, **kwargs)
+            await act(self._batch, *args)
+            return answer
+
+        return stepped
+
+
+def watch_storage(engine: Engine, **after: Callable[..., Awaitable[None]]) -> None:
+    """Make the engine's storages call back after the named steps of a batch."""
+    real = engine.storage
+
+    def storage(row: StorageLocation) -> Any:
+        opened = real(row)
+        batch = opened.batch
+
+        @contextlib.asynccontextmanager
+        async def watched() -> AsyncIterator[Any]:
+            async with batch() as inner:
+                yield BatchWithMoments(inner, after)
+
+        opened.batch = watched  # type: ignore[method-assign]
+        return opened
+
+    engine.storage = storage  # type: ignore[method-assign]
+
+
+def temporary_of(batch: Any, target: Target) -> bytes:
+    """The temporary name of a target, as the storage makes it."""
+    name: bytes = batch._temporary_name(target)
+    return name
