@@ -40,7 +40,7 @@ def main() -> int:
     except ServerUnreachable as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(f"{made['email']} is an admin of {given.url}. Sign in: streamweave login\n")
+    sys.stdout.write(f"{made['email']} is an admin. Sign in: streamweave login {given.url}\n")
     return 0
 
 

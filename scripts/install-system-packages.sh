@@ -34,7 +34,8 @@ fi
 if [ "$(id -u)" -ne 0 ] || ! has_program apt-get; then
     echo "Not installed:$missing. This needs root on Debian or Ubuntu."
     echo "There run: apt-get update && apt-get install --no-install-recommends$missing"
-    echo "Without samba the SMB instruments are left out; without chromium browser tests are skipped."
+    echo "Without samba the demo leaves the SMB instruments out. Tests that miss samba or chromium are"
+    echo "skipped, and fail with CI=true."
     exit 0
 fi
 

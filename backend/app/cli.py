@@ -15,6 +15,7 @@ app = typer.Typer(
     name="streamweave",
     help="StreamWeave: scientific data harvesting, simplified.",
     no_args_is_help=True,
+    rich_markup_mode=None,  # rich alone would take a third of a second to load
     pretty_exceptions_enable=False,
 )
 
@@ -29,7 +30,10 @@ def demo(
     scale: Annotated[float, typer.Option(help="How many times the usual files.")] = 1.0,
     timeout: Annotated[float, typer.Option(help="Give up after so many seconds.")] = 600.0,
 ) -> None:
-    """Harvest a simulated laboratory: everything is set up and shown by itself."""
+    """Harvest a simulated laboratory.
+
+    Everything is set up and shown by itself, and kept in the current folder.
+    """
     from app.demo import DemoOptions, run_demo
 
     options = DemoOptions(data.absolute(), once, as_json, scale, timeout)
@@ -38,10 +42,15 @@ def demo(
 
 @app.command()
 def up(
-    data: Annotated[Path | None, typer.Option("--data", help="Where everything is kept.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Where everything is kept; else STREAMWEAVE_DATA.")
+    ] = None,
     port: Annotated[int | None, typer.Option(help="The API's port on loopback.")] = None,
 ) -> None:
-    """Run StreamWeave on this machine: API, Prefect server, worker, rclone."""
+    """Run StreamWeave on this machine.
+
+    Starts and supervises API, Prefect server, worker and rclone.
+    """
     from app.up import run_up
 
     raise typer.Exit(_guarded(lambda: run_up(data, port)))
@@ -49,7 +58,10 @@ def up(
 
 @app.command()
 def worker() -> None:
-    """Run one worker for STREAMWEAVE_ZONES (with a database and a Prefect server elsewhere)."""
+    """Run one worker for STREAMWEAVE_ZONES.
+
+    Database and Prefect server run elsewhere.
+    """
     import asyncio
     import logging
 
@@ -72,17 +84,29 @@ def worker() -> None:
 def migrate(
     revision: Annotated[str, typer.Argument(help="A revision, or 'head'.")] = "head",
 ) -> None:
-    """Bring the database of STREAMWEAVE_DATABASE_URL (or the data directory) up to date."""
+    """Bring the database up to date.
+
+    It is the one of STREAMWEAVE_DATABASE_URL, or the one in the data directory.
+    """
     from app.config import get_settings
     from app.migrations import migrate as run
 
-    settings = get_settings()
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    run(settings.url, revision)
-    typer.echo(f"The database is at {revision}.", err=True)
+    def bring_up() -> int:
+        settings = get_settings()
+        where = "STREAMWEAVE_DATABASE_URL"
+        if settings.is_sqlite:
+            settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            where = settings.url.partition(":///")[2]
+        run(settings.url, revision)
+        typer.echo(f"The database is at {revision}: {where}", err=True)
+        return 0
+
+    raise typer.Exit(_guarded(bring_up))
 
 
-secrets_app = typer.Typer(help="Keys of the stored secrets.", no_args_is_help=True)
+secrets_app = typer.Typer(
+    help="Keys of the stored secrets.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(secrets_app, name="secrets")
 
 
@@ -95,7 +119,7 @@ def rotate() -> None:
     from app.database import Database
     from app.services.credentials import Vault, rotate_secrets
 
-    async def run() -> int:
+    async def rotated() -> int:
         settings = get_settings()
         database = Database.from_settings(settings)
         vault = Vault.from_settings(settings)
@@ -104,7 +128,12 @@ def rotate() -> None:
         finally:
             await database.close()
 
-    typer.echo(f"{asyncio.run(run())} secrets are encrypted with the newest key.", err=True)
+    def run() -> int:
+        count = asyncio.run(rotated())
+        typer.echo(f"Secrets encrypted with the newest key: {count}.", err=True)
+        return 0
+
+    raise typer.Exit(_guarded(run))
 
 
 @secrets_app.command("new-key")
@@ -128,5 +157,11 @@ def _guarded(work: Callable[[], int]) -> int:
 
 register(app)
 
+
+def main() -> None:
+    """Run the command line under its own name: `python -m` would put itself into help texts."""
+    app(prog_name="streamweave")
+
+
 if __name__ == "__main__":
-    app()
+    main()

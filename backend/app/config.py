@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from cryptography.fernet import Fernet
+from platformdirs import user_data_path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -23,7 +24,7 @@ class Settings(BaseSettings):
     )
 
     mode: Literal["embedded", "production"] = "embedded"
-    data: Path = Path("streamweave-data")
+    data: Path = Field(default_factory=lambda: user_data_path("streamweave"))
     database_url: SecretStr | None = Field(default=None, description="Empty means SQLite in data")
     secret_keys: SecretStr | None = Field(
         default=None, description="Fernet keys, newest first, separated by commas"
@@ -40,8 +41,8 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=60.0, ge=2)
     publish_timeout_seconds: float = Field(default=15.0, ge=0.5)
     retry_base_seconds: float = Field(default=5.0, ge=0)
-    retry_cap_seconds: float = 900.0
-    max_attempts: int = 8
+    retry_cap_seconds: float = 3600.0
+    max_attempts: int = 12
     io_timeout_seconds: float = Field(default=60.0, ge=1)
     connect_timeout_seconds: float = Field(default=15.0, ge=1)
     run_heartbeat_seconds: float = Field(default=5.0, ge=0.2)

@@ -69,6 +69,7 @@ class Demo:
     async def run(self) -> int:
         """Run the demonstration; return the exit code."""
         began = monotonic()
+        self._say(f"Everything is kept in {self.options.data}.")
         self._say("Starting the simulated laboratory ...")
         await asyncio.to_thread(self.lab.start)
         for slug, reason in self.lab.skipped.items():
@@ -87,6 +88,7 @@ class Demo:
         with contextlib.closing(client):
             await asyncio.to_thread(self._set_up, client)
             self._say(f"[bold]{self.stack.url}[/]  sign in as {_EMAIL}, password {self.password}")
+            self._say(f"In another terminal: streamweave login {self.stack.url} --email {_EMAIL}")
             summary = await self._follow(client, since, self._start_writing())
             summary["seconds_in_all"] = round(monotonic() - began, 1)
             self._tell(summary)
@@ -165,6 +167,8 @@ class Demo:
                 },
             )
             body["service_account_id"] = account["id"]
+            # A start before this one may have used the account already.
+            body["secret"] = instrument.private_key or instrument.password
         return client.post("instruments", body)
 
     def _move(self, client: Client, instrument: SimInstrument, known: dict[str, Any]) -> None:
@@ -254,7 +258,7 @@ class Demo:
             print(json.dumps(summary), flush=True)  # noqa: T201  the command's answer
 
     def _say(self, text: str) -> None:
-        self.console.print(text, highlight=False)
+        self.console.print(text, highlight=False, soft_wrap=True)
 
 
 def _quick_lives(settings: Settings) -> dict[str, str]:

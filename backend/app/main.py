@@ -11,6 +11,7 @@ from app.api.csrf import CsrfProtection
 from app.api.openapi import build_document
 from app.api.router import api
 from app.api.version import VERSION
+from app.auth.attempts import Attempts
 from app.auth.current import session_backend
 from app.config import Settings, get_settings
 from app.database import Database
@@ -64,6 +65,7 @@ def create_app(settings: Settings | None = None, *, background: bool = True) -> 
         lifespan=lifespan,
     )
     app.state.settings = settings
+    app.state.attempts = Attempts()
     app.state.session_backend = session_backend(secure=secure)
     app.include_router(api)
     problems.install(app)

@@ -61,6 +61,13 @@ async def test_the_first_day_of_a_data_manager(
     assert refused["error"]["code"] == "secret_required"
     moved = await _run("instruments", "set", "tem-2", "--host", "pc2", STREAMWEAVE_SECRET="geheim")
     assert moved["host"] == "pc2"
+    second = ("instruments", "create", "tem-3", "--protocol", "smb", "--host", "pc3", "--root", "x")
+    refused = await _run(
+        *second, "--account", "reader", code=ExitCode.REFUSED, STREAMWEAVE_SECRET="guess"
+    )
+    assert refused["error"]["code"] == "secret_required"
+    made = await _run(*second, "--account", "reader", STREAMWEAVE_SECRET="geheim")
+    assert made["host"] == "pc3"
     schedule = await _run("schedules", "create", "tem-2", "--cron", "0 2 * * *")
     assert len(schedule["next_times"]) == 5
     await _run("schedules", "set", schedule["id"], "--disable")

@@ -77,3 +77,12 @@ async def test_the_filter_and_the_function_agree_on_every_mix(api: Api) -> None:
             assert not set(ids) & set(found), "a file has one status"
             found |= dict.fromkeys(ids, status)
     assert found == expected
+    for file_id, status in expected.items():
+        async with api.database.read() as session:
+            path = (await session.get_one(SourceFile, file_id)).path
+        where = {"instrument": instrument["id"], "path": path}
+        explained = (await api.admin.get("/api/explain", params=where)).json()
+        listed = (await api.admin.get(f"/api/files/{file_id}")).json()
+        assert (explained["status"], listed["status"]) == (status, status), path
+    where = {"instrument": instrument["id"], "path": "never/seen.raw"}
+    assert (await api.admin.get("/api/explain", params=where)).json()["status"] == "unknown"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.harvest.bounds import is_quiet
+from app.harvest.quiet import is_quiet
 from app.transfers import throttle
 
 

@@ -13,10 +13,11 @@ from typing import Any
 import httpx
 import pytest
 import typer
+from rich.cells import cell_len
 from typer.testing import CliRunner
 
 from streamweave_sdk import cli, client, config
-from streamweave_sdk.cli import frame, harvest
+from streamweave_sdk.cli import frame, harvest, table
 from streamweave_sdk.cli.exit_codes import ExitCode
 from streamweave_sdk.client import ApiProblem, Client, ServerUnreachable
 
@@ -252,3 +253,50 @@ def test_size_text_uses_si_units() -> None:
 def test_the_modules_that_commands_load_are_there() -> None:
     assert client.Client is Client
     assert harvest.Ending.__name__ == "Ending"
+
+
+def _rows(request: httpx.Request) -> httpx.Response:
+    item = {
+        "id": ID, "path": "a very long folder/" * 8 + "run_1.raw", "state": "available",
+        "storage_name": "Archive", "size_bytes": 4194304, "error_code": None,
+        "evidence": {"received_bytes": 4194304, "adapter": "rclone"},
+        "attempts": [{"number": 2, "worker": "w"}, {"number": 1, "worker": "v"}],
+    }  # fmt: skip
+    one = request.url.path.endswith(ID)
+    return httpx.Response(200, json=item if one else {"items": [item], "next_cursor": None})
+
+
+def test_a_table_fits_the_terminal_and_shows_ids_whole(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    lines = run(_rows, "transfers", "list").stdout.splitlines()
+    assert max(len(line) for line in lines) <= 100
+    assert lines[0].split() == ["path", "storage", "state", "size", "error", "code", "id"]
+    assert lines[1].endswith(ID)
+    assert "run_1.raw  Archive  available  4.2 MB" in lines[1]
+
+
+def test_a_table_in_a_pipe_is_whole(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert "a very long folder/" * 8 + "run_1.raw" in run(_rows, "transfers", "list").stdout
+
+
+def test_one_thing_is_shown_with_its_parts_below_it(run: Callable[..., Any]) -> None:
+    shown = run(_rows, "transfers", "show", ID).stdout
+    assert "size        4.2 MB (4194304 bytes)\n" in shown
+    assert "evidence\n  received  4.2 MB (4194304 bytes)\n  adapter   rclone\n" in shown
+    assert "attempts 1\n  number  2\n  worker  w\nattempts 2\n  number  1\n" in shown
+    assert "{" not in shown
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 12, 40])
+def test_a_shortened_text_keeps_both_ends(width: int) -> None:
+    text = "Probe-\u6e2c\u8a66/2026/run_000.raw"
+    found = table.shorten(text, width)
+    assert cell_len(found) <= width
+    if width >= 12:
+        assert found.startswith("Pro")
+        assert found.endswith(".raw")

@@ -4,14 +4,15 @@ import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
-from fastapi.security import OAuth2PasswordRequestForm
 from fastapi_users.authentication import AuthenticationBackend
 
-from app.api.deps import PUBLIC, SIGNED_IN, AppAccounts
+from app.api.deps import PUBLIC, SIGNED_IN, AppAccounts, Db
 from app.api.problems import documented
+from app.auth.attempts import Attempts, client_key
 from app.auth.current import (
     bearer_backend,
     current_user_token,
+    get_attempts,
     get_bearer_strategy,
     get_session_strategy,
 )
@@ -19,6 +20,7 @@ from app.auth.tokens import TokenStrategy
 from app.errors import StreamWeaveError
 from app.models import User
 from app.schemas.users import BearerToken
+from app.services.sign_ins import record_refusal, record_sign_in
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
@@ -28,12 +30,23 @@ Username = Annotated[str, Form(max_length=320, pattern=r"^[^\x00]*$", examples=[
 Password = Annotated[str, Form(max_length=1000, json_schema_extra={"format": "password"})]
 
 
-async def _signed_in(accounts: AppAccounts, username: Username, password: Password) -> User:
-    form = OAuth2PasswordRequestForm(username=username, password=password)
-    user = await accounts.authenticate(form)
-    if user is None or not user.is_active:
+async def _signed_in(
+    request: Request,
+    database: Db,
+    accounts: AppAccounts,
+    attempts: Annotated[Attempts, Depends(get_attempts)],
+    username: Username,
+    password: Password,
+) -> User:
+    client = client_key(request.client.host if request.client else None)
+    attempt = attempts.begin({"email": username.lower(), "client": client})
+    tried = await accounts.sign_in(username, password)
+    if tried.user is None or not tried.accepted:
+        await record_refusal(database, tried.user.id if tried.user else None)
         raise StreamWeaveError("sign_in_refused")
-    return user
+    attempts.forgive(attempt)
+    await record_sign_in(database, tried.user.id)
+    return tried.user
 
 
 SignedIn = Annotated[User, Depends(_signed_in)]
@@ -44,7 +57,7 @@ SignedIn = Annotated[User, Depends(_signed_in)]
     operation_id="login",
     status_code=204,
     response_class=Response,
-    responses={**PUBLIC, **documented("sign_in_refused", "csrf_failed")},
+    responses={**PUBLIC, **documented("sign_in_refused", "too_many_attempts", "csrf_failed")},
 )
 async def login(request: Request, user: SignedIn, strategy: Session) -> Response:
     """Sign the page in: sets the session cookie (HttpOnly) and the CSRF cookie."""
@@ -56,7 +69,7 @@ async def login(request: Request, user: SignedIn, strategy: Session) -> Response
     "/token",
     operation_id="createBearerToken",
     response_model=BearerToken,
-    responses={**PUBLIC, **documented("sign_in_refused", "csrf_failed")},
+    responses={**PUBLIC, **documented("sign_in_refused", "too_many_attempts", "csrf_failed")},
 )
 async def token(user: SignedIn, strategy: Bearer) -> Response:
     """Sign a program in: the answer holds a bearer token."""

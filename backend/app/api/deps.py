@@ -90,7 +90,7 @@ def actor_of(user: User) -> str:
     return user_actor(user.id)
 
 
-def hashed(accounts: Accounts, password: str, email: str) -> str:
+async def hashed(accounts: Accounts, password: str, email: str) -> str:
     """Return the hash of a password that is strong enough.
 
     Raises:
@@ -99,7 +99,7 @@ def hashed(accounts: Accounts, password: str, email: str) -> str:
     reason = accounts.password_problem(password, email)
     if reason is not None:
         raise InvalidField("/password", reason)
-    return accounts.password_helper.hash(password)
+    return await accounts.hash_password(password)
 
 
 ETAG: dict[str, Any] = {

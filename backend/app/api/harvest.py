@@ -8,10 +8,10 @@ from app.api.deps import (
     ONE,
     SIGNED_IN,
     Admin,
-    AppSettings,
     Caller,
     Db,
     Id,
+    InstrumentEditor,
     actor_of,
 )
 from app.api.problems import documented
@@ -131,14 +131,13 @@ def _progress(found: Progress) -> ProgressRead:
     response_model=CheckRead,
     responses={
         **documented("zone_not_served"),
-        **documented("invalid_request", "path_not_allowed", "zone_unknown"),
+        **documented("invalid_request", "path_not_allowed", "zone_unknown", "secret_required"),
     },
 )
-async def check_draft(
-    body: SourceDraft, database: Db, settings: AppSettings, _admin: Admin
-) -> CheckRead:
+async def check_draft(body: SourceDraft, editor: InstrumentEditor) -> CheckRead:
     """Let a worker of the zone test a source before it is saved."""
-    return CheckRead.model_validate(await checks.check_draft(database, settings, body.model_dump()))
+    values = body.model_dump(exclude={"secret"})
+    return CheckRead.model_validate(await checks.check_draft(editor, values, body.secret_text()))
 
 
 @router.post(

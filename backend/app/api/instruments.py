@@ -81,10 +81,11 @@ async def list_instruments(
 async def create_instrument(
     response: Response, body: InstrumentCreate, editor: InstrumentEditor
 ) -> InstrumentRead:
-    """Add an instrument."""
-    values = body.model_dump(by_alias=True, exclude={"storage"})
+    """Add an instrument. An account that is in use elsewhere needs its secret again."""
+    values = body.model_dump(by_alias=True, exclude={"storage", "secret"})
     storage = [policy.model_dump() for policy in body.storage]
-    return _answer(response, await instruments.create_instrument(editor, values, storage))
+    secret = body.secret_text()
+    return _answer(response, await instruments.create_instrument(editor, values, storage, secret))
 
 
 @router.get(
@@ -114,7 +115,7 @@ async def change_instrument(
     editor: InstrumentEditor,
     revision: Revision,
 ) -> InstrumentRead:
-    """Change an instrument. A changed address needs the account's secret again."""
+    """Change an instrument. A new address for its account needs the secret again."""
     if "secret" in body.model_fields_set and body.secret is None:
         raise InvalidField("/secret", "Leave the secret out instead.")
     change = instruments.InstrumentChange(

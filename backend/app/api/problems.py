@@ -29,6 +29,9 @@ _HINTS = {
     "not_signed_in": {"WWW-Authenticate": "Bearer"},
     "orchestrator_unreachable": {"Retry-After": "10"},
 }
+_RETRY_AFTER = {
+    "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 1}}
+}
 
 
 def problem(
@@ -81,6 +84,8 @@ def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
                 },
             },
         )
+        if code in ("too_many_attempts", *(c for c, h in _HINTS.items() if "Retry-After" in h)):
+            known["headers"] = _RETRY_AFTER
         known["description"] = " ".join(filter(None, (known["description"], f"`{code}`")))
         known["content"][MEDIA_TYPE]["examples"][code] = {
             "summary": entry.title,
@@ -98,7 +103,10 @@ def _pointer(location: Sequence[int | str]) -> str:
 async def _catalogued(request: Request, error: StreamWeaveError) -> JSONResponse:
     pointer = getattr(error, "pointer", None)
     errors = [{"detail": error.detail, "pointer": pointer}] if pointer is not None else None
-    return problem(request.scope, error.code, error.detail, errors)
+    answer = problem(request.scope, error.code, error.detail, errors)
+    if (wait := getattr(error, "retry_after_seconds", None)) is not None:
+        answer.headers["Retry-After"] = str(wait)
+    return answer
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:

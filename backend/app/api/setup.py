@@ -25,6 +25,6 @@ async def get_setup(database: Db) -> SetupRead:
 )
 async def create_first_admin(body: SetupCreate, database: Db, accounts: AppAccounts) -> UserRead:
     """Make the first admin with the one-time code that `streamweave up` printed."""
-    password = hashed(accounts, body.password.get_secret_value(), body.email)
+    password = await hashed(accounts, body.password.get_secret_value(), body.email)
     user = await users.create_first_admin(database, body.code, body.email, password)
     return UserRead.model_validate(user)

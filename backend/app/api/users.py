@@ -61,7 +61,7 @@ async def create_user(
     response: Response, body: UserCreate, database: Db, accounts: AppAccounts, admin: Admin
 ) -> UserRead:
     """Make an account."""
-    password = hashed(accounts, body.password.get_secret_value(), body.email)
+    password = await hashed(accounts, body.password.get_secret_value(), body.email)
     values = body.model_dump(exclude={"password"})
     user = await users.create_user(database, actor_of(admin), values, password)
     return _answer(response, user)
@@ -96,7 +96,7 @@ async def change_user(  # noqa: PLR0913  FastAPI's dependencies are parameters
         if body.password is None:
             raise InvalidField("/password", "A password cannot be taken away.")
         known = await users.get_user(database, user_id)
-        password = hashed(accounts, body.password.get_secret_value(), known.email)
+        password = await hashed(accounts, body.password.get_secret_value(), known.email)
     values = body.sent("password")
     user = await users.change_user(database, actor_of(admin), user_id, revision, values, password)
     return _answer(response, user)

@@ -11,6 +11,7 @@ from fastapi_users import FastAPIUsers
 from fastapi_users.authentication import AuthenticationBackend, BearerTransport, CookieTransport
 
 from app.auth.accounts import Accounts, UserStore
+from app.auth.attempts import Attempts
 from app.auth.tokens import SESSION_LIFETIME, TokenStrategy
 from app.config import Settings
 from app.database import Database
@@ -29,6 +30,12 @@ def get_app_settings(request: Request) -> Settings:
     """Return the settings that the application was made with."""
     settings: Settings = request.app.state.settings
     return settings
+
+
+def get_attempts(request: Request) -> Attempts:
+    """Return what counts the sign-in attempts of this process."""
+    attempts: Attempts = request.app.state.attempts
+    return attempts
 
 
 def get_accounts(

@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.clock import utcnow
 from app.errors import StreamWeaveError
-from app.harvest.bounds import is_quiet
 from app.harvest.crash import crash_point
 from app.harvest.evidence import record_attempts
 from app.harvest.hold import BatchHold
 from app.harvest.prove import prove
 from app.harvest.publish import publish, recover
+from app.harvest.retry import INSTRUMENT_LEVEL, STORAGE_LEVEL
 from app.harvest.store import instruments, proving
 from app.harvest.store.attempts import AttemptBatch
 from app.harvest.store.claiming import Lease, release
 from app.harvest.store.instruments import InstrumentFacts
-from app.harvest.transfer import STORAGE_LEVEL, receive
+from app.harvest.transfer import receive
 from app.harvest.work import Batch, ClaimedCopy, Failure, Proof
 from app.models import StorageLocation
 from app.transfers.base import Source, StorageBatch
@@ -51,6 +50,7 @@ class BatchWork:
             engine.database, [copy.copy_id for copy in batch.copies], lease, claimed_before
         )
         self._filled: set[uuid.UUID] = set()
+        self._was_held = False
 
     async def run(self) -> None:
         """Work on the batch; every copy of it ends in a row that says what became of it."""
@@ -61,20 +61,38 @@ class BatchWork:
         if facts is None:
             return
         self._engine.served_last(facts.id)
+        self._was_held = facts.hold_failures > 0
         try:
             async with self._hold.kept():
                 if self._batch.recovering:
                     await self._recover(location)
-                elif is_quiet(facts.quiet_hours, utcnow()):
-                    await self._fail(self._batch.copies, _quiet())
                 else:
                     await self._fill(location)
                     await self._transfer(facts, location)
         except StreamWeaveError as error:
-            await self._engine.note_logon(facts.id, error)
-            await self._fail(self._batch.copies, error)
-            if error.code in STORAGE_LEVEL:
-                await self._engine.hold_storage_back(location.id, error)
+            await self._stopped(error, location)
+
+    async def _stopped(self, error: StreamWeaveError, location: StorageLocation) -> None:
+        """An error of the whole batch: what is about all files is told of one of them."""
+        copies = self._batch.copies
+        if error.code in INSTRUMENT_LEVEL | STORAGE_LEVEL:
+            await self._give_back(copies[1:])
+            copies = copies[:1]
+        await self._fail(copies, error)
+        await self._hold_back(location, error)
+
+    async def _give_back(self, copies: Sequence[ClaimedCopy]) -> None:
+        """Queue again what was claimed and not tried: no attempt, no failure."""
+        if copies:
+            await self._database.run(lambda s: proving.give_back(s, copies))
+
+    async def _hold_back(self, location: StorageLocation, error: StreamWeaveError) -> None:
+        """Let the instrument or the storage location rest that has a trouble of its own."""
+        await self._engine.note_logon(self._batch.instrument_id, error)
+        if error.code in INSTRUMENT_LEVEL:
+            await self._engine.hold_instrument_back(self._batch.instrument_id)
+        if error.code in STORAGE_LEVEL:
+            await self._engine.hold_storage_back(location.id, error)
 
     async def _transfer(self, facts: InstrumentFacts, location: StorageLocation) -> None:
         """Make the copies that come from the instrument."""
@@ -110,9 +128,10 @@ class BatchWork:
     ) -> None:
         async with self._engine.storage(location).batch() as destination:
             try:
-                received, failures = await receive(
+                received, failures, untried = await receive(
                     copies, source, destination, concurrency=concurrency
                 )
+                await self._give_back(untried)
                 crash_point("after_receive")
                 failures += await self._prove(received, source, destination)
                 await self._finish_failed(failures, destination)
@@ -246,16 +265,14 @@ class BatchWork:
     async def _after(self, location: StorageLocation, failures: Sequence[Failure]) -> None:
         """Tell the storage location and the account what their errors mean for all."""
         for failure in failures:
-            if failure.error.code in STORAGE_LEVEL:
-                await self._engine.hold_storage_back(location.id, failure.error)
-                return
-            if failure.error.code == "source_logon_failed":
-                await self._engine.note_logon(self._batch.instrument_id, failure.error)
+            if failure.error.code in INSTRUMENT_LEVEL | STORAGE_LEVEL:
+                await self._hold_back(location, failure.error)
                 return
         if location.error_code is not None:
-            await self._database.run(
-                lambda s: instruments.pause_storage(s, location.id, None, None)
-            )
+            await self._database.run(lambda s: instruments.let_storage_go(s, location.id))
+        if self._was_held:
+            ids = [self._batch.instrument_id]
+            await self._database.run(lambda s: instruments.let_go(s, ids))
 
 
 def _is_unchanged(proof: Proof) -> bool:
@@ -269,7 +286,3 @@ def _is_unchanged(proof: Proof) -> bool:
 
 def _gone() -> StreamWeaveError:
     return StreamWeaveError("lease_lost", "Nothing stood at either name; it is made again.")
-
-
-def _quiet() -> StreamWeaveError:
-    return StreamWeaveError("instrument_quiet", "The instrument's quiet hours.")

@@ -22,7 +22,6 @@ from app.harvest.batch import BatchWork
 from app.harvest.bounds import (
     BoundedSource,
     free_slots,
-    is_quiet,
     renew_slots,
     take_slots,
     unavailable,
@@ -30,6 +29,7 @@ from app.harvest.bounds import (
 from app.harvest.evidence import reap
 from app.harvest.look import LookReport, look
 from app.harvest.ports import Ports
+from app.harvest.quiet import is_quiet
 from app.harvest.scan import ScanLease, ScanReport, scan
 from app.harvest.store import claiming, instruments, scanning
 from app.harvest.store.claiming import Lease
@@ -40,7 +40,6 @@ from app.transfers.base import Source
 from app.transfers.posix import PosixStorage
 from app.transfers.throttle import ThrottledSource, TokenBucket
 
-_STORAGE_PAUSE_SECONDS = 30.0
 _REAP_SECONDS = 5.0
 _SLOT_POLL_SECONDS = 0.2
 
@@ -238,6 +237,8 @@ class Engine:
                 "files": report.files,
                 "bytes": report.bytes,
                 "failures": 0,
+                "held_until": None,
+                "hold_failures": 0,
                 "next_try_at": None,
                 "last_error_code": "listing_shrunken" if report.suspicions else None,
                 "last_error_detail": "; ".join(report.suspicions[:20]) or None,
@@ -299,7 +300,8 @@ class Engine:
             self._reaped_at = monotonic()
             await reap(self.database, self.ports)
         async with self.database.read() as session:
-            served = await instruments.served(session, zones)
+            known = await instruments.served(session, zones)
+            served = await instruments.reachable(session, zones, utcnow())
             if only is not None:
                 served = [one for one in served if one == only]
             locations = await instruments.open_locations(session, zones)
@@ -307,7 +309,7 @@ class Engine:
             due -= await unavailable(
                 session, due, held=set(self._open), worker=self.ports.settings.worker
             )
-        batch = await self.database.run(lambda s: claiming.claim_interrupted(s, served, lease))
+        batch = await self.database.run(lambda s: claiming.claim_interrupted(s, known, lease))
         if batch is not None:
             return batch
         for instrument_id in self._in_turn(served):
@@ -345,6 +347,11 @@ class Engine:
         )
 
     async def hold_storage_back(self, location: uuid.UUID, error: StreamWeaveError) -> None:
-        """Let a storage location rest that has a trouble of its own."""
-        until = utcnow() + timedelta(seconds=_STORAGE_PAUSE_SECONDS)
-        await self.database.run(lambda s: instruments.pause_storage(s, location, error.code, until))
+        """Let a storage location rest, longer each time, that has a trouble of its own."""
+        delay = self.ports.settings.retry.delay_seconds
+        await self.database.run(lambda s: instruments.hold_storage(s, location, error.code, delay))
+
+    async def hold_instrument_back(self, instrument_id: uuid.UUID) -> None:
+        """Claim no copies of an instrument for a while, longer each time."""
+        delay = self.ports.settings.retry.delay_seconds
+        await self.database.run(lambda s: instruments.hold(s, instrument_id, delay))

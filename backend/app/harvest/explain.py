@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
 from app.errors import CATALOGUE
-from app.harvest.bounds import is_quiet
+from app.harvest.quiet import is_quiet
 from app.models import (
     Copy,
     CopyState,

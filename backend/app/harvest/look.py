@@ -15,10 +15,10 @@ from app.errors import ErrorClass, StreamWeaveError
 from app.harvest.crash import crash_point
 from app.harvest.plan import Latest, SettledFile, plan_file
 from app.harvest.ports import Ports
+from app.harvest.retry import INSTRUMENT_LEVEL
 from app.harvest.scan import ScanLease
 from app.harvest.settle import QuietTime, Seen
 from app.harvest.store import journals, planning, scanning
-from app.harvest.transfer import INSTRUMENT_LEVEL
 from app.models import FileState, SourceFile
 from app.transfers.base import FileFacts, Source
 

@@ -7,8 +7,24 @@ from datetime import datetime, timedelta
 from app.errors import ErrorClass, StreamWeaveError
 from app.models import CopyState
 
-# What waits (as after the n-th failure) without counting: nothing is wrong with the file.
-_UNCOUNTED = {"storage_full": 5, "instrument_busy": 1}
+# After one of these, no other file of the instrument is tried in this batch.
+INSTRUMENT_LEVEL = frozenset(
+    {
+        "source_unreachable",
+        "source_host_unknown",
+        "source_logon_failed",
+        "source_account_paused",
+        "source_host_key_mismatch",
+        "source_share_missing",
+        "rclone_unavailable",
+        "instrument_quiet",
+    }
+)
+# After one of these, no other file goes to the storage location in this batch.
+STORAGE_LEVEL = frozenset({"storage_full", "storage_read_only", "storage_unreachable"})
+# What waits without counting: nothing is wrong with the file. An instrument that is off for a
+# week end, or a full disk, must not use up anybody's attempts.
+_UNCOUNTED = INSTRUMENT_LEVEL | STORAGE_LEVEL | {"instrument_busy"}
 
 
 @dataclass(frozen=True)
@@ -16,8 +32,8 @@ class RetryPolicy:
     """Back-off between attempts: base * 2^n seconds up to a cap, each with full jitter."""
 
     base_seconds: float = 5.0
-    cap_seconds: float = 900.0
-    max_attempts: int = 8
+    cap_seconds: float = 3600.0
+    max_attempts: int = 12
 
     def delay_seconds(self, failures: int) -> float:
         """Return how long to wait after the n-th failure in a row (n from 1)."""
@@ -49,7 +65,7 @@ def decide(error: StreamWeaveError, failures: int, policy: RetryPolicy, now: dat
     if kind is ErrorClass.PERMANENT:
         return Decision(CopyState.FAILED, None, failures + 1)
     if kind is ErrorClass.CONFIGURATION or error.code in _UNCOUNTED:
-        wait = policy.delay_seconds(_UNCOUNTED.get(error.code, 5))
+        wait = policy.delay_seconds(1 if error.code in _UNCOUNTED else 5)
         return Decision(CopyState.RETRY_WAIT, now + timedelta(seconds=wait), failures)
     failures += 1
     if failures >= policy.max_attempts:

@@ -13,23 +13,10 @@ from typing import Any
 from app.clock import utcnow
 from app.errors import StreamWeaveError
 from app.harvest.crash import crash_point
+from app.harvest.retry import INSTRUMENT_LEVEL, STORAGE_LEVEL
 from app.harvest.work import ClaimedCopy, Failure, Proof
 from app.transfers.base import Source, StorageBatch
 
-# After one of these, no other file of the instrument is tried in this batch.
-INSTRUMENT_LEVEL = frozenset(
-    {
-        "source_unreachable",
-        "source_host_unknown",
-        "source_logon_failed",
-        "source_account_paused",
-        "source_host_key_mismatch",
-        "source_share_missing",
-        "rclone_unavailable",
-    }
-)
-# After one of these, no other file goes to the storage location in this batch.
-STORAGE_LEVEL = frozenset({"storage_full", "storage_read_only", "storage_unreachable"})
 _FUSES = INSTRUMENT_LEVEL | STORAGE_LEVEL
 
 
@@ -39,8 +26,8 @@ async def receive(
     destination: StorageBatch,
     *,
     concurrency: int,
-) -> tuple[list[Proof], list[Failure]]:
-    """Read all files of a batch; return what was received and what was not."""
+) -> tuple[list[Proof], list[Failure], list[ClaimedCopy]]:
+    """Read all files of a batch; return what was received, what failed, and what was not tried."""
     receiver = _Receiver(source, destination)
     pending = list(reversed(copies))
 
@@ -52,7 +39,7 @@ async def receive(
     async with asyncio.TaskGroup() as group:
         for _ in range(min(concurrency, len(copies))):
             group.create_task(work())
-    return receiver.proofs, receiver.failures
+    return receiver.proofs, receiver.failures, receiver.untried
 
 
 class _Receiver:
@@ -64,11 +51,12 @@ class _Receiver:
         self._blown: StreamWeaveError | None = None
         self.proofs: list[Proof] = []
         self.failures: list[Failure] = []
+        self.untried: list[ClaimedCopy] = []
 
     async def take(self, copy: ClaimedCopy) -> None:
         """Receive one file, or note why not."""
         if self._blown is not None:
-            self.failures.append(Failure(copy, self._blown))
+            self.untried.append(copy)
             return
         try:
             self.proofs.append(await self._receive(copy))

@@ -115,6 +115,9 @@ class ScanState(Base):
     last_error_detail: Mapped[str | None] = mapped_column(SortedText)
     next_try_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     failures: Mapped[int] = mapped_column(default=0)
+    # Until then no copy is claimed: the instrument's own trouble is not tried once a file.
+    held_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    hold_failures: Mapped[int] = mapped_column(default=0)
     files: Mapped[int] = mapped_column(BigInteger, default=0)
     bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     breaker_tripped_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -17,7 +17,7 @@ class SetupRead(Output):
 class SetupCreate(Input):
     """The first admin, and the one-time code that the server printed."""
 
-    code: Line = Field(examples=["ABCD-EFGH-JKLM-NPQR"])
+    code: Line = Field(description="four groups of four, as printed")
     email: Email
     password: SecretStr = Field(min_length=1, max_length=1000)
 

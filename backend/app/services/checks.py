@@ -9,11 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import monotonic, utcnow
-from app.config import Settings
 from app.database import Database
 from app.errors import StreamWeaveError
-from app.models import Check, Instrument, ServiceAccount, StorageLocation, new_id
-from app.services.edits import InvalidField, find
+from app.models import Check, Instrument, StorageLocation, new_id
+from app.services.edits import find
+from app.services.instruments import Editor
+from app.services.secret_rules import confirm_address
 from app.services.source_rules import check_source
 from app.services.zones import check_zone, zone_is_served
 
@@ -34,17 +35,18 @@ async def check_instrument(database: Database, instrument_id: uuid.UUID) -> dict
 
 
 async def check_draft(
-    database: Database, settings: Settings, values: Mapping[str, Any]
+    editor: Editor, values: Mapping[str, Any], secret: str | None = None
 ) -> dict[str, Any]:
-    """Test a source before it is saved."""
-    check_source(values, settings)
-    async with database.read() as session:
-        await check_zone(session, settings, values["zone"])
-        account_id = values.get("service_account_id")
-        if account_id and await session.get(ServiceAccount, account_id) is None:
-            raise InvalidField("/service_account_id", "There is no such service account.")
+    """Test a source before it is saved; where its account may go is the same as for saving."""
+    check_source(values, editor.settings)
+
+    async def allow(session: AsyncSession) -> None:
+        await check_zone(session, editor.settings, values["zone"])
+        await confirm_address(session, editor.vault, values, secret)
+
+    await editor.database.run(allow)
     request = {name: values.get(name) for name in _SOURCE_FIELDS}
-    return await _ask(database, values["zone"], "source", request)
+    return await _ask(editor.database, values["zone"], "source", request)
 
 
 async def check_storage(database: Database, storage_id: uuid.UUID) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Why is a file (not) here: the engine's answer, for who may see the instrument."""
+"""Why is a file (not) here: the engine's answer, for who may see the instrument.
+
+The status is the one that lists show: services/files.py derives it, for a file that is known.
+"""
 
 import uuid
 from dataclasses import dataclass
@@ -7,6 +10,7 @@ from typing import Any
 from app.database import Database
 from app.models import User
 from app.services.access import readable_instrument
+from app.services.files import status_of_path
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ async def explain_path(
         from app.harvest.explain import explain  # the engine loads when asked
 
         found = await explain(session, instrument_id, path)
+        status = await status_of_path(session, instrument_id, path)
     return ExplanationView(
-        found.status, found.sentence, found.cause_code, found.remedy, dict(found.facts)
+        status or found.status, found.sentence, found.cause_code, found.remedy, dict(found.facts)
     )

@@ -185,6 +185,21 @@ async def _views(session: AsyncSession, rows: Sequence[tuple[SourceFile, str]]) 
     return views
 
 
+async def status_of_path(session: AsyncSession, instrument_id: uuid.UUID, path: str) -> str | None:
+    """Return the status of a path's newest incarnation, or None when it was never seen."""
+    query = (
+        select(SourceFile)
+        .where(SourceFile.instrument_id == instrument_id, SourceFile.path_hash == path_hash(path))
+        .order_by(SourceFile.incarnation.desc())
+        .limit(1)
+    )
+    file = await session.scalar(query)
+    if file is None:
+        return None
+    mine = (await _newest_copies(session, [file])).get(file.id, [])
+    return derive_status(file.state, [(copy.state, copy.required) for copy, _ in mine])
+
+
 def _readable_files(user: User) -> Select[Any]:
     query = select(SourceFile, Instrument.name).join(
         Instrument, Instrument.id == SourceFile.instrument_id

@@ -1,10 +1,9 @@
 """Instruments: what makes data, how it is reached, where its files go.
 
-Creating one makes its scan state and its slot rows; changing its address demands the secret again
-(or it could be sent to another server) and makes the workers build a new remote.
+Creating one makes its scan state and its slot rows; a new address of its account demands the
+secret (services/secret_rules.py) and makes the workers build a new remote.
 """
 
-import hmac
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,6 @@ from app.models import (
     Instrument,
     InstrumentStorage,
     ScanState,
-    ServiceAccount,
     Slot,
     SourceFile,
     StorageLocation,
@@ -41,7 +39,8 @@ from app.services.edits import (
     user_actor,
 )
 from app.services.pagination import Keyset, Page, PageRequest, fetch_page
-from app.services.source_rules import ADDRESS, REMOTE, check_source
+from app.services.secret_rules import ADDRESS, confirm_address, note_use
+from app.services.source_rules import REMOTE, check_source
 from app.services.time_zones import check_time_zone
 from app.services.zones import check_zone
 
@@ -108,10 +107,7 @@ async def get_instrument(
         return (await _views(session, [instrument]))[0]
 
 
-async def _check_values(session: AsyncSession, values: Mapping[str, Any]) -> None:
-    account_id = values.get("service_account_id")
-    if account_id and await session.get(ServiceAccount, account_id) is None:
-        raise InvalidField("/service_account_id", "There is no such service account.")
+def _check_quiet_hours(values: Mapping[str, Any]) -> None:
     if quiet := values.get("quiet_hours"):
         check_time_zone(quiet["time_zone"], "/quiet_hours/time_zone")
 
@@ -155,15 +151,19 @@ async def _set_slots(session: AsyncSession, instrument_id: uuid.UUID, connection
 
 
 async def create_instrument(
-    editor: Editor, values: Mapping[str, Any], storage: Sequence[Mapping[str, Any]]
+    editor: Editor,
+    values: Mapping[str, Any],
+    storage: Sequence[Mapping[str, Any]],
+    secret: str | None = None,
 ) -> InstrumentView:
     """Store an instrument with its policy, scan state and slots."""
     check_source(values, editor.settings)
+    _check_quiet_hours(values)
     now = utcnow()
 
     async def work(session: AsyncSession) -> InstrumentView:
         await check_zone(session, editor.settings, values["zone"])
-        await _check_values(session, values)
+        await _use_account(session, editor, values, secret)
         instrument = Instrument(**values, revision=1, created_at=now, updated_at=now)
         async with translated(session, "name_taken"):
             session.add(instrument)
@@ -184,18 +184,12 @@ async def create_instrument(
     return await editor.database.run(work)
 
 
-async def demand_secret(
-    session: AsyncSession, vault: Vault, account_id: uuid.UUID | None, secret: str | None
+async def _use_account(
+    session: AsyncSession, editor: Editor, source: Mapping[str, Any], secret: str | None
 ) -> None:
-    """Refuse a changed address unless the account's secret comes with it."""
-    account = await session.get(ServiceAccount, account_id) if account_id else None
-    if account is None:
-        return
-    stored = vault.decrypt(account.secret_encrypted)
-    if secret is None or not hmac.compare_digest(stored.encode(), secret.encode()):
-        raise InvalidField(
-            "/secret", f"The secret of '{account.name}' is needed again.", "secret_required"
-        )
+    account = await confirm_address(session, editor.vault, source, secret)
+    if account is not None:
+        await note_use(session, account.id)
 
 
 async def _merge(
@@ -213,9 +207,9 @@ async def _merge(
         stored["source_generation"] = instrument.source_generation + 1
     if "zone" in changed:
         await check_zone(session, editor.settings, changed["zone"])
-    await _check_values(session, changed)
-    if any(name in changed for name in ADDRESS):
-        await demand_secret(session, editor.vault, merged["service_account_id"], secret)
+    _check_quiet_hours(changed)
+    if any(name in changed for name in (*ADDRESS, "service_account_id")):
+        await _use_account(session, editor, merged, secret)
     if any(name in changed for name in _RULES):
         stored["rules_generation"] = instrument.rules_generation + 1
     return stored

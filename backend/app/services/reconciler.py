@@ -19,6 +19,7 @@ from app.clock import monotonic, utcnow
 from app.config import Settings
 from app.database import Database, lease_now
 from app.errors import StreamWeaveError
+from app.harvest.store import instruments
 from app.models import (
     Copy,
     CopyState,
@@ -137,6 +138,8 @@ class Reconciler:
     async def _make_drain(self, session: AsyncSession, zone: str) -> None:
         """Something is due, and no run of the zone has been alive for a while."""
         before = utcnow() - timedelta(seconds=self._settings.drain_after_seconds)
+        reachable = await instruments.reachable(session, [zone], utcnow())
+        locations = await instruments.open_locations(session, [zone])
         due = (
             select(Copy.id)
             .join(Instrument, Instrument.id == Copy.instrument_id)
@@ -147,6 +150,8 @@ class Reconciler:
                     and_(
                         Copy.state.in_([CopyState.QUEUED, CopyState.RETRY_WAIT]),
                         Copy.due_at <= before,
+                        Copy.instrument_id.in_(reachable),
+                        Copy.storage_location_id.in_(locations),
                     ),
                     and_(
                         Copy.state.in_(

@@ -31,10 +31,10 @@ NEEDS: Mapping[Protocol, Needs] = {
     Protocol.WEBDAV: Needs(("url",), ("host", "port", "host_key"), {"vendor": str}),
     Protocol.LOCAL: Needs(("root",), ("host", "port", "url", "host_key", "service_account_id")),
 }
-# A change of these may send the account's secret somewhere else.
-ADDRESS = ("protocol", "host", "port", "url", "host_key")
 # A change of these makes the worker's daemon build a new remote.
-REMOTE = (*ADDRESS, "root", "options", "service_account_id")
+REMOTE = (
+    "protocol", "host", "port", "url", "root", "host_key", "options", "service_account_id"
+)  # fmt: skip
 
 
 def check_source(values: Mapping[str, Any], settings: Settings) -> None:

@@ -7,7 +7,7 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -16,7 +16,7 @@ import typer
 from streamweave_sdk.cli.exit_codes import ExitCode, of_problem
 
 if TYPE_CHECKING:
-    from streamweave_sdk.client import ApiProblem, Client
+    from streamweave_sdk.client import ApiProblem, Client, Json
 
 R = TypeVar("R")
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
@@ -114,14 +114,10 @@ def show_list(
     if as_json:
         show_json(shown)
         return
-    from rich.console import Console
-    from rich.table import Table
+    from streamweave_sdk.cli.table import print_table
 
-    table = Table(*(column.replace("_", " ") for column in columns), box=None, pad_edge=False)
-    for row in shown:
-        table.add_row(*(_text(column, row.get(column)) for column in columns))
-    console = Console()
-    console.print(table if shown else "Nothing there.")
+    cells = [[_text(column, row.get(column)) for column in columns] for row in shown]
+    print_table([_title(column) for column in columns], cells)
 
 
 def show_one(row: Mapping[str, Any], as_json: bool) -> None:
@@ -129,15 +125,41 @@ def show_one(row: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         show_json(row)
         return
-    width = max((len(key) for key in row), default=0)
+    for line in _lines(row, ""):
+        typer.echo(line)
+
+
+def _lines(row: Mapping[str, Any], indent: str) -> Iterator[str]:
+    width = max((len(_title(key)) for key in row), default=0)
     for key, value in row.items():
-        if isinstance(value, dict | list):
-            value = json.dumps(value, ensure_ascii=False)
-        typer.echo(f"{key.replace('_', ' '):<{width}}  {_text(key, value)}")
+        title = f"{indent}{_title(key):<{width}}"
+        if isinstance(value, dict) and value:
+            yield title.rstrip()
+            yield from _lines(value, indent + "  ")
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            for number, one in enumerate(value, start=1):
+                yield f"{title.rstrip()} {number}"
+                yield from _lines(one, indent + "  ")
+        else:
+            yield f"{title}  {_exact(key, value)}"
+
+
+def _exact(key: str, value: Any) -> str:
+    """Return a value as somebody needs it who looks at one thing: sizes to the byte."""
+    if isinstance(value, list | dict):
+        return ", ".join(_text("", one) for one in value) or "-"
+    text = _text(key, value)
+    if isinstance(value, int) and key.endswith("_bytes") and value >= 1000:
+        return f"{text} ({value} bytes)"
+    return text
+
+
+def _title(column: str) -> str:
+    return column.removesuffix("_name").removesuffix("_bytes").replace("_", " ")
 
 
 def _text(column: str, value: Any) -> str:
-    if value is None:
+    if value is None or value == "":
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -146,7 +168,13 @@ def _text(column: str, value: Any) -> str:
     if column.endswith(("_at", "_since", "at")) and isinstance(value, str) and len(value) > 18:
         return value[:19].replace("T", " ") + "Z"
     # A terminal obeys control characters, and names come from elsewhere.
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value))
+    return "".join(_plain(c) for c in str(value))
+
+
+def _plain(character: str) -> str:
+    if character.isprintable():
+        return character
+    return " " if character in "\n\t" else "\N{REPLACEMENT CHARACTER}"
 
 
 def size_text(size_bytes: float) -> str:
@@ -161,3 +189,21 @@ def size_text(size_bytes: float) -> str:
 def given(**values: Any) -> dict[str, Any]:
     """Return the options that were given."""
     return {key: value for key, value in values.items() if value is not None}
+
+
+def with_secret(send: Callable[["Json"], "Json"], body: "Json", file: Path | None) -> "Json":
+    """Send a body; when the server asks for the account's secret, send it again with that.
+
+    The secret comes from `file`, from STREAMWEAVE_SECRET or from a prompt.
+    """
+    from streamweave_sdk.client import ApiProblem
+
+    if file is not None:
+        return send({**body, "secret": read_secret("Secret", "STREAMWEAVE_SECRET", file)})
+    try:
+        return send(body)
+    except ApiProblem as problem:
+        if problem.code != "secret_required":
+            raise
+    secret = read_secret("Secret of the account", "STREAMWEAVE_SECRET", None)
+    return send({**body, "secret": secret})

@@ -65,7 +65,10 @@ def _tell_started(instrument: "Json", ticket: "Json", as_json: bool) -> None:
 def _tell_ended(ending: Ending) -> None:
     counts = ending.progress
     done, failed = counts["recent_available"], counts["recent_failed"]["files"]
-    typer.echo(f"{done['files']} copies proven, {size_text(done['size_bytes'])}.")
+    if done["files"]:
+        typer.echo(f"{done['files']} copies proven, {size_text(done['size_bytes'])}.")
+    elif ending.reason == "done":
+        typer.echo(f"Nothing new. {counts['available']['files']} copies are safe.")
     for name, text in _WAITING:
         if counts[name]["files"]:
             typer.echo(f"{counts[name]['files']} {text}.")

@@ -12,10 +12,10 @@ from streamweave_sdk.cli.frame import (
     Stop,
     connect,
     given,
-    read_secret,
     reported,
     show_list,
     show_one,
+    with_secret,
 )
 
 if TYPE_CHECKING:
@@ -111,9 +111,14 @@ def create(  # noqa: PLR0913  one option a field
     description: Description = None,
     storage: Storage = None,
     option: Options = None,
+    secret_file: SecretFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add an instrument."""
+    """Add an instrument.
+
+    A service account that is used elsewhere needs its secret again: from a file, from
+    STREAMWEAVE_SECRET or from a prompt.
+    """
     body = given(
         slug=slug, name=name or slug, protocol=protocol, host=host, port=port, url=url, root=root,
         host_key=host_key, zone=zone, quiet_seconds=quiet_seconds, connections=connections,
@@ -122,7 +127,8 @@ def create(  # noqa: PLR0913  one option a field
     )  # fmt: skip
     with connect() as client:
         body |= _links(client, account, storage, option)
-        show_one(client.post("instruments", body), as_json)
+        made = with_secret(lambda b: client.post("instruments", b), body, secret_file)
+        show_one(made, as_json)
 
 
 @app.command("set")
@@ -152,11 +158,9 @@ def change(  # noqa: PLR0913  one option a field
 ) -> None:
     """Change an instrument.
 
-    A changed address needs the service account's secret again: from a file, from
+    A new address for its service account needs the secret again: from a file, from
     STREAMWEAVE_SECRET or from a prompt.
     """
-    from streamweave_sdk.client import ApiProblem
-
     body = given(
         slug=slug, name=name, protocol=protocol, host=host, port=port, url=url, root=root,
         host_key=host_key, zone=zone, quiet_seconds=quiet_seconds, connections=connections,
@@ -166,15 +170,7 @@ def change(  # noqa: PLR0913  one option a field
     with connect() as client:
         path = f"instruments/{find_instrument(client, instrument)['id']}"
         body |= _links(client, account, storage, option)
-        if secret_file is not None:
-            body["secret"] = read_secret("Secret", "STREAMWEAVE_SECRET", secret_file)
-        try:
-            changed = client.edit(path, body)
-        except ApiProblem as problem:
-            if problem.code != "secret_required" or secret_file is not None:
-                raise
-            body["secret"] = read_secret("Secret of the account", "STREAMWEAVE_SECRET", None)
-            changed = client.edit(path, body)
+        changed = with_secret(lambda b: client.edit(path, b), body, secret_file)
         show_one(changed, as_json)
 
 
@@ -222,9 +218,16 @@ def check(instrument: Which, as_json: AsJson = False) -> None:
     with connect() as client:
         found = find_instrument(client, instrument)
         result = client.post(f"instruments/{found['id']}/check")
-    show_one(result, as_json)
+    show_one(result if as_json else _readable(result), as_json)
     if not result["ok"]:
         raise typer.Exit(ExitCode.REFUSED)
+
+
+def _readable(result: "Json") -> "Json":
+    entries = [
+        f"{one['name']}/" if one.get("directory") else one["name"] for one in result["entries"]
+    ]
+    return {**result, "entries": entries}
 
 
 @app.command()

@@ -38,9 +38,9 @@ users = typer.Typer(
 )
 
 _SECRET = "STREAMWEAVE_SECRET"
-_ACCOUNT = ("name", "username", "secret_kind", "secret_version", "refused_version", "id")
+_ACCOUNT = ("name", "username", "secret_kind", "refused_at", "id")
 _STORAGE = ("name", "path", "zone", "error_code", "id")
-_SCHEDULE = ("instrument_id", "kind", "cron", "time_zone", "rescan_seconds", "enabled", "id")
+_SCHEDULE = ("instrument", "kind", "cron", "time_zone", "rescan_seconds", "enabled", "id")
 _USER = ("email", "display_name", "is_superuser", "is_active", "id")
 Kind = Annotated[str | None, typer.Option(help="password, private_key or access_key")]
 
@@ -183,7 +183,11 @@ def list_schedules(
     """List schedules."""
     with connect() as client:
         wanted = find_instrument(client, instrument)["id"] if instrument else None
-        show_list(client.items("schedules", instrument=wanted), _SCHEDULE, limit, as_json)
+        rows = client.items("schedules", instrument=wanted)
+        if not as_json:
+            slugs = {one["id"]: one["slug"] for one in client.items("instruments")}
+            rows = ({**row, "instrument": slugs.get(row["instrument_id"])} for row in rows)
+        show_list(rows, _SCHEDULE, limit, as_json)
 
 
 @schedules.command("create")

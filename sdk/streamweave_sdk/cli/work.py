@@ -28,8 +28,8 @@ transfers = typer.Typer(
 audit = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The audit trail.")
 
 _RUN = ("kind", "state", "outcome", "trigger", "requested_at", "ended_at", "id")
-_FILE = ("instrument_name", "path", "status", "size_bytes", "latest_version", "ark")
-_TRANSFER = ("path", "storage_name", "state", "size_bytes", "failures", "error_code", "id")
+_FILE = ("instrument_name", "path", "status", "size_bytes", "id")
+_TRANSFER = ("path", "storage_name", "state", "size_bytes", "error_code", "id")
 _EVENT = ("at", "actor", "action", "subject", "seq")
 Instrument = Annotated[str | None, typer.Option(help="slug, name or id")]
 State = Annotated[str | None, typer.Option()]
@@ -79,7 +79,8 @@ def list_files(
     with connect() as client:
         wanted = find_instrument(client, instrument)["id"] if instrument else None
         rows = client.items("files", instrument=wanted, state=state, q=prefix, path=path)
-        show_list(rows, _FILE, limit, as_json)
+        # Whoever asks for one instrument knows its name: more room for the path.
+        show_list(rows, _FILE[1:] if instrument else _FILE, limit, as_json)
 
 
 @files.command("show")

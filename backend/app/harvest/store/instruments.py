@@ -1,9 +1,9 @@
 """What the engine reads of an instrument, its storage policy and its account."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_, select, update
@@ -11,9 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
 from app.harvest.plan import Destination
+from app.harvest.quiet import is_quiet
+from app.harvest.retry import INSTRUMENT_LEVEL
 from app.models import (
+    Copy,
+    CopyState,
     Instrument,
     InstrumentStorage,
+    ScanState,
     ServiceAccount,
     StorageLocation,
 )
@@ -37,6 +42,7 @@ class InstrumentFacts:
     connections: int
     bandwidth_bytes_per_second: int | None
     quiet_hours: dict[str, Any] | None
+    hold_failures: int
     destinations: tuple[Destination, ...]
 
 
@@ -56,9 +62,11 @@ async def load(session: AsyncSession, instrument_id: uuid.UUID) -> InstrumentFac
         .where(InstrumentStorage.instrument_id == instrument_id)
         .order_by(StorageLocation.id)
     )
-    names = [name for name in InstrumentFacts.__slots__ if name != "destinations"]
+    names = set(InstrumentFacts.__slots__) - {"destinations", "hold_failures"}
+    scan = await session.get(ScanState, instrument_id)
     return InstrumentFacts(
         **{name: getattr(row, name) for name in names},
+        hold_failures=scan.hold_failures if scan else 0,
         destinations=tuple(
             Destination(
                 d.id,
@@ -92,14 +100,78 @@ async def storage_location(
     ).scalar_one()
 
 
-async def pause_storage(
-    session: AsyncSession, storage_location_id: uuid.UUID, code: str | None, until: datetime | None
+async def reachable(session: AsyncSession, zones: Sequence[str], now: datetime) -> list[uuid.UUID]:
+    """Return the served instruments of which copies may be claimed now.
+
+    Left out: quiet hours, accounts that were refused, and instruments held back.
+    """
+    refused = (ServiceAccount.refused_version > 0) & (
+        ServiceAccount.refused_version == ServiceAccount.secret_version
+    )
+    rows = await session.execute(
+        select(Instrument.id, Instrument.quiet_hours)
+        .join(ScanState, ScanState.instrument_id == Instrument.id)
+        .outerjoin(ServiceAccount, ServiceAccount.id == Instrument.service_account_id)
+        .where(
+            Instrument.zone.in_(zones),
+            Instrument.paused.is_(False),
+            or_(ServiceAccount.id.is_(None), ~refused),
+            or_(ScanState.held_until.is_(None), ScanState.held_until <= now),
+        )
+        .order_by(Instrument.id)
+    )
+    return [row.id for row in rows if not is_quiet(row.quiet_hours, now)]
+
+
+async def hold(
+    session: AsyncSession, instrument_id: uuid.UUID, delay_seconds: Callable[[int], float]
 ) -> None:
-    """Hold a storage location back until a time, with the reason; None lets it go on."""
+    """Hold an instrument back after its n-th trouble in a row."""
+    state = await session.get(ScanState, instrument_id, with_for_update=True)
+    if state is not None:
+        state.hold_failures += 1
+        state.held_until = utcnow() + timedelta(seconds=delay_seconds(state.hold_failures))
+
+
+async def let_go(session: AsyncSession, instrument_ids: Sequence[uuid.UUID]) -> None:
+    """End the hold of instruments: their trouble is over, or somebody mended it."""
+    await session.execute(
+        update(ScanState)
+        .where(ScanState.instrument_id.in_(instrument_ids))
+        .values(held_until=None, hold_failures=0, next_try_at=None)
+    )
+    await session.execute(
+        update(Copy)
+        .where(
+            Copy.instrument_id.in_(instrument_ids),
+            Copy.state == CopyState.RETRY_WAIT,
+            Copy.error_code.in_(INSTRUMENT_LEVEL),
+        )
+        .values(due_at=utcnow())
+    )
+
+
+async def hold_storage(
+    session: AsyncSession,
+    storage_location_id: uuid.UUID,
+    code: str,
+    delay_seconds: Callable[[int], float],
+) -> None:
+    """Hold a storage location back after its n-th trouble in a row, with the reason."""
+    location = await session.get(StorageLocation, storage_location_id, with_for_update=True)
+    if location is not None:
+        location.hold_failures += 1
+        location.error_code = code
+        wait = delay_seconds(location.hold_failures)
+        location.paused_until = utcnow() + timedelta(seconds=wait)
+
+
+async def let_storage_go(session: AsyncSession, storage_location_id: uuid.UUID) -> None:
+    """End the hold of a storage location."""
     await session.execute(
         update(StorageLocation)
         .where(StorageLocation.id == storage_location_id)
-        .values(error_code=code, paused_until=until)
+        .values(error_code=None, paused_until=None, hold_failures=0)
     )
 
 

@@ -47,6 +47,25 @@ async def origins(
     return {row.version_id: (row.path, row.dest_path_bytes) for row in rows}
 
 
+async def give_back(session: AsyncSession, copies: Sequence[ClaimedCopy]) -> None:
+    """Queue again what was claimed and not tried."""
+    now = utcnow()
+    await update_rows(
+        session,
+        COPIES,
+        [{"id": copy.copy_id, "attempt": copy.attempt} for copy in copies],
+        keys=["id", "attempt"],
+        where=[Copy.state == CopyState.TRANSFERRING],
+        constants={
+            "state": CopyState.QUEUED.value,
+            "state_since": now,
+            "due_at": now,
+            "batch_files": 200,
+            **_RELEASED,
+        },
+    )
+
+
 async def mark_proving(session: AsyncSession, copies: Sequence[ClaimedCopy]) -> set[uuid.UUID]:
     """Show that the bytes are there and are being proven; return the copies still held."""
     return await update_rows(

@@ -203,6 +203,7 @@ def upgrade() -> None:
         sa.Column("sentinel", sa.Uuid(), nullable=False),
         sa.Column("case_insensitive", sa.Boolean(), nullable=False),
         sa.Column("paused_until", app.models.base.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("hold_failures", sa.Integer(), nullable=False),
         sa.Column("error_code", sa.String(length=60), nullable=True),
         sa.Column(
             "health",
@@ -526,6 +527,8 @@ def upgrade() -> None:
         ),
         sa.Column("next_try_at", app.models.base.UTCDateTime(timezone=True), nullable=True),
         sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("held_until", app.models.base.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("hold_failures", sa.Integer(), nullable=False),
         sa.Column("files", sa.BigInteger(), nullable=False),
         sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.Column("breaker_tripped_at", app.models.base.UTCDateTime(timezone=True), nullable=True),
