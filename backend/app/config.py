@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     retry_base_seconds: float = Field(default=5.0, ge=0)
     retry_cap_seconds: float = 3600.0
     max_attempts: int = 12
+    hold_seconds: float = Field(default=15.0, ge=0)
     io_timeout_seconds: float = Field(default=60.0, ge=1)
     connect_timeout_seconds: float = Field(default=15.0, ge=1)
     run_heartbeat_seconds: float = Field(default=5.0, ge=0.2)

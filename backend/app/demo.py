@@ -56,6 +56,7 @@ class Demo:
                 data=options.data / "streamweave",
                 local_roots=roots,
                 retry_base_seconds=1.0,
+                hold_seconds=2.0,
                 lease_seconds=20.0,
                 publish_timeout_seconds=5.0,
                 run_lost_seconds=20.0,
@@ -265,6 +266,7 @@ def _quick_lives(settings: Settings) -> dict[str, str]:
     """Short leases for the demonstration, for all of its processes."""
     names = (
         "retry_base_seconds",
+        "hold_seconds",
         "lease_seconds",
         "publish_timeout_seconds",
         "run_lost_seconds",

@@ -261,9 +261,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_a_full_destination_waits_for_space_and_needs_no_person(
-    small_disk: Path, servers: Servers, worker: Supervisor, monkeypatch: pytest.MonkeyPatch
+    small_disk: Path, servers: Servers, worker: Supervisor
 ) -> None:
-    monkeypatch.setattr("app.harvest.engine._STORAGE_PAUSE_SECONDS", 0.5)
     lab = await worker.lab(servers.fresh("smb"), target=small_disk)
     filler = small_disk / "filler"
     filler.write_bytes(b"x" * (2 << 20))
@@ -295,9 +294,8 @@ async def test_a_full_destination_waits_for_space_and_needs_no_person(
 
 
 async def test_a_storage_that_is_not_mounted_gets_nothing_and_goes_on_when_it_is(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+    lab: Lab,
 ) -> None:
-    monkeypatch.setattr("app.harvest.engine._STORAGE_PAUSE_SECONDS", 0.2)
     lab.write("a.raw", b"1")
     mounted = lab.target / ".streamweave"
     mounted.rename(lab.target.parent / "away")

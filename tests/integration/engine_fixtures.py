@@ -96,7 +96,7 @@ def engine_for(
             worker=worker,
             lease_seconds=lease_seconds,
             publish_timeout_seconds=min(15.0, lease_seconds / 4),
-            retry=RetryPolicy(base_seconds=0.0, cap_seconds=0.0, max_attempts=3),
+            retry=RetryPolicy(0.0, 0.0, max_attempts=3, hold_seconds=0.3),
         ),
     )
     return Engine(database, ports)

@@ -2,13 +2,17 @@
 
 import hashlib
 import os
+import uuid
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import delete, func, select, update
 
 from app.clock import utcnow
+from app.errors import StreamWeaveError
 from app.harvest.explain import explain
 from app.harvest.journal import read_journals
+from app.harvest.store import instruments
 from app.models import (
     Attempt,
     AuditEvent,
@@ -18,11 +22,13 @@ from app.models import (
     Instrument,
     InstrumentStorage,
     Outbox,
+    ScanState,
     SourceFile,
     StorageLocation,
     Version,
 )
 from app.services.identifiers.ark import is_check_valid
+from app.transfers.base import Source
 from tests.integration.engine_fixtures import OLD_NS, Lab, lab
 from tests.integration.factories import make_storage
 
@@ -269,3 +275,31 @@ async def test_a_missing_copy_of_an_earlier_version_is_filled_from_a_proven_one(
     await lab.drain()
     assert (second / "a.raw").read_bytes() == b"one"
     assert (second / "a.v2.raw").read_bytes() == b"two!"
+
+
+async def test_an_instrument_that_is_off_uses_up_no_attempts(lab: Lab) -> None:
+    for number in range(30):
+        lab.write(f"{number}.raw", b"x")
+    for _ in range(2):
+        await lab.engine.scan(lab.instrument)
+    opener = lab.engine.ports.open_source
+
+    async def away(instrument_id: uuid.UUID, *, concurrency: int) -> Source:
+        raise StreamWeaveError("source_unreachable", "connection refused")
+
+    lab.engine.ports = replace(lab.engine.ports, open_source=away)
+    for _ in range(5):
+        async with lab.database.write() as session:  # as if its rest were over
+            await session.execute(update(ScanState).values(held_until=None))
+            await session.execute(update(Copy).values(due_at=utcnow()))
+        assert await lab.engine.transfer(["main"]) > 0
+        assert await lab.engine.transfer(["main"]) == 0  # it rests
+    copies = (await lab.copies()).values()
+    assert {copy.failures for copy in copies} == {0}
+    assert {copy.state for copy in copies} <= {"queued", "retry_wait"}
+    async with lab.database.read() as session:
+        assert await session.scalar(select(func.count()).select_from(Attempt)) == 5
+    lab.engine.ports = replace(lab.engine.ports, open_source=opener)
+    await lab.database.run(lambda s: instruments.let_go(s, [lab.instrument]))
+    await lab.drain()
+    assert len(lab.delivered()) == 30

@@ -20,7 +20,7 @@ from app.harvest.plan import (
     destination_path,
     plan_file,
 )
-from app.harvest.retry import RetryPolicy, decide
+from app.harvest.retry import UNCOUNTED, RetryPolicy, decide
 from app.harvest.settle import QuietTime, Seen
 from app.harvest.states import ALLOWED, sources_of
 from app.harvest.store.claiming import MAX_LONE_LOSSES
@@ -180,7 +180,11 @@ def test_a_failure_leads_to_a_state_that_every_state_in_flight_may_take(
     assert decision.state in ALLOWED[S.TRANSFERRING] & ALLOWED[S.PUBLISHING]
     assert (decision.due_at is not None) == (decision.state is S.RETRY_WAIT)
     if decision.due_at is not None:
-        assert NOW < decision.due_at <= NOW + timedelta(seconds=POLICY.cap_seconds)
+        assert (
+            NOW
+            < decision.due_at
+            <= NOW + timedelta(seconds=max(POLICY.cap_seconds, POLICY.hold_cap_seconds))
+        )
 
 
 @pytest.mark.parametrize("code", ENGINE_CODES)
@@ -191,8 +195,7 @@ def test_only_transient_errors_use_up_attempts(code: str) -> None:
         if decision.state is not S.RETRY_WAIT:
             break
         failures = decision.failures
-    waits_for_others = {"storage_full", "instrument_busy"}
-    if error.error_class is ErrorClass.CONFIGURATION or code in waits_for_others:
+    if error.error_class is ErrorClass.CONFIGURATION or code in UNCOUNTED:
         assert (decision.state, failures) == (S.RETRY_WAIT, 0)
     elif error.error_class is ErrorClass.TRANSIENT:
         assert (decision.state, decision.failures) == (S.FAILED, POLICY.max_attempts)

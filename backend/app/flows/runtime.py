@@ -59,6 +59,7 @@ async def runtime(settings: Settings | None = None) -> AsyncIterator[Runtime]:
                     settings.retry_base_seconds,
                     settings.retry_cap_seconds,
                     settings.max_attempts,
+                    settings.hold_seconds,
                 ),
             ),
         )

@@ -348,10 +348,10 @@ class Engine:
 
     async def hold_storage_back(self, location: uuid.UUID, error: StreamWeaveError) -> None:
         """Let a storage location rest, longer each time, that has a trouble of its own."""
-        delay = self.ports.settings.retry.delay_seconds
+        delay = self.ports.settings.retry.hold_delay_seconds
         await self.database.run(lambda s: instruments.hold_storage(s, location, error.code, delay))
 
     async def hold_instrument_back(self, instrument_id: uuid.UUID) -> None:
         """Claim no copies of an instrument for a while, longer each time."""
-        delay = self.ports.settings.retry.delay_seconds
+        delay = self.ports.settings.retry.hold_delay_seconds
         await self.database.run(lambda s: instruments.hold(s, instrument_id, delay))

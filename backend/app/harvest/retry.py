@@ -24,21 +24,35 @@ INSTRUMENT_LEVEL = frozenset(
 STORAGE_LEVEL = frozenset({"storage_full", "storage_read_only", "storage_unreachable"})
 # What waits without counting: nothing is wrong with the file. An instrument that is off for a
 # week end, or a full disk, must not use up anybody's attempts.
-_UNCOUNTED = INSTRUMENT_LEVEL | STORAGE_LEVEL | {"instrument_busy"}
+UNCOUNTED = INSTRUMENT_LEVEL | STORAGE_LEVEL | {"instrument_busy"}
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """Back-off between attempts: base * 2^n seconds up to a cap, each with full jitter."""
+    """Back-off between attempts: base * 2^n seconds up to a cap, each with jitter.
+
+    `hold_seconds` is the base for what is no fault of the file: an instrument or a storage
+    location that rests.
+    """
 
     base_seconds: float = 5.0
     cap_seconds: float = 3600.0
     max_attempts: int = 12
+    hold_seconds: float = 15.0
+    hold_cap_seconds: float = 900.0
 
     def delay_seconds(self, failures: int) -> float:
         """Return how long to wait after the n-th failure in a row (n from 1)."""
-        ceiling = min(self.cap_seconds, self.base_seconds * 2.0 ** min(failures - 1, 30))
-        return ceiling * (0.5 + random.random() / 2)
+        return _jittered(self.base_seconds, failures, self.cap_seconds)
+
+    def hold_delay_seconds(self, failures: int) -> float:
+        """Return how long an instrument or storage rests after its n-th trouble in a row."""
+        return _jittered(self.hold_seconds, failures, self.hold_cap_seconds)
+
+
+def _jittered(base_seconds: float, failures: int, cap_seconds: float) -> float:
+    ceiling = min(cap_seconds, base_seconds * 2.0 ** min(failures - 1, 30))
+    return ceiling * (0.5 + random.random() / 2)
 
 
 @dataclass(frozen=True)
@@ -64,8 +78,9 @@ def decide(error: StreamWeaveError, failures: int, policy: RetryPolicy, now: dat
         return Decision(CopyState.CONFLICT, None, failures)
     if kind is ErrorClass.PERMANENT:
         return Decision(CopyState.FAILED, None, failures + 1)
-    if kind is ErrorClass.CONFIGURATION or error.code in _UNCOUNTED:
-        wait = policy.delay_seconds(1 if error.code in _UNCOUNTED else 5)
+    if kind is ErrorClass.CONFIGURATION or error.code in UNCOUNTED:
+        known = error.code in UNCOUNTED
+        wait = policy.hold_delay_seconds(1) if known else policy.delay_seconds(5)
         return Decision(CopyState.RETRY_WAIT, now + timedelta(seconds=wait), failures)
     failures += 1
     if failures >= policy.max_attempts:

@@ -30,7 +30,8 @@ class RcClient:
 
     def __init__(self, address: RcAddress, *, timeout_seconds: float) -> None:
         self._client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(address.socket)),
+            # A unix socket needs no certificates, and loading them costs 10 ms a client.
+            transport=httpx.AsyncHTTPTransport(uds=str(address.socket), verify=False),
             base_url="http://rclone",
             auth=(address.username, address.password),
             timeout=httpx.Timeout(timeout_seconds, connect=5.0),
