@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
 from app.database import Database
+from app.harvest.store.instruments import let_account_go
 from app.models import ServiceAccount
 from app.services import audit
 from app.services.credentials import Vault
@@ -91,6 +92,8 @@ async def change_account(
             stored["secret_encrypted"] = vault.encrypt(secret)
             details["secret_changed"] = True
         await guarded_update(session, account, change.revision, stored)
+        if "secret_version" in stored:
+            await let_account_go(session, account_id)
         await audit.record(
             session,
             actor=actor,

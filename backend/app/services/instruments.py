@@ -16,6 +16,7 @@ from app.clock import utcnow
 from app.config import Settings
 from app.database import Database
 from app.errors import StreamWeaveError
+from app.harvest.store.instruments import let_go
 from app.models import (
     Instrument,
     InstrumentStorage,
@@ -241,6 +242,8 @@ async def change_instrument(editor: Editor, change: InstrumentChange) -> Instrum
             details["old"]["storage"] = [str(policy.storage_location_id) for policy in before]
             details["new"]["storage"] = plain(list(storage))
             await _set_storage(session, instrument_id, storage)
+        if set(changed) - {"name", "slug", "description"}:
+            await let_go(session, [instrument_id])
         if "connections" in changed:
             await _set_slots(session, instrument_id, instrument.connections)
         await audit.record(
@@ -263,6 +266,7 @@ async def set_paused(editor: Editor, instrument_id: uuid.UUID, paused: bool) -> 
         instrument = await find(session, Instrument, instrument_id)
         if instrument.paused != paused:
             await guarded_update(session, instrument, instrument.revision, {"paused": paused})
+            await let_go(session, [instrument_id])
             await audit.record(
                 session,
                 actor=editor.actor,

@@ -16,6 +16,7 @@ from app.clock import utcnow
 from app.config import Settings
 from app.database import Database, lease_now
 from app.errors import StreamWeaveError
+from app.harvest.store.instruments import let_go
 from app.models import Instrument, Run, RunKind, RunState, ScanState
 from app.services.audit import record
 from app.services.prefect_api import PrefectApi
@@ -51,6 +52,7 @@ async def request_harvest(
         instrument = await session.get(Instrument, instrument_id)
         if instrument is None:
             raise StreamWeaveError("not_found")
+        await let_go(session, [instrument_id])  # a person says: now
         ticket = await _join(session, instrument) or await _make(
             session, instrument, user_id, trigger
         )

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.clock import monotonic, utcnow
 from app.database import Database
 from app.errors import StreamWeaveError
+from app.harvest.store.instruments import let_account_go, let_storage_go
 from app.models import Check, ServiceAccount, StorageLocation
 from app.services.credentials import Vault
 from app.transfers.base import Target
@@ -115,6 +116,8 @@ class Checker:
                 .where(ServiceAccount.id == account.id, ServiceAccount.secret_version == version)
                 .values(**values)
             )
+            if not refused:
+                await let_account_go(session, account.id)
 
         await self._database.run(work)
 
@@ -161,7 +164,9 @@ class Checker:
         storage = PosixStorage(
             Path(row.path), installation="check000", sentinel=row.sentinel, worker="check"
         )
-        return await check_storage(storage)
+        answer = await check_storage(storage)
+        await self._database.run(lambda s: let_storage_go(s, location_id))
+        return answer
 
 
 async def check_storage(storage: PosixStorage) -> dict[str, Any]:

@@ -151,6 +151,14 @@ async def let_go(session: AsyncSession, instrument_ids: Sequence[uuid.UUID]) -> 
     )
 
 
+async def let_account_go(session: AsyncSession, service_account_id: uuid.UUID) -> None:
+    """End the hold of all instruments of an account: its secret is another one, or works."""
+    ids = await session.scalars(
+        select(Instrument.id).where(Instrument.service_account_id == service_account_id)
+    )
+    await let_go(session, list(ids))
+
+
 async def hold_storage(
     session: AsyncSession,
     storage_location_id: uuid.UUID,
