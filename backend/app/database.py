@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, event, func, literal, make_url, select, update
+from sqlalchemy import ColumnElement, event, func, literal, make_url, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -108,6 +108,22 @@ class Database:
                 await session.execute(update(table).values({column: 0}))
 
         await self.run(work)
+
+    async def check_migrated(self, revision: str) -> None:
+        """Refuse a database with another schema than this code's.
+
+        Raises:
+            StreamWeaveError: `database_not_migrated`.
+        """
+        async with self.read() as session:
+            try:
+                found = await session.scalar(text("SELECT version_num FROM alembic_version"))
+            except DBAPIError:
+                found = None
+        if found != revision:
+            raise StreamWeaveError(
+                "database_not_migrated", f"It is at {found or 'nothing'}, not at {revision}."
+            )
 
     async def close(self) -> None:
         """Close all connections."""

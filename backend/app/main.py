@@ -15,6 +15,7 @@ from app.auth.attempts import Attempts
 from app.auth.current import session_backend
 from app.config import Settings, get_settings
 from app.database import Database
+from app.migrations import head
 from app.services.credentials import Vault
 
 
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None, *, background: bool = True) -> 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database.from_settings(settings)
+        await database.check_migrated(head())
         app.state.database = database
         app.state.vault = Vault.from_settings(settings)
         async with contextlib.AsyncExitStack() as stack:

@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -10,9 +11,11 @@ from sqlalchemy.exc import DBAPIError
 
 from app.clock import utcnow
 from app.database import Database, lease_clock_ms
-from app.migrations import alembic_config, migrate
+from app.errors import StreamWeaveError
+from app.migrations import alembic_config, head, migrate
 from app.models import AuditEvent, AuditLink, Instrument, SourceFile
 from app.services import audit
+from app.services.leases import take_lease
 
 
 def test_models_and_migrations_agree(database_url: str) -> None:
@@ -119,3 +122,39 @@ async def test_the_lease_clock_goes_on(database: Database) -> None:
         first = await lease_clock_ms(session)
         second = await lease_clock_ms(session)
     assert 0 < first <= second
+
+
+async def test_a_database_with_another_schema_is_refused(database: Database) -> None:
+    await database.check_migrated(head())
+    with pytest.raises(StreamWeaveError, match="database_not_migrated"):
+        await database.check_migrated("9999")
+
+
+async def test_an_empty_database_is_refused(tmp_path: Path) -> None:
+    empty = Database(f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}")
+    with pytest.raises(StreamWeaveError, match="database_not_migrated"):
+        await empty.check_migrated(head())
+    await empty.close()
+
+
+async def test_leases_of_an_earlier_boot_are_void(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not database.is_sqlite:
+        assert await lease_clock_of(database) > 0  # PostgreSQL's clock survives a boot
+        return
+    await database.forget_leases_of_earlier_boots()
+    taken = await database.run(lambda s: take_lease(s, "sealer", "me", 600))
+    assert taken
+    assert not await database.run(lambda s: take_lease(s, "sealer", "you", 600))
+    await database.forget_leases_of_earlier_boots()
+    assert not await database.run(lambda s: take_lease(s, "sealer", "you", 600))
+    monkeypatch.setattr("app.database.boot_id", lambda: "another boot")
+    await database.forget_leases_of_earlier_boots()
+    assert await database.run(lambda s: take_lease(s, "sealer", "you", 600))
+
+
+async def lease_clock_of(database: Database) -> int:
+    """The lease clock now."""
+    async with database.read() as session:
+        return await lease_clock_ms(session)

@@ -20,6 +20,7 @@ from app.clock import utcnow
 from app.config import Settings
 from app.database import Database, lease_clock_ms
 from app.errors import StreamWeaveError
+from app.migrations import head
 from app.models import Worker, new_id
 from app.services.credentials import Vault
 from app.services.prefect_api import PrefectApi
@@ -166,6 +167,7 @@ class WorkerSupervisor:
 async def run_worker(settings: Settings) -> None:
     """Open the database and run one worker."""
     database = Database.from_settings(settings)
+    await database.check_migrated(head())
     await database.forget_leases_of_earlier_boots()
     try:
         await WorkerSupervisor(settings, database).run()
