@@ -192,6 +192,8 @@ class Engine:
             state = await scanning.state(session, instrument_id)
         if facts is None or state is None or facts.paused or is_quiet(facts.quiet_hours, utcnow()):
             return None
+        if state.next_try_at is not None and state.next_try_at > utcnow():
+            return None  # the source is in trouble; a scan will find out when it is over
         async with self.database.read() as session:
             if not await scanning.candidates(session, instrument_id, facts.quiet_seconds, 1):
                 return LookReport()
@@ -217,7 +219,13 @@ class Engine:
                 return await look(lease, opened.source, self.ports)
         except StreamWeaveError as error:
             await self.note_logon(instrument_id, error)
-            values = {"last_error_code": error.code, "last_error_detail": error.detail}
+            delay = settings.retry.delay_seconds(state.failures + 1)
+            values = {
+                "failures": state.failures + 1,
+                "next_try_at": utcnow() + timedelta(seconds=delay),
+                "last_error_code": error.code,
+                "last_error_detail": error.detail,
+            }
             return None
         finally:
             await self.database.run(lambda s: scanning.end(s, instrument_id, generation, values))

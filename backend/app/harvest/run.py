@@ -174,13 +174,17 @@ async def harvest(run: Run, instrument_id: uuid.UUID) -> RunOutcome:
 
 
 async def _until_done(run: Run, instrument_id: uuid.UUID, scanned_at: datetime) -> None:
-    """Wait until what was quiet has settled and every copy is final or in retry_wait."""
+    """Wait until what was quiet has settled and every copy is final or in retry_wait.
+
+    A source or storage location that rests is not waited for: a drain run takes its copies up.
+    """
     while not run.stopping.is_set():
         async with run.engine.database.read() as session:
             waiting = await runs.settling_since(session, instrument_id, scanned_at)
             facts = await instruments.load(session, instrument_id)
             left = await runs.unfinished_copies(session, instrument_id)
-        if waiting is not None and facts is not None and not facts.paused:
+            troubled = await runs.is_in_trouble(session, instrument_id)
+        if waiting is not None and facts is not None and not facts.paused and not troubled:
             ready_at = waiting + timedelta(seconds=facts.quiet_seconds)
             if ready_at <= utcnow():
                 await run.engine.look(instrument_id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
@@ -22,6 +22,7 @@ from app.models import (
     Schedule,
     ScheduleKind,
     SourceFile,
+    StorageLocation,
 )
 
 
@@ -120,8 +121,15 @@ async def end(
 
 
 async def unfinished_copies(session: AsyncSession, instrument_id: uuid.UUID) -> int:
-    """Return how many copies of an instrument are queued for now or in a worker's hands."""
-    queued = and_(Copy.state == CopyState.QUEUED, Copy.due_at.is_not(None))
+    """Return how many copies of an instrument can be claimed or are in a worker's hands."""
+    now = utcnow()
+    resting = select(StorageLocation.id).where(StorageLocation.paused_until > now)
+    queued = and_(
+        Copy.state == CopyState.QUEUED,
+        Copy.due_at.is_not(None),
+        Copy.storage_location_id.not_in(resting),
+        ~exists().where(ScanState.instrument_id == instrument_id, ScanState.held_until > now),
+    )
     flying = Copy.state.in_([CopyState.TRANSFERRING, CopyState.PROVING, CopyState.PUBLISHING])
     return int(
         (
@@ -132,6 +140,16 @@ async def unfinished_copies(session: AsyncSession, instrument_id: uuid.UUID) -> 
             )
         ).scalar_one()
     )
+
+
+async def is_in_trouble(session: AsyncSession, instrument_id: uuid.UUID) -> bool:
+    """Return whether the source's last look failed and its next try is not due yet."""
+    found = await session.scalar(
+        select(ScanState.instrument_id).where(
+            ScanState.instrument_id == instrument_id, ScanState.next_try_at > utcnow()
+        )
+    )
+    return found is not None
 
 
 async def settling_since(
