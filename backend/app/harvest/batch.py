@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import StreamWeaveError
+from app.errors import ErrorClass, StreamWeaveError
 from app.harvest.crash import crash_point
 from app.harvest.evidence import record_attempts
 from app.harvest.hold import BatchHold
@@ -117,7 +117,9 @@ class BatchWork:
                 by_root.setdefault(origin[0], []).append(replace(copy, path=origin[1]))
                 self._filled.add(copy.copy_id)
         for root, copies in by_root.items():
-            await self._make(tuple(copies), LocalSource(Path(root)), _FILL_CONCURRENCY, location)
+            await self._make(
+                tuple(copies), LocalSource(Path(root)), _FILL_CONCURRENCY, location, filling=True
+            )
 
     async def _make(
         self,
@@ -125,6 +127,8 @@ class BatchWork:
         source: Source,
         concurrency: int,
         location: StorageLocation,
+        *,
+        filling: bool = False,
     ) -> None:
         async with self._engine.storage(location).batch() as destination:
             try:
@@ -133,14 +137,18 @@ class BatchWork:
                 )
                 await self._give_back(untried)
                 crash_point("after_receive")
-                failures += await self._prove(received, source, destination)
+                if filling:
+                    received, strange = _same_as_fixed(received)
+                    failures += strange
+                asked = None if filling else source
+                failures += await self._prove(received, asked, destination)
                 await self._finish_failed(failures, destination)
             finally:
                 await self._remove_unpublished(copies, destination)
         await self._after(location, failures)
 
     async def _prove(
-        self, received: list[Proof], source: Source, destination: StorageBatch
+        self, received: list[Proof], source: Source | None, destination: StorageBatch
     ) -> list[Failure]:
         """Prove and publish what is still ours; return what failed."""
         held = await self._database.run(
@@ -237,10 +245,11 @@ class BatchWork:
             await self._audit(session, "copies.failed", attempts)
 
         await self._database.run(work)
-        for failure in failures if destination else ():
-            with contextlib.suppress(StreamWeaveError):  # what stays is swept later
-                assert destination is not None
-                await destination.remove_temporary(failure.copy.target)
+        if destination is not None:
+            # Only a conflict ends what was committed to be published; others are looked at again.
+            ended = [f.copy for f in failures if f.error.error_class is ErrorClass.CONFLICT]
+            self._intended.difference_update(copy.copy_id for copy in ended)
+            await self._remove_unpublished([f.copy for f in failures], destination)
 
     async def _audit(self, session: AsyncSession, action: str, attempts: AttemptBatch) -> None:
         """One event a batch, in the transaction of its attempts."""
@@ -258,7 +267,7 @@ class BatchWork:
             copies = [c for c in self._batch.copies if c.copy_id in self._hold.held]
             done, failures, gone = await recover(copies, destination)
             await self._commit_available(done)
-            failures += [Failure(copy, _gone()) for copy in gone]
+            await self._database.run(lambda s: proving.make_again(s, gone))
             await self._finish_failed(failures)
         await self._after(location, failures)
 
@@ -284,5 +293,10 @@ def _is_unchanged(proof: Proof) -> bool:
     )
 
 
-def _gone() -> StreamWeaveError:
-    return StreamWeaveError("lease_lost", "Nothing stood at either name; it is made again.")
+def _same_as_fixed(received: list[Proof]) -> tuple[list[Proof], list[Failure]]:
+    """A copy that another one is filled from must still have the version's content."""
+    same = [proof for proof in received if proof.sha256 == proof.copy.sha256]
+    error = StreamWeaveError(
+        "read_back_mismatch", "The proven copy that it is filled from differs."
+    )
+    return same, [Failure(p.copy, error) for p in received if p.sha256 != p.copy.sha256]

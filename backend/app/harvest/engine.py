@@ -6,6 +6,7 @@ whoever has a free hand claims the next due batch of its zones, fair between ins
 
 import asyncio
 import contextlib
+import logging
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -27,6 +28,7 @@ from app.harvest.bounds import (
     unavailable,
 )
 from app.harvest.evidence import reap
+from app.harvest.journal import read_journals
 from app.harvest.look import LookReport, look
 from app.harvest.ports import Ports
 from app.harvest.quiet import is_quiet
@@ -40,6 +42,7 @@ from app.transfers.base import Source
 from app.transfers.posix import PosixStorage
 from app.transfers.throttle import ThrottledSource, TokenBucket
 
+logger = logging.getLogger("streamweave.engine")
 _REAP_SECONDS = 5.0
 _SLOT_POLL_SECONDS = 0.2
 
@@ -73,6 +76,7 @@ class Engine:
         self._users: dict[uuid.UUID, int] = {}
         self._opening = asyncio.Lock()
         self._reaped_at = float("-inf")
+        self._journals_read: set[uuid.UUID] = set()
 
     # --- instruments -------------------------------------------------------------------------
 
@@ -138,6 +142,35 @@ class Engine:
         if error.code == "source_logon_failed":
             await self.database.run(lambda s: instruments.refuse_account(s, instrument_id))
 
+    # --- journals ----------------------------------------------------------------------------
+
+    def forget_journals(self) -> None:
+        """Read the journals again before the next planning."""
+        self._journals_read.clear()
+
+    async def read_journal(self, row: StorageLocation) -> None:
+        """Read a storage location's journals once in this process.
+
+        Raises:
+            StreamWeaveError: when the storage location is away.
+        """
+        if row.id not in self._journals_read:
+            storage = self.storage(row)
+            await storage.check_ready()
+            await read_journals(self.database, row.id, storage)
+            self._journals_read.add(row.id)
+
+    async def _may_plan(self, facts: InstrumentFacts) -> StreamWeaveError | None:
+        """Without the journals of all destinations an ARK could be minted twice."""
+        for destination in facts.destinations:
+            async with self.database.read() as session:
+                row = await instruments.storage_location(session, destination.storage_location_id)
+            try:
+                await self.read_journal(row)
+            except StreamWeaveError as error:
+                return error
+        return None
+
     # --- scanning ----------------------------------------------------------------------------
 
     async def scan(self, instrument_id: uuid.UUID) -> ScanResult | None:
@@ -164,6 +197,7 @@ class Engine:
             settings.lease_seconds,
             first_scan=state.last_scan_at is None,
             believe_absence=state.breaker_confirmed,
+            cannot_plan=await self._may_plan(facts),
         )
         report, looked, error = ScanReport(), LookReport(), None
         keeper = asyncio.create_task(self._keep_scan(lease))
@@ -176,6 +210,9 @@ class Engine:
         except StreamWeaveError as raised:
             error = raised
             await self.note_logon(instrument_id, raised)
+        except Exception as raised:
+            logger.exception("a scan ended in an unexpected error")
+            error = StreamWeaveError("internal_error", f"{type(raised).__name__} in the scan.")
         finally:
             keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -210,6 +247,7 @@ class Engine:
             settings.lease_seconds,
             state.last_scan_at is None,
             False,
+            await self._may_plan(facts),
         )
         values: dict[str, object] = {}
         try:
@@ -317,7 +355,9 @@ class Engine:
             due -= await unavailable(
                 session, due, held=set(self._open), worker=self.ports.settings.worker
             )
-        batch = await self.database.run(lambda s: claiming.claim_interrupted(s, known, lease))
+        batch = await self.database.run(
+            lambda s: claiming.claim_interrupted(s, known, locations, lease)
+        )
         if batch is not None:
             return batch
         for instrument_id in self._in_turn(served):

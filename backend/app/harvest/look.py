@@ -91,6 +91,8 @@ def _judge(
             )
         elif not lease.instrument.destinations:
             _hold(file, StreamWeaveError("storage_not_configured"), now, verdicts)
+        elif lease.cannot_plan is not None:
+            _hold(file, lease.cannot_plan, now, verdicts)
         else:
             verdicts.settled.append((file, answer))
     return verdicts

@@ -24,7 +24,7 @@ INSTRUMENT_LEVEL = frozenset(
 STORAGE_LEVEL = frozenset({"storage_full", "storage_read_only", "storage_unreachable"})
 # What waits without counting: nothing is wrong with the file. An instrument that is off for a
 # week end, or a full disk, must not use up anybody's attempts.
-UNCOUNTED = INSTRUMENT_LEVEL | STORAGE_LEVEL | {"instrument_busy"}
+UNCOUNTED = INSTRUMENT_LEVEL | STORAGE_LEVEL | {"instrument_busy", "too_many_open_files"}
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,10 @@ from typing import Any
 from app.clock import monotonic, utcnow
 from app.errors import StreamWeaveError
 from app.harvest.engine import Engine
-from app.harvest.journal import read_journals
 from app.harvest.store import instruments, runs
 from app.harvest.store.runs import WatchedInstrument
-from app.harvest.sweep import sweep
-from app.models import RunOutcome, new_id
+from app.harvest.sweep import sweep_when_due
+from app.models import RunOutcome, StorageLocation, new_id
 
 logger = logging.getLogger("streamweave.run")
 
@@ -65,10 +64,12 @@ class Run:
         if not mine:
             yield False
             return
-        await self._prepare_storage()
         tasks = [asyncio.create_task(self._beat())]
-        tasks += [asyncio.create_task(self._hand()) for _ in range(_HANDS)]
         try:
+            self.engine.forget_journals()  # the database may be another one since the last run
+            await self._read_journals()
+            tasks.append(asyncio.create_task(self._sweep()))
+            tasks += [asyncio.create_task(self._hand()) for _ in range(_HANDS)]
             yield True
         finally:
             self.stopping.set()
@@ -76,33 +77,59 @@ class Run:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _prepare_storage(self) -> None:
-        """Read the journals, and remove what dead workers left at the storage locations."""
+    async def _locations(self) -> list[StorageLocation]:
         async with self.engine.database.read() as session:
             locations = await instruments.open_locations(session, self.zones)
-            rows = [await instruments.storage_location(session, one) for one in locations]
-        for row in rows:
-            storage = self.engine.storage(row)
+            return [await instruments.storage_location(session, one) for one in locations]
+
+    async def _read_journals(self) -> None:
+        """Read what the storage locations know; one that is away is asked again before planning."""
+        for row in await self._locations():
             try:
-                await read_journals(self.engine.database, row.id, storage)
-                await sweep(self.engine.database, storage)
+                await self.engine.read_journal(row)
             except StreamWeaveError as error:
                 logger.warning("%s is not ready: %s", row.name, error)
 
+    async def _sweep(self) -> None:
+        """Remove what dead workers left, beside the work: a tree may be large."""
+        for row in await self._locations():
+            try:
+                await sweep_when_due(self.engine.database, row, self.engine.storage(row))
+            except StreamWeaveError as error:
+                logger.warning("the sweep of %s ended early: %s", row.name, error)
+            except Exception:
+                logger.exception("the sweep of %s ended unexpectedly", row.name)
+
     async def _beat(self) -> None:
+        """Say that the run lives; without an answer until the lease is over, it does not."""
+        lost_at = monotonic() + self.settings.lost_seconds
         while not self.stopping.is_set():
-            facts = await self.engine.database.run(
-                lambda s: runs.heartbeat(
-                    s, self.id, self._owner, self.settings.lost_seconds, self.counters
-                )
-            )
-            await self.engine.keep_slots()
+            before = monotonic()
+            try:
+                facts = await self._say_alive()
+            except Exception:
+                logger.exception("a heartbeat failed; it is tried again")
+                self.lost = monotonic() > lost_at
+                if self.lost:
+                    self.stopping.set()
+                await self.pause(min(1.0, self.settings.heartbeat_seconds))
+                continue
+            lost_at = before + self.settings.lost_seconds
             if facts is None or facts.cancel_requested:
                 self.lost = facts is None
                 self.cancelled = not self.lost
                 self.stopping.set()
                 return
             await self.pause(self.settings.heartbeat_seconds)
+
+    async def _say_alive(self) -> runs.RunFacts | None:
+        facts = await self.engine.database.run(
+            lambda s: runs.heartbeat(
+                s, self.id, self._owner, self.settings.lost_seconds, self.counters
+            )
+        )
+        await self.engine.keep_slots()
+        return facts
 
     async def pause(self, seconds: float) -> None:
         """Wait, but not longer than the run lives."""

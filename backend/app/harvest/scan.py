@@ -24,10 +24,11 @@ from app.harvest.store import scanning
 from app.harvest.store.instruments import InstrumentFacts
 from app.harvest.store.scanning import KnownFile
 from app.models import FileState, IncarnationPolicy, new_id
-from app.transfers.base import Entry, Source
+from app.transfers.base import Entry, FileFacts, Source
 from app.transfers.paths import MAX_PATH_BYTES, display, join, parent, path_hash
 
 _PAGE = 1000
+_BIGINT = 1 << 63
 # What a directory's own error may be without stopping the scan of the others.
 _DIRECTORY_LEVEL = {"source_permission_denied", "source_folder_missing", "source_name_unsafe"}
 
@@ -59,6 +60,7 @@ class ScanLease:
     lease_seconds: float
     first_scan: bool
     believe_absence: bool  # a person confirmed the listing that tripped the breaker
+    cannot_plan: StreamWeaveError | None = None  # a destination's journal could not be read
 
     async def fence(self, session: AsyncSession) -> None:
         """Begin a transaction of this scan."""
@@ -89,12 +91,20 @@ async def scan(lease: ScanLease, source: Source) -> ScanReport:
             if e.is_directory and e.error_code is not None
         ]
         below = [e for e in entries if e.is_directory and e.error_code is None]
-        files = _unique([e for e in entries if not e.is_directory])
+        files = _unique([_storable(e) for e in entries if not e.is_directory])
         report.files += len(files)
         report.bytes += sum(e.facts.size_bytes for e in files)
         await _DirectoryScan(lease, report, directory).compare(files, below)
         pending.extend(join(directory, e.name) for e in sorted(below, key=lambda e: e.name))
     return report
+
+
+def _storable(entry: Entry) -> Entry:
+    """An entry whose time or size no database column holds is refused alone."""
+    facts = entry.facts
+    if -_BIGINT <= facts.mtime_ns < _BIGINT and 0 <= facts.size_bytes < _BIGINT:
+        return entry
+    return Entry(entry.name, False, FileFacts(0, 0), "source_time_invalid")
 
 
 def _unique(entries: list[Entry]) -> list[Entry]:
@@ -263,10 +273,17 @@ class PageChanges:
         policy = self._lease.instrument.incarnation_policy
         if known.absent_since is not None and not same and policy == IncarnationPolicy.NEW_FILE:
             self.new.append(self._new_row(entry, incarnation=known.incarnation + 1))
-        elif not same:
+        elif not same or self._rule_changed(entry, known):
             self.changed.append(self._changed_row(entry, known.id))
         elif known.absent_since is not None:
             self.returned.append({"id": known.id, "absent_since": None})
+
+    def _rule_changed(self, entry: Entry, known: KnownFile) -> bool:
+        """A file that was left out or refused, and would not be any more."""
+        if known.state not in (FileState.SKIPPED, FileState.REFUSED):
+            return False
+        state, _, _ = self._first_state(entry, join(self._directory, entry.name))
+        return state != known.state
 
     def miss(self, known: KnownFile) -> None:
         """Note that a remembered file was not listed."""

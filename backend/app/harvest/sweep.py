@@ -7,15 +7,42 @@ storage does not even name.
 """
 
 import uuid
+from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.clock import utcnow
 from app.database import Database, lease_now
-from app.models import Copy, CopyState
+from app.models import Copy, CopyState, Run, RunOutcome, StorageLocation
 from app.transfers.base import Storage
 
 _BATCH = 200
+_EVERY = timedelta(days=1)
+
+
+async def sweep_when_due(database: Database, row: StorageLocation, storage: Storage) -> int:
+    """Sweep a storage location once a day, and after a run was lost."""
+    began = utcnow()
+    async with database.read() as session:
+        lost = await session.scalar(
+            select(Run.id)
+            .where(
+                Run.outcome == RunOutcome.LOST, Run.ended_at > (row.swept_at or Run.requested_at)
+            )
+            .limit(1)
+        )
+    if row.swept_at is not None and lost is None and row.swept_at + _EVERY > began:
+        return 0
+    removed = await sweep(database, storage)
+
+    async def note(session: AsyncSession) -> None:
+        await session.execute(
+            update(StorageLocation).where(StorageLocation.id == row.id).values(swept_at=began)
+        )
+
+    await database.run(note)
+    return removed
 
 
 async def sweep(database: Database, storage: Storage) -> int:

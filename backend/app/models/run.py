@@ -73,6 +73,7 @@ class Run(Identified, Base):
     scan_started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     flow_run_id: Mapped[str | None] = mapped_column(String(60))
+    flow_run_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     counters: Mapped[JsonDict] = mapped_column(Json, default=dict)
     error_code: Mapped[str | None] = mapped_column(String(60))
     error_detail: Mapped[str | None] = mapped_column(SortedText)

@@ -37,6 +37,7 @@ class StorageLocation(Identified, Edited, Base):
     sentinel: Mapped[uuid.UUID] = mapped_column(Uuid)
     case_insensitive: Mapped[bool] = mapped_column(default=False)
     paused_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    swept_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     hold_failures: Mapped[int] = mapped_column(default=0)
     error_code: Mapped[str | None] = mapped_column(String(60))
     health: Mapped[JsonDict] = mapped_column(Json, default=dict)

@@ -38,7 +38,7 @@ from app.services.prefect_api import PrefectApi
 
 logger = logging.getLogger("streamweave.reconciler")
 _TAG = "streamweave"
-_NOT_STARTED_SECONDS = 120.0
+_NOT_STARTED_SECONDS = 90.0
 _ENDED_STATES = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 _DEPLOYMENTS_SECONDS = 15.0
 
@@ -194,6 +194,8 @@ class Reconciler:
                 and_(Run.kind == RunKind.HARVEST, Run.instrument_id == Instrument.id),
             ),
         )
+        zones = await self._served_zones(session)
+        awake = await instruments.reachable(session, zones, utcnow())
         rows = await session.execute(
             select(Instrument.id, Instrument.zone)
             .join(ScanState, ScanState.instrument_id == Instrument.id)
@@ -203,7 +205,7 @@ class Reconciler:
                     ScanState.scan_started_at.is_(None),
                     ScanState.rescan_requested_at > ScanState.scan_started_at,
                 ),
-                Instrument.paused.is_(False),
+                Instrument.id.in_(awake),
                 ~exists(live),
             )
         )
@@ -290,15 +292,27 @@ class Reconciler:
             await self._note_flow_run(run.id, flow_run_id)
 
     async def _is_overdue(self, run: Run) -> bool:
-        """Return whether the flow run of a run that never began is gone or has ended."""
+        """Return whether the flow run of a run that never began is gone, has ended, or hangs.
+
+        One that was killed before it took the run's lease stays PENDING or RUNNING in Prefect; a
+        second one is harmless, since only one can hold the run.
+        """
         assert run.flow_run_id is not None
         state = await self._prefect.flow_run_state(run.flow_run_id)
-        return state is None or state in _ENDED_STATES
+        if state is None or state in _ENDED_STATES:
+            return True
+        late_at = (run.flow_run_at or run.requested_at) + timedelta(seconds=_NOT_STARTED_SECONDS)
+        if state == "SCHEDULED" or late_at > utcnow():
+            return False
+        await self._prefect.set_state(run.flow_run_id, "CRASHED", "It never took its run.")
+        return True
 
     async def _note_flow_run(self, run_id: uuid.UUID, flow_run_id: str) -> None:
         async def work(session: AsyncSession) -> None:
             await session.execute(
-                update(Run).where(Run.id == run_id).values(flow_run_id=flow_run_id)
+                update(Run)
+                .where(Run.id == run_id)
+                .values(flow_run_id=flow_run_id, flow_run_at=utcnow())
             )
 
         await self._database.run(work)

@@ -139,8 +139,11 @@ class PosixStorage:
 
     async def remove(self, path: bytes) -> None:
         """Remove one temporary that `temporaries` named."""
-        with anchored(self._root) as anchor, contextlib.suppress(FileNotFoundError):
-            os.unlink(path.rpartition(b"/")[2], dir_fd=anchor.directory(parent(path)))
+        try:
+            with anchored(self._root) as anchor, contextlib.suppress(FileNotFoundError):
+                os.unlink(path.rpartition(b"/")[2], dir_fd=anchor.directory(parent(path)))
+        except OSError as error:
+            raise storage_error(error, "removing") from error
 
     async def free_bytes(self) -> int:
         """Return the free space for an unprivileged user."""

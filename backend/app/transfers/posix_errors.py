@@ -19,6 +19,8 @@ _STORAGE = {
     errno.EISDIR: "destination_conflict",
     errno.ESTALE: "storage_unreachable",
     errno.ENODEV: "storage_unreachable",
+    errno.EMFILE: "too_many_open_files",
+    errno.ENFILE: "too_many_open_files",
 }
 _SOURCE = {
     errno.ENOENT: "source_file_missing",
@@ -28,6 +30,8 @@ _SOURCE = {
     errno.ESTALE: "source_unreachable",
     errno.ELOOP: "source_name_unsafe",
     errno.ETIMEDOUT: "source_timeout",
+    errno.EMFILE: "too_many_open_files",
+    errno.ENFILE: "too_many_open_files",
 }
 
 

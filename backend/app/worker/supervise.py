@@ -33,6 +33,12 @@ def die_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def end_if_orphaned() -> None:
+    """End a process whose parent died before `die_with_parent` could ask to be told."""
+    if os.getppid() == 1:
+        raise SystemExit("The worker is gone; another one takes the run over.")
+
+
 @dataclass
 class Child:
     """A supervised process. `started` is awaited after each start, before it counts as up."""

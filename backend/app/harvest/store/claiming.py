@@ -180,7 +180,10 @@ def _claimed_copy(row: Row[Any], now: datetime) -> ClaimedCopy:
 
 
 async def claim_interrupted(
-    session: AsyncSession, instruments: Sequence[uuid.UUID], lease: Lease
+    session: AsyncSession,
+    instruments: Sequence[uuid.UUID],
+    locations: Sequence[uuid.UUID],
+    lease: Lease,
 ) -> Batch | None:
     """Take over copies whose worker died while publishing; their intent says what to look for."""
     rows = (
@@ -190,6 +193,7 @@ async def claim_interrupted(
                 Copy.state == CopyState.PUBLISHING,
                 Copy.lease_until_ms < lease_now(session),
                 Copy.instrument_id.in_(instruments),
+                Copy.storage_location_id.in_(locations),
             )
             .order_by(Copy.lease_until_ms, Copy.id)
             .limit(BATCH_FILES)

@@ -59,12 +59,15 @@ async def save(session: AsyncSession, work: Sequence[Work], mint: Mint) -> int:
     new = [item for item in work if isinstance(item, NewVersion)]
     await _save_new(session, new, mint)
     queued = await _insert_copies(session, new, now)
-    aimed = [item for item in work if isinstance(item, Reaim)]
-    await _reaim(session, aimed)
+    wanted = [item for item in work if isinstance(item, Reaim)]
+    moved = await _reaim(session, wanted)
+    # Fixed meanwhile by a worker: the file stays in observation, and the next look plans anew.
+    aimed = [item for item in wanted if item.version_id in moved]
     await _wake(session, [item.version_id for item in aimed], now)
     waiting = [item.file.latest for item in work if isinstance(item, Nothing)]
     await _wake(session, [latest.version_id for latest in waiting if latest], now)
-    await _mark_planned(session, [item for item in work if not isinstance(item, NewVersion)])
+    nothing = [item for item in work if isinstance(item, Nothing)]
+    await _mark_planned(session, [*aimed, *nothing])
     await _settle_earlier(session, [item.file.source_file_id for item in work], now)
     return queued
 
@@ -240,9 +243,9 @@ async def _instruments(
     return {row.id: row.instrument_id for row in rows}
 
 
-async def _reaim(session: AsyncSession, aimed: Sequence[Reaim]) -> None:
-    """Expect other facts of a version of which nothing was published yet."""
-    await update_rows(
+async def _reaim(session: AsyncSession, aimed: Sequence[Reaim]) -> set[uuid.UUID]:
+    """Expect other facts of versions of which nothing was published yet; return which were."""
+    moved = await update_rows(
         session,
         VERSIONS,
         [
@@ -264,9 +267,11 @@ async def _reaim(session: AsyncSession, aimed: Sequence[Reaim]) -> None:
         [
             {"version_id": item.version_id, "size_bytes": item.file.facts.size_bytes}
             for item in aimed
+            if item.version_id in moved
         ],
         keys=["version_id"],
     )
+    return moved
 
 
 async def _wake(session: AsyncSession, version_ids: Sequence[uuid.UUID], now: datetime) -> None:

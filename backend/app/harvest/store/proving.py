@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, delete, select, update
+from sqlalchemy import Table, delete, exists, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.clock import utcnow
+from app.database import lease_now
 from app.errors import ErrorClass, StreamWeaveError
 from app.harvest.retry import RetryPolicy, decide
 from app.harvest.store.attempts import AttemptBatch, AttemptRow, insert_attempts
@@ -32,6 +34,7 @@ from app.models import (
 COPIES = cast(Table, Copy.__table__)
 VERSIONS = cast(Table, Version.__table__)
 OUTBOX = cast(Table, Outbox.__table__)
+UNKNOWN_MTIME = -(1 << 62)
 _RELEASED = {"lease_owner": None, "lease_until_ms": 0}
 
 
@@ -93,9 +96,12 @@ async def write_intent(
         keys=["id", "aim"],
         where=[Version.sha256.is_(None)],
     )
-    rows = await session.execute(
-        select(Version.id, Version.aim, Version.sha256).where(Version.id.in_(by_version))
-    )
+    rows = (
+        await session.execute(
+            select(Version.id, Version.aim, Version.sha256).where(Version.id.in_(by_version))
+        )
+    ).all()
+    mixed: list[uuid.UUID] = []
     fixed = {(row.id, row.aim, row.sha256) for row in rows}
     good, refused = [], []
     for proof in proofs:
@@ -104,7 +110,14 @@ async def write_intent(
             good.append(proof)
         else:
             detail = "The version has other content or is expected anew."
+            other = any(row.id == copy.version_id and row.sha256 != proof.sha256 for row in rows)
+            if other and copy.is_latest:
+                mixed.append(copy.version_id)
             refused.append(Failure(copy, StreamWeaveError("source_file_changed", detail)))
+    # Other content at equal size and time: planning must not take these facts for known.
+    await session.execute(
+        update(Version).where(Version.id.in_(mixed)).values(seen_mtime_ns=UNKNOWN_MTIME)
+    )
     won = await update_rows(
         session,
         COPIES,
@@ -195,14 +208,19 @@ async def finish_failed(
     """Commit what becomes of failed attempts."""
     now = utcnow()
     rows = [_failed_row(failure, policy, now) for failure in failures]
+    # What was committed to be published stays so until somebody has looked: only a conflict,
+    # which is the result of such a look, ends it here.
+    before_intent = Copy.state.in_([CopyState.TRANSFERRING, CopyState.PROVING])
+    conflicts = {f.copy.copy_id for f in failures if f.error.error_class is ErrorClass.CONFLICT}
     won = await update_rows(
         session,
         COPIES,
         rows,
         keys=["id", "attempt"],
-        where=[Copy.state.in_([CopyState.TRANSFERRING, CopyState.PROVING, CopyState.PUBLISHING])],
+        where=[or_(before_intent, (Copy.state == CopyState.PUBLISHING) & Copy.id.in_(conflicts))],
         constants={"state_since": now, "batch_files": 200, **_RELEASED},
     )
+    won |= await _look_again(session, [f for f in failures if f.copy.copy_id not in won], policy)
     done = [failure for failure in failures if failure.copy.copy_id in won]
     changed = [f for f in done if f.error.error_class is ErrorClass.SOURCE_CHANGED]
     await _observe_again(session, changed, now)
@@ -210,6 +228,48 @@ async def finish_failed(
     await insert_rows(session, OUTBOX, [_failed_event(f, instrument_id, now) for f in shown])
     return await insert_attempts(
         session, [_attempt(f.copy, "failed", worker, now, error=f.error) for f in done]
+    )
+
+
+async def _look_again(
+    session: AsyncSession, failures: Sequence[Failure], policy: RetryPolicy
+) -> set[uuid.UUID]:
+    """Let the lease of copies that stay `publishing` run out soon: the next claimant looks."""
+    wait_ms = int(policy.hold_delay_seconds(1) * 1000)
+    return await update_rows(
+        session,
+        COPIES,
+        [
+            {
+                "id": failure.copy.copy_id,
+                "attempt": failure.copy.attempt,
+                "error_code": failure.error.code,
+                "error_detail": failure.error.detail,
+            }
+            for failure in failures
+        ],
+        keys=["id", "attempt"],
+        where=[Copy.state == CopyState.PUBLISHING],
+        constants={"lease_until_ms": lease_now(session) + literal(wait_ms)},
+    )
+
+
+async def make_again(session: AsyncSession, copies: Sequence[ClaimedCopy]) -> None:
+    """Queue copies of which a look found neither the final object nor the temporary."""
+    now = utcnow()
+    await update_rows(
+        session,
+        COPIES,
+        [{"id": copy.copy_id, "attempt": copy.attempt} for copy in copies],
+        keys=["id", "attempt"],
+        where=[Copy.state == CopyState.PUBLISHING],
+        constants={
+            "state": CopyState.QUEUED.value,
+            "state_since": now,
+            "due_at": now,
+            "batch_files": 200,
+            **_RELEASED,
+        },
     )
 
 
@@ -253,9 +313,20 @@ async def _observe_again(session: AsyncSession, failures: Sequence[Failure], now
 async def withdraw_unchanged(session: AsyncSession, proofs: Sequence[Proof]) -> list[Proof]:
     """Take back versions whose content is that of the version before: a new mtime is no version.
 
-    Only while the hash is not fixed and this worker holds the copy; returns those taken back.
+    Only while the hash is not fixed, this worker holds the copy, and the earlier version is here:
+    one whose copies were given up because the source changed needs this one. Returns those taken.
     """
     taken = []
+    earlier = aliased(Version)
+    is_here = (
+        select(Copy.id)
+        .join(earlier, earlier.id == Copy.version_id)
+        .where(
+            earlier.source_file_id == Version.source_file_id,
+            earlier.number == Version.number - 1,
+            Copy.state == CopyState.AVAILABLE,
+        )
+    )
     for proof in proofs:
         copy = proof.copy
         held = await session.scalar(
@@ -267,8 +338,9 @@ async def withdraw_unchanged(session: AsyncSession, proofs: Sequence[Proof]) -> 
                 Copy.state == CopyState.PROVING,
                 Version.sha256.is_(None),
                 Version.aim == copy.aim,
+                exists(is_here.correlate(Version)),
             )
-            .with_for_update()
+            .with_for_update(of=Copy)
         )
         if held is None:
             continue

@@ -203,6 +203,7 @@ def upgrade() -> None:
         sa.Column("sentinel", sa.Uuid(), nullable=False),
         sa.Column("case_insensitive", sa.Boolean(), nullable=False),
         sa.Column("paused_until", app.models.base.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("swept_at", app.models.base.UTCDateTime(timezone=True), nullable=True),
         sa.Column("hold_failures", sa.Integer(), nullable=False),
         sa.Column("error_code", sa.String(length=60), nullable=True),
         sa.Column(
@@ -463,6 +464,7 @@ def upgrade() -> None:
         sa.Column("scan_started_at", app.models.base.UTCDateTime(timezone=True), nullable=True),
         sa.Column("cancel_requested", sa.Boolean(), nullable=False),
         sa.Column("flow_run_id", sa.String(length=60), nullable=True),
+        sa.Column("flow_run_at", app.models.base.UTCDateTime(timezone=True), nullable=True),
         sa.Column(
             "counters",
             sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),

@@ -167,7 +167,10 @@ def _entry(item: dict[str, Any]) -> Entry:
         problem = "source_name_unreadable"
     if item["IsDir"]:
         return Entry(name.encode(), True, FileFacts(0, 0), problem)
-    facts = FileFacts(max(int(item["Size"]), 0), parse_time(item["ModTime"]))
+    try:
+        facts = FileFacts(max(int(item["Size"]), 0), parse_time(item["ModTime"]))
+    except (StreamWeaveError, ValueError):
+        return Entry(name.encode(), False, FileFacts(0, 0), problem or "source_time_invalid")
     return Entry(name.encode(), False, facts, problem)
 
 
