@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -89,7 +90,7 @@ class Login:
         return self.password
 
 
-class ServerProcess:
+class ServerProcess(ABC):
     """One server on 127.0.0.1. Subclasses say how it is run and how its answer looks."""
 
     host = LOOPBACK
@@ -117,17 +118,17 @@ class ServerProcess:
             raise LookupError(f"{self.name} was never started.")
         return self._process
 
+    @abstractmethod
     def command(self, port: int) -> Sequence[str]:
         """What to run; called before every start, so it may write configuration files."""
-        raise NotImplementedError
 
     def environment(self) -> Mapping[str, str]:
         """Extra environment variables: the place for secrets, as argv can be read by anyone."""
         return {}
 
+    @abstractmethod
     def answers(self, port: int) -> bool:
         """Whether the server speaks its protocol on the port."""
-        raise NotImplementedError
 
     def start(self, timeout_seconds: float = 20.0) -> None:
         """Run it and wait until it answers; does nothing if it already runs."""
