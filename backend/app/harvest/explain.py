@@ -104,11 +104,14 @@ async def _never_seen(
     directory = await session.get(
         Directory, (instrument.id, path_hash(parent(path.encode("utf-8", "surrogateescape"))))
     )
-    if directory is None:
-        sentence = "Its folder was not on the instrument at the last look. Check the spelling."
+    if directory is None or directory.absent_since is not None:
+        sentence = "Its folder was not on the instrument at the last look."
     else:
-        sentence = "It was not in its folder at the last look. Check the spelling, or wait."
-    return _because("unknown", sentence, "source_file_missing", facts)
+        sentence = "It was not in its folder at the last look."
+    remedy = (
+        "Check the spelling of the path, or look at the instrument; a new file comes by itself."
+    )
+    return Explanation("unknown", sentence, "source_file_missing", remedy, facts)
 
 
 def _not_planned(instrument: Instrument, file: SourceFile, facts: dict[str, Any]) -> Explanation:
