@@ -211,8 +211,12 @@ def start_server(kind: str, folder: Path) -> Reach:
         server = SftpServer(kind, served=files, login=login, **places)
     else:
         login = Login(ACCESS_KEY if kind == "s3" else USER, password)
-        make = {"sftp": SftpServer, "s3": S3Server, "webdav": WebdavServer}[kind]
-        server = make(kind, served=files, login=login, **places)
+        makers: dict[str, Callable[..., ServerProcess]] = {
+            "sftp": SftpServer,
+            "s3": S3Server,
+            "webdav": WebdavServer,
+        }
+        server = makers[kind](kind, served=files, login=login, **places)
     server.start()
     values: dict[str, Any] = {"host": server.host, "port": server.port, "root": ""}
     if kind == "smb":
