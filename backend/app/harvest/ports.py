@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -67,7 +66,6 @@ class EngineSettings:
     lease_seconds: float = 60.0
     publish_timeout_seconds: float = 15.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
-    data_directory: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from app.harvest.store.bulk import insert_rows, update_rows
 from app.models import Directory, FileState, ScanState, SourceFile
 
 FILES = cast(Table, SourceFile.__table__)
-DIRECTORIES = cast(Table, Directory.__table__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,18 +272,3 @@ async def candidates(
         .limit(limit)
     )
     return list(found)
-
-
-async def next_candidate_at(
-    session: AsyncSession, instrument_id: uuid.UUID, quiet_seconds: float
-) -> datetime | None:
-    """Return when the next settling file may be complete, or None when none is settling."""
-    found = await session.execute(
-        select(func.min(SourceFile.unchanged_since), func.min(SourceFile.next_try_at)).where(
-            SourceFile.instrument_id == instrument_id,
-            SourceFile.state == FileState.SETTLING,
-            SourceFile.absent_since.is_(None),
-        )
-    )
-    oldest, _ = found.one()
-    return None if oldest is None else oldest + timedelta(seconds=quiet_seconds)
