@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.services.identifiers.ark import (
@@ -120,6 +120,7 @@ def test_one_wrong_character_is_always_found(blade: str, data: st.DataObject) ->
 def test_two_swapped_neighbours_are_found(blade: str, data: st.DataObject) -> None:
     zone = f"99999/sw1{blade}"
     zone += check_character(zone)
+    assume(len(zone) < 29)  # the guarantee ends where the weights begin anew (NOID)
     place = data.draw(st.integers(0, len(zone) - 2))
     swapped = zone[:place] + zone[place + 1] + zone[place] + zone[place + 2 :]
     if swapped != zone and {zone[place], zone[place + 1]} != {"/", "0"}:

@@ -152,7 +152,7 @@ def test_every_moving_state_can_end_and_nothing_moves_into_nowhere() -> None:
 
 def test_available_is_reached_from_an_intent_or_from_fixity_alone() -> None:
     assert set(sources_of(S.AVAILABLE)) == {"publishing", "damaged", "missing"}
-    assert set(sources_of(S.PUBLISHING)) == {"proving", "publishing"}
+    assert set(sources_of(S.PUBLISHING)) == {"transferring", "proving", "publishing"}
 
 
 def test_final_states_move_to_work_only_by_a_person_or_a_repair() -> None:

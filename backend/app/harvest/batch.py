@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.clock import monotonic
 from app.errors import ErrorClass, StreamWeaveError
 from app.harvest.crash import crash_point
 from app.harvest.evidence import record_attempts
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 
 _FILL_CONCURRENCY = 4
+_SHOWN_BYTES = 64 << 20
+_SHOWN_SECONDS = 2.0
 
 
 class BatchWork:
@@ -49,6 +52,7 @@ class BatchWork:
         self._hold = BatchHold(
             engine.database, [copy.copy_id for copy in batch.copies], lease, claimed_before
         )
+        self._claimed_before = claimed_before
         self._filled: set[uuid.UUID] = set()
         self._was_held = False
 
@@ -109,6 +113,8 @@ class BatchWork:
     async def _fill(self, location: StorageLocation) -> None:
         """Make copies of earlier versions from a proven copy: the source has other content now."""
         earlier = [c for c in self._batch.copies if c.sha256 is not None and not c.is_latest]
+        if not earlier:
+            return
         async with self._database.read() as session:
             origins = await proving.origins(session, [copy.version_id for copy in earlier])
         by_root: dict[str, list[ClaimedCopy]] = {}
@@ -151,14 +157,20 @@ class BatchWork:
         self, received: list[Proof], source: Source | None, destination: StorageBatch
     ) -> list[Failure]:
         """Prove and publish what is still ours; return what failed."""
-        held = await self._database.run(
-            lambda s: proving.mark_proving(s, [p.copy for p in received])
-        )
-        received = [proof for proof in received if proof.copy.copy_id in held]
+        if self._takes_long(received):
+            held = await self._database.run(
+                lambda s: proving.mark_proving(s, [p.copy for p in received])
+            )
+            received = [proof for proof in received if proof.copy.copy_id in held]
         proofs, failures = await prove(
             received, source, destination, str(self._batch.instrument_id)
         )
         return failures + await self._publish(proofs, destination)
+
+    def _takes_long(self, received: Sequence[Proof]) -> bool:
+        """Whether somebody could see these copies being proven: showing it costs a commit."""
+        size = sum(proof.bytes_received for proof in received)
+        return size >= _SHOWN_BYTES or monotonic() - self._claimed_before >= _SHOWN_SECONDS
 
     async def _remove_unpublished(
         self, copies: Sequence[ClaimedCopy], destination: StorageBatch
@@ -178,14 +190,19 @@ class BatchWork:
             return []
         same_as_before = [p for p in proofs if _is_unchanged(p)]
         withdrawn = await self._withdraw(same_as_before)
-        left = [p for p in proofs if p not in withdrawn]
-        await self._hold.ensure(self._settings.publish_timeout_seconds)
-        held = [p for p in left if p.copy.copy_id in self._hold.held]
+        taken = {proof.copy.copy_id for proof in withdrawn}
+        left = [p for p in proofs if p.copy.copy_id not in taken]
         # Before the commit: when its answer is lost, nobody knows whether it stands.
-        self._intended.update(proof.copy.copy_id for proof in held)
-        won, refused = await self._database.run(lambda s: proving.write_intent(s, held))
+        self._intended.update(proof.copy.copy_id for proof in left)
+        before = monotonic()
+        won, refused = await self._database.run(
+            lambda s: proving.write_intent(s, left, self._lease)
+        )
         self._intended.intersection_update(proof.copy.copy_id for proof in won)
+        self._hold.renewed(before)
         crash_point("after_intent")
+        # Too late to publish: the copies stay `publishing`, and the next claimant looks at them.
+        self._hold.ensure(self._settings.publish_timeout_seconds)
         done, failed = await publish(won, destination)
         await self._commit_available(done)
         crash_point("after_available")
@@ -263,7 +280,8 @@ class BatchWork:
     async def _recover(self, location: StorageLocation) -> None:
         """Look at what a dead worker left while publishing."""
         async with self._engine.storage(location).batch() as destination:
-            await self._hold.ensure(self._settings.publish_timeout_seconds)
+            await self._hold.renew()
+            self._hold.ensure(self._settings.publish_timeout_seconds)
             copies = [c for c in self._batch.copies if c.copy_id in self._hold.held]
             done, failures, gone = await recover(copies, destination)
             await self._commit_available(done)

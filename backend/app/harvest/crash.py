@@ -12,7 +12,7 @@ CRASH_POINTS = {
     "after_file": "some temporaries, written; swept once the lease is gone; all queued again",
     "after_receive": "all temporaries, not synced yet; the same",
     "after_sync": "the same, durable, with journal lines",
-    "after_read_back": "the same, in state `proving`",
+    "after_read_back": "the same, in state `proving` when the batch is large",
     "after_intent": "`publishing`, only the temporary stands; the next claimant publishes it",
     "after_link": "`publishing`, of some both names stand; the next claimant finds its own object",
     "after_sync_names": "the same, durable",

@@ -27,15 +27,18 @@ class BatchHold:
         """Renew now; `held` says which copies are still ours."""
         before = monotonic()
         self.held = await self._database.run(lambda s: renew(s, self._ids, self._lease))
+        self.renewed(before)
+
+    def renewed(self, before: float) -> None:
+        """Note that the lease was renewed by a transaction that began at `before` (monotonic)."""
         self._until = before + self._lease.seconds
 
-    async def ensure(self, seconds: float) -> None:
+    def ensure(self, seconds: float) -> None:
         """Go on only with more than `seconds` left.
 
         Raises:
             StreamWeaveError: `lease_lost`.
         """
-        await self.renew()
         if not self.held or self._until - monotonic() <= seconds:
             raise StreamWeaveError("lease_lost", "The claim ran out before publishing.")
 

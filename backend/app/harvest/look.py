@@ -19,7 +19,8 @@ from app.harvest.retry import INSTRUMENT_LEVEL
 from app.harvest.scan import ScanLease
 from app.harvest.settle import QuietTime, Seen
 from app.harvest.store import journals, planning, scanning
-from app.models import FileState, SourceFile
+from app.harvest.store.scanning import Candidate
+from app.models import FileState
 from app.transfers.base import FileFacts, Source
 
 BATCH = 200
@@ -38,7 +39,7 @@ class LookReport:
 
 @dataclass
 class _Verdicts:
-    settled: list[tuple[SourceFile, FileFacts]] = field(default_factory=list)
+    settled: list[tuple[Candidate, FileFacts]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)  # still settling
     held: list[dict[str, Any]] = field(default_factory=list)
 
@@ -64,7 +65,7 @@ async def look(lease: ScanLease, source: Source, ports: Ports) -> LookReport:
 
 def _judge(
     lease: ScanLease,
-    files: Sequence[SourceFile],
+    files: Sequence[Candidate],
     answers: Sequence[FileFacts | StreamWeaveError],
     now: datetime,
 ) -> _Verdicts:
@@ -99,7 +100,7 @@ def _judge(
 
 
 def _judge_error(
-    file: SourceFile, error: StreamWeaveError, now: datetime, verdicts: _Verdicts
+    file: Candidate, error: StreamWeaveError, now: datetime, verdicts: _Verdicts
 ) -> None:
     """A file that cannot be asked is held with its cause; the source's own trouble stops all."""
     if error.code in INSTRUMENT_LEVEL:
@@ -107,7 +108,7 @@ def _judge_error(
     _hold(file, error, now, verdicts)
 
 
-def _hold(file: SourceFile, error: StreamWeaveError, now: datetime, verdicts: _Verdicts) -> None:
+def _hold(file: Candidate, error: StreamWeaveError, now: datetime, verdicts: _Verdicts) -> None:
     soon = error.error_class in (ErrorClass.TRANSIENT, ErrorClass.SOURCE_CHANGED)
     wait = timedelta(seconds=_HELD_SECONDS / 10 if soon else _HELD_SECONDS)
     verdicts.held.append(
@@ -126,8 +127,8 @@ async def _write(lease: ScanLease, verdicts: _Verdicts, ports: Ports) -> int:
         await lease.fence(session)
         await scanning.update_files(session, verdicts.rows)
         await scanning.update_files(session, verdicts.held)
-        ids = [file.id for file, _ in verdicts.settled]
-        latest = await planning.latest_versions(session, ids)
+        known = [file.id for file, _ in verdicts.settled if file.latest_version]
+        latest = await planning.latest_versions(session, known)
         journal = await journals.known(
             session, lease.instrument.id, [file.path_hash for file, _ in verdicts.settled]
         )
@@ -141,13 +142,13 @@ async def _write(lease: ScanLease, verdicts: _Verdicts, ports: Ports) -> int:
             )
             for file, facts in verdicts.settled
         ]
-        return await planning.save(session, plans, ports.mint)
+        return await planning.save(session, lease.instrument.id, plans, ports.mint)
 
     return await lease.database.run(work)
 
 
 def _settled(
-    lease: ScanLease, file: SourceFile, facts: FileFacts, latest: Latest | None
+    lease: ScanLease, file: Candidate, facts: FileFacts, latest: Latest | None
 ) -> SettledFile:
     return SettledFile(
         source_file_id=file.id,

@@ -4,9 +4,9 @@ The order is the promise: the read-back comes after the sync and through a new o
 is asked after the read, by opening. Only what passes all of it goes on to `publish`.
 """
 
-import asyncio
-import json
 from collections.abc import Sequence
+
+import orjson
 
 from app.clock import utcnow
 from app.errors import StreamWeaveError
@@ -14,8 +14,6 @@ from app.harvest.crash import crash_point
 from app.harvest.work import Failure, Proof
 from app.transfers.base import FileFacts, ReadBack, Source, StorageBatch
 from app.transfers.paths import display
-
-_READ_BACK_CONCURRENCY = 4
 
 
 def journal_lines(proofs: Sequence[Proof], instrument: str) -> bytes:
@@ -38,8 +36,8 @@ def journal_lines(proofs: Sequence[Proof], instrument: str) -> bytes:
             "copy": str(copy.copy_id),
             "attempt": copy.attempt,
         }
-        lines.append(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
-    return "".join(lines).encode()
+        lines.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+    return b"".join(lines)
 
 
 async def prove(
@@ -72,19 +70,10 @@ async def prove(
 async def _read_back(
     proofs: Sequence[Proof], destination: StorageBatch, failures: list[Failure]
 ) -> list[Proof]:
-    gate = asyncio.Semaphore(_READ_BACK_CONCURRENCY)
-
-    async def look(proof: Proof) -> StreamWeaveError | None:
-        async with gate:
-            try:
-                found = await destination.read_back(proof.copy.target)
-            except StreamWeaveError as error:
-                return error
-        return compare(proof, found)
-
-    verdicts = await asyncio.gather(*(look(proof) for proof in proofs))
+    found = await destination.read_back([proof.copy.target for proof in proofs])
     same = []
-    for proof, error in zip(proofs, verdicts, strict=True):
+    for proof, answer in zip(proofs, found, strict=True):
+        error = answer if isinstance(answer, StreamWeaveError) else compare(proof, answer)
         if error is None:
             same.append(proof)
         else:

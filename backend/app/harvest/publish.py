@@ -11,7 +11,7 @@ from app.clock import utcnow
 from app.errors import StreamWeaveError
 from app.harvest.crash import crash_point
 from app.harvest.work import ClaimedCopy, Failure, Proof
-from app.transfers.base import ObjectFacts, StorageBatch, Target
+from app.transfers.base import ObjectFacts, ReadBack, StorageBatch, Target
 
 
 async def publish(
@@ -52,7 +52,7 @@ async def adopt(proof: Proof, destination: StorageBatch, target: Target) -> Stre
     """Take what stands at the name when its content is the same: synced, then read back."""
     standing, _ = await destination.look(target)
     if standing is not None and standing.size_bytes == proof.bytes_received:
-        found = await destination.read_back(target, final=True)
+        found = await _read_back(destination, target, final=True)
         if found.sha256 == proof.sha256 and found.size_bytes == proof.bytes_received:
             proof.facts["outcome"] = "adopted"
             proof.facts["adopted_object"] = found.object_id
@@ -65,6 +65,13 @@ async def adopt(proof: Proof, destination: StorageBatch, target: Target) -> Stre
         f"An object of {size} bytes stands there; this one has {proof.bytes_received} bytes "
         f"and SHA-256 {proof.sha256.hex()}.",
     )
+
+
+async def _read_back(destination: StorageBatch, target: Target, *, final: bool = False) -> ReadBack:
+    (found,) = await destination.read_back([target], final=final)
+    if isinstance(found, StreamWeaveError):
+        raise found
+    return found
 
 
 async def recover(
@@ -105,7 +112,7 @@ async def _recover_one(
     if final is None and temporary is None:
         return None, False
     if final is None:
-        found = await destination.read_back(target)
+        found = await _read_back(destination, target)
         if found.sha256 != proof.sha256:
             await destination.remove_temporary(target)
             return None, False

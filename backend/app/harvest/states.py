@@ -9,9 +9,19 @@ S = CopyState
 
 ALLOWED: dict[CopyState, frozenset[CopyState]] = {
     S.QUEUED: frozenset({S.TRANSFERRING, S.SUPERSEDED, S.FAILED, S.REMOVED}),
+    # A small batch is proven in a moment and is not called `proving` on its way.
     # In flight, `transferring` again means: the lease ran out and another worker took over.
     S.TRANSFERRING: frozenset(
-        {S.TRANSFERRING, S.PROVING, S.QUEUED, S.RETRY_WAIT, S.FAILED, S.CONFLICT, S.SUPERSEDED}
+        {
+            S.TRANSFERRING,
+            S.PROVING,
+            S.PUBLISHING,
+            S.QUEUED,
+            S.RETRY_WAIT,
+            S.FAILED,
+            S.CONFLICT,
+            S.SUPERSEDED,
+        }
     ),
     S.PROVING: frozenset(
         {S.TRANSFERRING, S.PUBLISHING, S.QUEUED, S.RETRY_WAIT, S.FAILED, S.CONFLICT, S.SUPERSEDED}

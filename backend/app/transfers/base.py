@@ -153,8 +153,10 @@ class StorageBatch(Protocol):
         """Append the journal and sync all temporaries; return those whose sync failed."""
         ...
 
-    async def read_back(self, target: Target, *, final: bool = False) -> ReadBack:
-        """Read the temporary (or, synced first, the final object) through a new opening."""
+    async def read_back(
+        self, targets: Sequence[Target], *, final: bool = False
+    ) -> Sequence[ReadBack | StreamWeaveError]:
+        """Read temporaries (or, synced first, the final objects), each through a new opening."""
         ...
 
     async def publish(self, target: Target) -> ObjectFacts | None:

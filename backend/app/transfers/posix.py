@@ -37,6 +37,7 @@ SENTINEL = Path(".streamweave") / "sentinel.json"
 _CHUNK = 1 << 20
 # A write of this size or more may block on the disk, so it leaves the event loop.
 _INLINE_BYTES = 128 << 10
+_READERS = 4
 _RENAME_NOREPLACE = 1
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _TEMPORARY = re.compile(rb"^\.streamweave-([0-9a-f]{8})-([0-9a-f]{32})-([0-9]+)\.part$")
@@ -267,13 +268,32 @@ class PosixBatch:
             raise
         return descriptor
 
-    async def read_back(self, target: Target, *, final: bool = False) -> ReadBack:
-        """Read the temporary (or, synced first, the final object) through a new opening."""
-        directory, name = self._guarded(lambda: self._place(target), "opening to read back")
-        name = name if final else self._temporary_name(target)
-        return await asyncio.to_thread(
-            self._guarded, lambda: _read_back(directory, name, sync=final), "reading back"
+    async def read_back(
+        self, targets: Sequence[Target], *, final: bool = False
+    ) -> list[ReadBack | StreamWeaveError]:
+        """Read temporaries (or, synced first, the final objects), each through a new opening."""
+        # A few files are large and worth a thread each; many small ones are not.
+        lanes = len(targets) if len(targets) <= _READERS else 1
+        found = await asyncio.gather(
+            *(
+                asyncio.to_thread(self._read_back, targets[lane::lanes], final)
+                for lane in range(lanes)
+            )
         )
+        return [found[at % lanes][at // lanes] for at in range(len(targets))]
+
+    def _read_back(
+        self, targets: Sequence[Target], final: bool
+    ) -> list[ReadBack | StreamWeaveError]:
+        answers: list[ReadBack | StreamWeaveError] = []
+        for target in targets:
+            try:
+                directory, name = self._place(target)
+                name = name if final else self._temporary_name(target)
+                answers.append(_read_back(directory, name, sync=final))
+            except OSError as error:
+                answers.append(storage_error(error, "reading back"))
+        return answers
 
     async def publish(self, target: Target) -> ObjectFacts | None:
         """Give the temporary its final name; None when that name exists (it stays untouched)."""

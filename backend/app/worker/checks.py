@@ -184,7 +184,9 @@ async def check_storage(storage: PosixStorage) -> dict[str, Any]:
         for error in failed.values():
             raise error
         steps.append("sync")
-        found = await batch.read_back(first)
+        (found,) = await batch.read_back([first])
+        if isinstance(found, StreamWeaveError):
+            raise found
         steps.append(f"read_back:{found.read_back_from.value}")
         if await batch.publish(first) is None:
             raise StreamWeaveError("storage_error", "A free name could not be taken.")

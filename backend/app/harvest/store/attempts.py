@@ -5,13 +5,13 @@ its index, the sibling hashes) stands alone, and a changed row no longer fits it
 """
 
 import hashlib
-import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import orjson
 from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -51,8 +51,7 @@ class AttemptBatch:
 def leaf(row: AttemptRow) -> bytes:
     """Return what the Merkle tree holds of an attempt: the hash of its facts (RFC 8785 JSON)."""
     facts = {name: _plain(getattr(row, name)) for name in _FIELDS}
-    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).digest()
+    return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 def _plain(value: Any) -> Any:

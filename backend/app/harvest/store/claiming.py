@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Row, Table, and_, literal, select, update
+from sqlalchemy import Row, Table, and_, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.clock import utcnow
 from app.database import lease_now
-from app.harvest.states import sources_of
 from app.harvest.store.attempts import AttemptBatch, AttemptRow, insert_attempts
 from app.harvest.store.bulk import update_rows
 from app.harvest.work import BATCH_BYTES, BATCH_FILES, Batch, ClaimedCopy
@@ -47,7 +46,7 @@ async def due_instruments(
             select(Copy.id)
             .where(
                 Copy.instrument_id == instrument_id,
-                Copy.state.in_([CopyState.QUEUED, CopyState.RETRY_WAIT]),
+                _WAITING,
                 Copy.due_at <= utcnow(),
             )
             .limit(1)
@@ -64,13 +63,25 @@ async def claim(
     lease: Lease,
 ) -> Batch | None:
     """Claim the next batch of one instrument for one storage location, or None."""
-    chosen = await _choose(session, instrument_id, storage_location_id)
+    now = utcnow()
+    due = (
+        Copy.instrument_id == instrument_id,
+        Copy.storage_location_id == storage_location_id,
+        _WAITING,
+        Copy.due_at <= now,
+    )
+    rows = await session.execute(
+        _CLAIMED.where(*due)
+        .order_by(Copy.priority, Copy.due_at, Copy.id)
+        .limit(BATCH_FILES)
+        .with_for_update(skip_locked=True, of=Copy)
+    )
+    chosen = _choose(rows.all())
     if not chosen:
         return None
-    now = utcnow()
     await session.execute(
         update(Copy)
-        .where(Copy.id.in_(chosen), Copy.state.in_(sources_of(CopyState.TRANSFERRING)))
+        .where(Copy.id.in_([row.id for row in chosen]))
         .values(
             state=CopyState.TRANSFERRING,
             state_since=now,
@@ -82,84 +93,68 @@ async def claim(
             lease_until_ms=lease_now(session) + int(lease.seconds * 1000),
         )
     )
-    copies = await _claimed(session, chosen, now)
+    copies = tuple(_claimed_copy(row, now) for row in chosen)
     return Batch(instrument_id, storage_location_id, copies, recovering=False)
 
 
-async def _choose(
-    session: AsyncSession, instrument_id: uuid.UUID, storage_location_id: uuid.UUID
-) -> list[uuid.UUID]:
-    """Pick due copies: newest kind first, one batch size, bounded in files and bytes."""
-    due = (
-        Copy.instrument_id == instrument_id,
-        Copy.storage_location_id == storage_location_id,
-        Copy.state.in_([CopyState.QUEUED, CopyState.RETRY_WAIT]),
-        Copy.due_at <= utcnow(),
-    )
-    statement = (
-        select(Copy.id, Copy.size_bytes, Copy.batch_files)
-        .where(*due)
-        .order_by(Copy.priority, Copy.due_at, Copy.id)
-        .limit(BATCH_FILES)
-        .with_for_update(skip_locked=True)
-    )
-    rows = (await session.execute(statement)).all()
-    chosen: list[uuid.UUID] = []
+def _choose(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """Pick from due copies in their order: one batch size, bounded in files and bytes."""
+    chosen: list[Row[Any]] = []
     size = 0
     for row in rows:
         # Copies that were lost together are tried in smaller and smaller company.
         if row.batch_files != rows[0].batch_files or len(chosen) >= max(1, row.batch_files):
             continue
-        if chosen and size + row.size_bytes > BATCH_BYTES:
+        if chosen and size + row.copy_bytes > BATCH_BYTES:
             break
-        chosen.append(row.id)
-        size += row.size_bytes
+        chosen.append(row)
+        size += row.copy_bytes
     return chosen
 
 
-async def _claimed(
-    session: AsyncSession, ids: Sequence[uuid.UUID], now: datetime
-) -> tuple[ClaimedCopy, ...]:
-    earlier = aliased(Version)
-    rows = await session.execute(
-        select(
-            Copy.id,
-            Copy.attempt,
-            Copy.source_file_id,
-            Copy.version_id,
-            Version.number,
-            Version.aim,
-            Version.sha256,
-            Version.size_bytes,
-            Version.mtime_ns,
-            SourceFile.path_bytes,
-            SourceFile.incarnation,
-            SourceFile.latest_version,
-            Copy.dest_path_bytes,
-            SourceFile.ark,
-            Copy.failures,
-            Copy.intent,
-            earlier.sha256.label("earlier_sha256"),
-            earlier.size_bytes.label("earlier_size_bytes"),
-        )
-        .join(Version, Version.id == Copy.version_id)
-        .join(SourceFile, SourceFile.id == Copy.source_file_id)
-        .outerjoin(
-            earlier,
-            and_(
-                earlier.source_file_id == Version.source_file_id,
-                earlier.number == Version.number - 1,
-            ),
-        )
-        .where(Copy.id.in_(ids))
+# Written out, since a database can use a partial index only when it reads the same words.
+_WAITING = text("copies.state IN ('queued', 'retry_wait')")
+_earlier = aliased(Version)
+# What a batch needs of a copy, as it stands before the claim counts the attempt.
+_CLAIMED = (
+    select(
+        Copy.id,
+        Copy.attempt,
+        Copy.batch_files,
+        Copy.size_bytes.label("copy_bytes"),
+        Copy.source_file_id,
+        Copy.version_id,
+        Version.number,
+        Version.aim,
+        Version.sha256,
+        Version.size_bytes,
+        Version.mtime_ns,
+        SourceFile.path_bytes,
+        SourceFile.incarnation,
+        SourceFile.latest_version,
+        Copy.dest_path_bytes,
+        SourceFile.ark,
+        Copy.failures,
+        Copy.intent,
+        _earlier.sha256.label("earlier_sha256"),
+        _earlier.size_bytes.label("earlier_size_bytes"),
     )
-    return tuple(_claimed_copy(row, now) for row in rows)
+    .join(Version, Version.id == Copy.version_id)
+    .join(SourceFile, SourceFile.id == Copy.source_file_id)
+    .outerjoin(
+        _earlier,
+        and_(
+            _earlier.source_file_id == Version.source_file_id,
+            _earlier.number == Version.number - 1,
+        ),
+    )
+)
 
 
 def _claimed_copy(row: Row[Any], now: datetime) -> ClaimedCopy:
     return ClaimedCopy(
         copy_id=row.id,
-        attempt=row.attempt,
+        attempt=row.attempt + 1,
         source_file_id=row.source_file_id,
         version_id=row.version_id,
         version_number=row.number,
@@ -188,7 +183,7 @@ async def claim_interrupted(
     """Take over copies whose worker died while publishing; their intent says what to look for."""
     rows = (
         await session.execute(
-            select(Copy.id, Copy.instrument_id, Copy.storage_location_id)
+            _CLAIMED.add_columns(Copy.instrument_id, Copy.storage_location_id)
             .where(
                 Copy.state == CopyState.PUBLISHING,
                 Copy.lease_until_ms < lease_now(session),
@@ -197,17 +192,17 @@ async def claim_interrupted(
             )
             .order_by(Copy.lease_until_ms, Copy.id)
             .limit(BATCH_FILES)
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, of=Copy)
         )
     ).all()
     if not rows:
         return None
     where = (rows[0].instrument_id, rows[0].storage_location_id)
-    chosen = [row.id for row in rows if (row.instrument_id, row.storage_location_id) == where]
+    chosen = [row for row in rows if (row.instrument_id, row.storage_location_id) == where]
     now = utcnow()
     await session.execute(
         update(Copy)
-        .where(Copy.id.in_(chosen), Copy.state == CopyState.PUBLISHING)
+        .where(Copy.id.in_([row.id for row in chosen]))
         .values(
             attempt=Copy.attempt + 1,
             claimed_at=now,
@@ -215,7 +210,8 @@ async def claim_interrupted(
             lease_until_ms=lease_now(session) + int(lease.seconds * 1000),
         )
     )
-    return Batch(*where, await _claimed(session, chosen, now), recovering=True)
+    copies = tuple(_claimed_copy(row, now) for row in chosen)
+    return Batch(*where, copies, recovering=True)
 
 
 async def reap_lost(session: AsyncSession) -> AttemptBatch | None:

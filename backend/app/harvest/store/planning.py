@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.clock import utcnow
 from app.harvest.plan import Latest, NewVersion, Nothing, Reaim, Work
 from app.harvest.ports import Mint
-from app.harvest.store.bulk import insert_new_rows, insert_rows, update_rows
+from app.harvest.store.bulk import insert_new_rows, insert_rows, set_rows, update_rows
 from app.models import Copy, CopyState, FileState, Identifier, SourceFile, Version, new_id
 from app.transfers.base import FileFacts
 from app.transfers.paths import display
@@ -26,6 +26,8 @@ async def latest_versions(
     session: AsyncSession, source_file_ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, Latest]:
     """Return the newest version of each file that has one."""
+    if not source_file_ids:
+        return {}
     rows = await session.execute(
         select(
             Version.source_file_id,
@@ -53,12 +55,14 @@ async def latest_versions(
     }
 
 
-async def save(session: AsyncSession, work: Sequence[Work], mint: Mint) -> int:
-    """Write a batch of plans; return how many copies were queued."""
+async def save(
+    session: AsyncSession, instrument_id: uuid.UUID, work: Sequence[Work], mint: Mint
+) -> int:
+    """Write a batch of an instrument's plans; return how many copies were queued."""
     now = utcnow()
     new = [item for item in work if isinstance(item, NewVersion)]
     await _save_new(session, new, mint)
-    queued = await _insert_copies(session, new, now)
+    queued = await _insert_copies(session, instrument_id, new, now)
     wanted = [item for item in work if isinstance(item, Reaim)]
     moved = await _reaim(session, wanted)
     # Fixed meanwhile by a worker: the file stays in observation, and the next look plans anew.
@@ -68,7 +72,8 @@ async def save(session: AsyncSession, work: Sequence[Work], mint: Mint) -> int:
     await _wake(session, [latest.version_id for latest in waiting if latest], now)
     nothing = [item for item in work if isinstance(item, Nothing)]
     await _mark_planned(session, [*aimed, *nothing])
-    await _settle_earlier(session, [item.file.source_file_id for item in work], now)
+    again = [item.file.source_file_id for item in work if item.file.latest is not None]
+    await _settle_earlier(session, again, now)
     return queued
 
 
@@ -77,16 +82,17 @@ async def _save_new(session: AsyncSession, new: Sequence[NewVersion], mint: Mint
         return
     first = [item.file for item in new if item.file.latest is None]
     arks = {f.source_file_id: f.journal.ark for f in first if f.journal is not None}
-    await insert_new_rows(session, IDENTIFIERS, _taken_rows(arks), returning="value")
+    if arks:
+        await insert_new_rows(session, IDENTIFIERS, _taken_rows(arks), returning="value")
     ids = [f.source_file_id for f in first if f.source_file_id not in arks]
     arks |= await mint(session, ids)
-    await update_rows(
+    await set_rows(
         session,
         FILES,
         [_planned_row(item, arks) for item in new if item.file.latest is None],
         keys=["id"],
     )
-    await update_rows(
+    await set_rows(
         session,
         FILES,
         [
@@ -127,6 +133,8 @@ async def _settle_earlier(
 
     With a proven copy elsewhere they are filled from that one, otherwise they are superseded.
     """
+    if not source_file_ids:
+        return
     earlier = (
         select(Version.id)
         .join(SourceFile, SourceFile.id == Version.source_file_id)
@@ -152,15 +160,16 @@ async def _settle_earlier(
     )
 
 
-async def _insert_copies(session: AsyncSession, new: Sequence[NewVersion], now: datetime) -> int:
+async def _insert_copies(
+    session: AsyncSession, instrument_id: uuid.UUID, new: Sequence[NewVersion], now: datetime
+) -> int:
     versions, copies = [], []
-    instruments = await _instruments(session, [item.file.source_file_id for item in new])
     for item in new:
         version_id = new_id()
         versions.append(_version_row(item, version_id, now))
         for copy in item.copies:
             copies.append(
-                _copy_row(item, version_id, instruments[item.file.source_file_id], now)
+                _copy_row(item, version_id, instrument_id, now)
                 | {
                     "storage_location_id": copy.storage_location_id,
                     "required": copy.required,
@@ -234,15 +243,6 @@ async def _insert_losers(session: AsyncSession, rows: Sequence[dict[str, Any]]) 
     await insert_rows(session, COPIES, losers)
 
 
-async def _instruments(
-    session: AsyncSession, source_file_ids: Sequence[uuid.UUID]
-) -> dict[uuid.UUID, uuid.UUID]:
-    rows = await session.execute(
-        select(SourceFile.id, SourceFile.instrument_id).where(SourceFile.id.in_(source_file_ids))
-    )
-    return {row.id: row.instrument_id for row in rows}
-
-
 async def _reaim(session: AsyncSession, aimed: Sequence[Reaim]) -> set[uuid.UUID]:
     """Expect other facts of versions of which nothing was published yet; return which were."""
     moved = await update_rows(
@@ -261,7 +261,7 @@ async def _reaim(session: AsyncSession, aimed: Sequence[Reaim]) -> set[uuid.UUID
         where=[Version.sha256.is_(None)],
         constants={"aim": Version.aim + 1},
     )
-    await update_rows(
+    await set_rows(
         session,
         COPIES,
         [
@@ -290,7 +290,7 @@ async def _wake(session: AsyncSession, version_ids: Sequence[uuid.UUID], now: da
 
 
 async def _mark_planned(session: AsyncSession, work: Sequence[Reaim | Nothing]) -> None:
-    await update_rows(
+    await set_rows(
         session,
         FILES,
         [

@@ -9,16 +9,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, delete, exists, literal, or_, select, update
+from sqlalchemy import Row, Table, delete, exists, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.clock import utcnow
-from app.database import lease_now
+from app.database import lease_clock_ms, lease_now
 from app.errors import ErrorClass, StreamWeaveError
 from app.harvest.retry import RetryPolicy, decide
 from app.harvest.store.attempts import AttemptBatch, AttemptRow, insert_attempts
-from app.harvest.store.bulk import insert_rows, update_rows
+from app.harvest.store.bulk import insert_rows, set_rows, update_rows
+from app.harvest.store.claiming import Lease
 from app.harvest.work import ClaimedCopy, Failure, Proof
 from app.models import (
     Copy,
@@ -35,6 +36,7 @@ COPIES = cast(Table, Copy.__table__)
 VERSIONS = cast(Table, Version.__table__)
 OUTBOX = cast(Table, Outbox.__table__)
 UNKNOWN_MTIME = -(1 << 62)
+_BEFORE_INTENT = [CopyState.TRANSFERRING, CopyState.PROVING]
 _RELEASED = {"lease_owner": None, "lease_until_ms": 0}
 
 
@@ -82,51 +84,66 @@ async def mark_proving(session: AsyncSession, copies: Sequence[ClaimedCopy]) -> 
 
 
 async def write_intent(
-    session: AsyncSession, proofs: Sequence[Proof]
+    session: AsyncSession, proofs: Sequence[Proof], lease: Lease
 ) -> tuple[list[Proof], list[Failure]]:
-    """Fix the versions' hashes and commit to publish; return who may publish and who may not."""
-    by_version = {proof.copy.version_id: proof for proof in proofs}
-    await update_rows(
+    """Fix the versions' hashes, renew the lease and commit to publish, all in one.
+
+    Returns:
+        Who may publish and who may not; copies that are not held any more are in neither.
+    """
+    standing = await _held_versions(session, [proof.copy.copy_id for proof in proofs], lease.owner)
+    won: list[Proof] = []
+    refused: list[Failure] = []
+    mixed: list[uuid.UUID] = []
+    for proof in proofs:
+        copy, row = proof.copy, standing.get(proof.copy.copy_id)
+        if row is None or row.attempt != copy.attempt:
+            continue
+        if row.aim == copy.aim and row.sha256 in (None, proof.sha256):
+            won.append(proof)
+            continue
+        detail = "The version has other content or is expected anew."
+        refused.append(Failure(copy, StreamWeaveError("source_file_changed", detail)))
+        if row.sha256 not in (None, proof.sha256) and copy.is_latest:
+            mixed.append(copy.version_id)
+    if mixed:
+        # Other content at equal size and time: planning must not take these facts for known.
+        await session.execute(
+            update(Version).where(Version.id.in_(mixed)).values(seen_mtime_ns=UNKNOWN_MTIME)
+        )
+    unfixed = [proof for proof in won if standing[proof.copy.copy_id].sha256 is None]
+    await set_rows(
         session,
         VERSIONS,
-        [
-            {"id": version_id, "aim": proof.copy.aim, "sha256": proof.sha256}
-            for version_id, proof in by_version.items()
-        ],
-        keys=["id", "aim"],
-        where=[Version.sha256.is_(None)],
+        [{"id": proof.copy.version_id, "sha256": proof.sha256} for proof in unfixed],
+        keys=["id"],
     )
-    rows = (
-        await session.execute(
-            select(Version.id, Version.aim, Version.sha256).where(Version.id.in_(by_version))
-        )
-    ).all()
-    mixed: list[uuid.UUID] = []
-    fixed = {(row.id, row.aim, row.sha256) for row in rows}
-    good, refused = [], []
-    for proof in proofs:
-        copy = proof.copy
-        if (copy.version_id, copy.aim, proof.sha256) in fixed:
-            good.append(proof)
-        else:
-            detail = "The version has other content or is expected anew."
-            other = any(row.id == copy.version_id and row.sha256 != proof.sha256 for row in rows)
-            if other and copy.is_latest:
-                mixed.append(copy.version_id)
-            refused.append(Failure(copy, StreamWeaveError("source_file_changed", detail)))
-    # Other content at equal size and time: planning must not take these facts for known.
-    await session.execute(
-        update(Version).where(Version.id.in_(mixed)).values(seen_mtime_ns=UNKNOWN_MTIME)
-    )
-    won = await update_rows(
+    await set_rows(
         session,
         COPIES,
-        [{"id": p.copy.copy_id, "attempt": p.copy.attempt, "intent": p.facts} for p in good],
-        keys=["id", "attempt"],
-        where=[Copy.state == CopyState.PROVING],
-        constants={"state": CopyState.PUBLISHING.value, "state_since": utcnow()},
+        [{"id": proof.copy.copy_id, "intent": proof.facts} for proof in won],
+        keys=["id"],
+        constants={
+            "state": CopyState.PUBLISHING.value,
+            "state_since": utcnow(),
+            "lease_until_ms": await lease_clock_ms(session) + int(lease.seconds * 1000),
+        },
     )
-    return [proof for proof in good if proof.copy.copy_id in won], refused
+    return won, refused
+
+
+async def _held_versions(
+    session: AsyncSession, copy_ids: Sequence[uuid.UUID], owner: str
+) -> dict[uuid.UUID, Row[Any]]:
+    """Return attempt, aim and hash of the copies that this owner still holds, locked."""
+    rows = await session.execute(
+        select(Copy.id, Copy.attempt, Version.aim, Version.sha256)
+        .join(Version, Version.id == Copy.version_id)
+        .where(Copy.id.in_(copy_ids), Copy.lease_owner == owner, Copy.state.in_(_BEFORE_INTENT))
+        .order_by(Copy.id)
+        .with_for_update()
+    )
+    return {row.id: row for row in rows}
 
 
 async def finish_available(
@@ -210,7 +227,7 @@ async def finish_failed(
     rows = [_failed_row(failure, policy, now) for failure in failures]
     # What was committed to be published stays so until somebody has looked: only a conflict,
     # which is the result of such a look, ends it here.
-    before_intent = Copy.state.in_([CopyState.TRANSFERRING, CopyState.PROVING])
+    before_intent = Copy.state.in_(_BEFORE_INTENT)
     conflicts = {f.copy.copy_id for f in failures if f.error.error_class is ErrorClass.CONFLICT}
     won = await update_rows(
         session,
@@ -335,7 +352,7 @@ async def withdraw_unchanged(session: AsyncSession, proofs: Sequence[Proof]) -> 
             .where(
                 Copy.id == copy.copy_id,
                 Copy.attempt == copy.attempt,
-                Copy.state == CopyState.PROVING,
+                Copy.state.in_(_BEFORE_INTENT),
                 Version.sha256.is_(None),
                 Version.aim == copy.aim,
                 exists(is_here.correlate(Version)),

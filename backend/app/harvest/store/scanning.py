@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Table, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
 from app.database import lease_now
 from app.errors import StreamWeaveError
-from app.harvest.store.bulk import insert_rows, update_rows
-from app.models import Directory, FileState, ScanState, SourceFile
+from app.harvest.store.bulk import insert_rows, set_rows
+from app.models import Directory, ScanState, SourceFile
 
 FILES = cast(Table, SourceFile.__table__)
 
@@ -175,7 +175,7 @@ async def update_files(
     session: AsyncSession, rows: Sequence[dict[str, Any]], constants: dict[str, Any] | None = None
 ) -> None:
     """Update observations, each row with its `id`."""
-    await update_rows(session, FILES, rows, keys=["id"], constants=constants)
+    await set_rows(session, FILES, rows, keys=["id"], constants=constants)
 
 
 async def mark_subtree_absent(
@@ -251,16 +251,31 @@ async def known_totals(session: AsyncSession, instrument_id: uuid.UUID) -> int:
     )
 
 
-_CANDIDATE = SourceFile.state.in_([FileState.SETTLING, FileState.HELD])
+# Written out, since a database can use a partial index only when it reads the same words.
+_CANDIDATE = text("source_files.state IN ('settling', 'held')")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A settling or held file that has been quiet long enough to be asked."""
+
+    id: uuid.UUID
+    path_bytes: bytes
+    path_hash: bytes
+    incarnation: int
+    size_bytes: int
+    mtime_ns: int
+    unchanged_since: datetime
+    latest_version: int
 
 
 async def candidates(
     session: AsyncSession, instrument_id: uuid.UUID, quiet_seconds: float, limit: int
-) -> list[SourceFile]:
+) -> list[Candidate]:
     """Return settling (and held, when due) files that have been quiet long enough to be asked."""
     now = utcnow()
-    found = await session.scalars(
-        select(SourceFile)
+    found = await session.execute(
+        select(*(getattr(SourceFile, name) for name in Candidate.__slots__))
         .where(
             SourceFile.instrument_id == instrument_id,
             _CANDIDATE,
@@ -271,4 +286,4 @@ async def candidates(
         .order_by(SourceFile.unchanged_since, SourceFile.id)
         .limit(limit)
     )
-    return list(found)
+    return [Candidate(*row) for row in found]
