@@ -3,16 +3,31 @@
 Writing transactions on SQLite are BEGIN IMMEDIATE: they take the one write lock at their start
 instead of failing in the middle. A deadlock, a serialization failure or SQLITE_BUSY repeats the
 whole transaction, so work given to `Database.run` must be safe to repeat.
+
+`run` and `ask` hand a whole transaction to a thread. An asynchronous driver hands each statement
+to one, four times (cursor, execute, fetch, close): that cost more than the statements.
 """
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, cast, overload
 
 import orjson
-from sqlalchemy import ColumnElement, event, func, literal, make_url, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    create_engine,
+    event,
+    func,
+    literal,
+    make_url,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -20,15 +35,18 @@ from sqlalchemy.ext.asyncio import (
     async_sessionmaker,
     create_async_engine,
 )
+from sqlalchemy.orm import Session, sessionmaker
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from app.clock import boot_clock_ms, boot_id
 from app.config import Settings
 from app.errors import StreamWeaveError
 from app.models import Copy, Lease, Run, ScanState, Setting, Slot, Worker
+from app.threads import ThreadSession, finish
 
 T = TypeVar("T")
 _NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs")
+Work = Callable[[AsyncSession], Awaitable[T]]
 _RETRY_SECONDS = 30.0
 # PostgreSQL: serialization_failure, deadlock_detected, lock_not_available.
 _LOST_RACE = {"40001", "40P01", "55P03"}
@@ -54,6 +72,12 @@ class Database:
         )
         self._write = async_sessionmaker(self._write_engine, expire_on_commit=False)
         self._read = async_sessionmaker(self._read_engine, expire_on_commit=False)
+        self._threads = ThreadPoolExecutor(pool_size, "database")
+        self._thread_engines = [_make_engine(url, "BEGIN IMMEDIATE", pool_size, threads=True)]
+        if self.is_sqlite:
+            self._thread_engines.append(_make_engine(url, "BEGIN", pool_size, threads=True))
+        self._thread_write = sessionmaker(self._thread_engines[0], expire_on_commit=False)
+        self._thread_read = sessionmaker(self._thread_engines[-1], expire_on_commit=False)
         # SQLite has one writer; whoever waits for it by itself sleeps up to 100 ms too long.
         self._turn = asyncio.Lock() if self.is_sqlite else contextlib.nullcontext()
 
@@ -82,8 +106,17 @@ class Database:
         async with self._read() as session, session.begin():
             yield session
 
-    async def run(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
-        """Run `work` in a writing transaction, repeated as a whole when it loses a race."""
+    async def run(self, work: Work[T]) -> T:
+        """Run `work` in a writing transaction, repeated as a whole when it loses a race.
+
+        It runs in a thread of the database's and may await nothing but its session.
+        """
+        try:
+            async with self._turn:
+                return await self._in_thread(self._thread_write, work)
+        except DBAPIError as error:
+            if not is_lost_race(error):
+                raise
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(is_lost_race),
             wait=wait_random_exponential(multiplier=0.02, max=1.0),
@@ -91,9 +124,26 @@ class Database:
             reraise=True,
         ):
             with attempt:
-                async with self.write() as session:
-                    return await work(session)
+                async with self._turn:
+                    return await self._in_thread(self._thread_write, work)
         raise AssertionError("unreachable")
+
+    async def ask(self, work: Work[T]) -> T:
+        """Run `work` in a reading transaction, in a thread of the database's like `run`."""
+        return await self._in_thread(self._thread_read, work)
+
+    async def _in_thread(self, sessions: sessionmaker[Session], work: Work[T]) -> T:
+        def transaction() -> T:
+            with sessions() as session, session.begin():
+                return finish(work(cast(AsyncSession, ThreadSession(session))))
+
+        future = asyncio.get_running_loop().run_in_executor(self._threads, transaction)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            # A thread cannot be stopped: who is cancelled goes when the transaction is over.
+            await asyncio.wait([future])
+            raise
 
     async def forget_leases_of_earlier_boots(self) -> None:
         """Void all leases when this machine was started anew (SQLite's lease clock restarted)."""
@@ -131,6 +181,9 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
+        self._threads.shutdown()
+        for engine in self._thread_engines:
+            engine.dispose()
         await self._write_engine.dispose()
         await self._read_engine.dispose()
 
@@ -175,25 +228,41 @@ def network_file_system(path: Path) -> str | None:
     return kind if kind in _NETWORK_FILE_SYSTEMS else None
 
 
-def _make_engine(url: str, begin: str, pool_size: int) -> AsyncEngine:
+@overload
+def _make_engine(url: str, begin: str, pool_size: int) -> AsyncEngine: ...
+
+
+@overload
+def _make_engine(url: str, begin: str, pool_size: int, *, threads: Literal[True]) -> Engine: ...
+
+
+def _make_engine(
+    url: str, begin: str, pool_size: int, *, threads: bool = False
+) -> AsyncEngine | Engine:
     is_sqlite = make_url(url).get_backend_name() == "sqlite"
-    options: dict[str, Any] = {} if is_sqlite else {"pool_pre_ping": True}
-    # Evidence is most of what is written: this library takes a tenth of json's time for it.
-    options |= {
+    options: dict[str, Any] = {
+        "pool_size": pool_size,
+        "max_overflow": 10,
+        "hide_parameters": True,
+        # Evidence is most of what is written: this library takes a tenth of json's time for it.
         "json_serializer": lambda value: orjson.dumps(value).decode(),
         "json_deserializer": orjson.loads,
     }
-    engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=10, hide_parameters=True, **options
-    )
+    if not is_sqlite:
+        options["pool_pre_ping"] = True
+    if threads:
+        made: AsyncEngine | Engine = create_engine(url.replace("+aiosqlite", ""), **options)
+    else:
+        made = create_async_engine(url, **options)
     if is_sqlite:
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        engine = made.sync_engine if isinstance(made, AsyncEngine) else made
+        event.listen(engine, "connect", _prepare_sqlite)
 
-        @event.listens_for(engine.sync_engine, "begin")
+        @event.listens_for(engine, "begin")
         def _begin(connection: Any) -> None:
             connection.exec_driver_sql(begin)
 
-    return engine
+    return made
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -59,9 +59,7 @@ class BatchWork:
     async def run(self) -> None:
         """Work on the batch; every copy of it ends in a row that says what became of it."""
         crash_point("after_claim")
-        async with self._database.read() as session:
-            facts = await instruments.load(session, self._batch.instrument_id)
-            location = await instruments.storage_location(session, self._batch.storage_location_id)
+        facts, location = await self._database.ask(self._facts)
         if facts is None:
             return
         self._engine.served_last(facts.id)
@@ -75,6 +73,12 @@ class BatchWork:
                     await self._transfer(facts, location)
         except StreamWeaveError as error:
             await self._stopped(error, location)
+
+    async def _facts(self, session: AsyncSession) -> tuple[InstrumentFacts | None, StorageLocation]:
+        return (
+            await instruments.load(session, self._batch.instrument_id),
+            await instruments.storage_location(session, self._batch.storage_location_id),
+        )
 
     async def _stopped(self, error: StreamWeaveError, location: StorageLocation) -> None:
         """An error of the whole batch: what is about all files is told of one of them."""
@@ -115,8 +119,8 @@ class BatchWork:
         earlier = [c for c in self._batch.copies if c.sha256 is not None and not c.is_latest]
         if not earlier:
             return
-        async with self._database.read() as session:
-            origins = await proving.origins(session, [copy.version_id for copy in earlier])
+        ids = [copy.version_id for copy in earlier]
+        origins = await self._database.ask(lambda s: proving.origins(s, ids))
         by_root: dict[str, list[ClaimedCopy]] = {}
         for copy in earlier:
             if (origin := origins.get(copy.version_id)) is not None:

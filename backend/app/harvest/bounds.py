@@ -7,7 +7,7 @@ Whoever holds k slots has k calls in flight at most, listing and stat included.
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,6 +16,8 @@ from app.database import lease_now
 from app.errors import StreamWeaveError
 from app.models import ScanState, Slot
 from app.transfers.base import Entry, FileFacts, Source
+
+_FEWEST_STATS = 100  # asking for fewer in a call costs more by the call than by the file
 
 
 async def take_slots(
@@ -108,7 +110,6 @@ class BoundedSource:
         self._source = source
         self._permits = permits
         self._gate = asyncio.Semaphore(permits)
-        self._all = asyncio.Lock()
         self.capabilities = source.capabilities
 
     async def list_directory(self, directory: bytes) -> Sequence[Entry]:
@@ -117,22 +118,22 @@ class BoundedSource:
             return await self._source.list_directory(directory)
 
     async def stat(self, paths: Sequence[bytes]) -> Sequence[FileFacts | StreamWeaveError]:
-        """Ask with all permits: a batch of stats uses all connections that there are."""
-        async with self._everything():
-            return await self._source.stat(paths)
+        """Ask in pieces, one permit each: all connections are used, and reads go on between."""
+        piece = max(_FEWEST_STATS, -(-len(paths) // self._permits))
 
-    @contextlib.asynccontextmanager
-    async def _everything(self) -> AsyncIterator[None]:
-        taken = 0
+        async def ask(part: Sequence[bytes]) -> Sequence[FileFacts | StreamWeaveError]:
+            async with self._gate:
+                return await self._source.stat(part)
+
         try:
-            async with self._all:  # two of them would wait for each other's permits
-                for _ in range(self._permits):
-                    await self._gate.acquire()
-                    taken += 1
-            yield
-        finally:
-            for _ in range(taken):
-                self._gate.release()
+            async with asyncio.TaskGroup() as group:
+                asked = [
+                    group.create_task(ask(paths[start : start + piece]))
+                    for start in range(0, len(paths), piece)
+                ]
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return [answer for task in asked for answer in task.result()]
 
     async def prepare(self, paths: Sequence[bytes]) -> None:
         """No call to the instrument."""

@@ -65,6 +65,17 @@ class ScanResult:
     look: LookReport
 
 
+@dataclass(frozen=True)
+class _Work:
+    """Where something may be claimed."""
+
+    known: list[uuid.UUID]
+    served: list[uuid.UUID]
+    locations: list[uuid.UUID]
+    due: set[uuid.UUID]
+    interrupted: bool
+
+
 class Engine:
     """One process's engine. Its methods may run side by side; rows keep them apart."""
 
@@ -328,12 +339,11 @@ class Engine:
         """Claim and work on one batch; return how many copies it had (0: nothing is due)."""
         claimed_before = monotonic()
         lease = Lease(f"{self.ports.settings.worker}/{new_id()}", self.ports.settings.lease_seconds)
-        batch = await self._claim(zones, only, lease)
-        if batch is None:
-            return 0
-        work = BatchWork(self, batch, lease, claimed_before)
         try:
-            await work.run()
+            batch = await self._claim(zones, only, lease)
+            if batch is None:
+                return 0
+            await BatchWork(self, batch, lease, claimed_before).run()
         except asyncio.CancelledError:
             await self.database.run(lambda s: claiming.release(s, lease.owner))
             raise
@@ -345,31 +355,39 @@ class Engine:
         if monotonic() - self._reaped_at > min(_REAP_SECONDS, lease.seconds):
             self._reaped_at = monotonic()
             await reap(self.database, self.ports)
-        async with self.database.read() as session:
-            known = await instruments.served(session, zones)
-            served = await instruments.reachable(session, zones, utcnow())
-            if only is not None:
-                served = [one for one in served if one == only]
-            locations = await instruments.open_locations(session, zones)
-            due = await claiming.due_instruments(session, served)
-            due -= await unavailable(
-                session, due, held=set(self._open), worker=self.ports.settings.worker
+        found = await self.database.ask(lambda s: self._find_work(s, zones, only))
+        if found.interrupted:
+            batch = await self.database.run(
+                lambda s: claiming.claim_interrupted(s, found.known, found.locations, lease)
             )
-        batch = await self.database.run(
-            lambda s: claiming.claim_interrupted(s, known, locations, lease)
-        )
-        if batch is not None:
-            return batch
-        for instrument_id in self._in_turn(served):
-            if instrument_id not in due:
+            if batch is not None:
+                return batch
+        for instrument_id in self._in_turn(found.served):
+            if instrument_id not in found.due:
                 continue
-            for location in locations:
+            for location in found.locations:
                 batch = await self.database.run(
                     lambda s, i=instrument_id, n=location: claiming.claim(s, i, n, lease)  # type: ignore[misc]
                 )
                 if batch is not None:
                     return batch
         return None
+
+    async def _find_work(
+        self, session: AsyncSession, zones: Sequence[str], only: uuid.UUID | None
+    ) -> _Work:
+        """Look where something may be claimed: reading disturbs no writer."""
+        known = await instruments.served(session, zones)
+        served = await instruments.reachable(session, zones, utcnow())
+        if only is not None:
+            served = [one for one in served if one == only]
+        locations = await instruments.open_locations(session, zones)
+        due = await claiming.due_instruments(session, served)
+        due -= await unavailable(
+            session, due, held=set(self._open), worker=self.ports.settings.worker
+        )
+        interrupted = await claiming.is_any_interrupted(session)
+        return _Work(known, served, locations, due, interrupted)
 
     def _in_turn(self, served: Sequence[uuid.UUID]) -> list[uuid.UUID]:
         """Return the instruments beginning after the one that was served last."""

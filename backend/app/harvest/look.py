@@ -48,10 +48,11 @@ async def look(lease: ScanLease, source: Source, ports: Ports) -> LookReport:
     """Judge every candidate once, batch by batch, and plan those that are complete."""
     report = LookReport()
     while True:
-        async with lease.database.read() as session:
-            files = await scanning.candidates(
-                session, lease.instrument.id, lease.instrument.quiet_seconds, BATCH
+        files = await lease.database.ask(
+            lambda s: scanning.candidates(
+                s, lease.instrument.id, lease.instrument.quiet_seconds, BATCH
             )
+        )
         if not files:
             return report
         answers = await source.stat([file.path_bytes for file in files])

@@ -137,10 +137,11 @@ class _DirectoryScan:
         """Write what differs from the remembered directory; nothing when nothing differs."""
         instrument = self._lease.instrument
         print_now = fingerprint(files, folders)
-        async with self._lease.database.read() as session:
-            known = (await scanning.directories(session, instrument.id, [self._hash])).get(
-                self._hash
+        known = (
+            await self._lease.database.ask(
+                lambda s: scanning.directories(s, instrument.id, [self._hash])
             )
+        ).get(self._hash)
         if (
             known is not None
             and known.fingerprint == print_now
@@ -185,10 +186,11 @@ class _DirectoryScan:
         position = 0
         more = True
         while more:
-            async with self._lease.database.read() as session:
-                page = await scanning.known_files(
-                    session, self._lease.instrument.id, self._hash, after=after, limit=_PAGE
+            page = await self._lease.database.ask(
+                lambda s, position=after: scanning.known_files(  # type: ignore[misc]
+                    s, self._lease.instrument.id, self._hash, after=position, limit=_PAGE
                 )
+            )
             more = len(page) == _PAGE
             limit = page[-1].path_hash if more else None
             end = position

@@ -42,7 +42,6 @@ class SourceOpener:
             raise StreamWeaveError("rclone_unavailable", "This process has no supervisor.")
         return RcloneSource(
             await ask(self._control, instrument_id),
-            concurrency=concurrency,
             timeout_seconds=self._settings.io_timeout_seconds,
         )
 

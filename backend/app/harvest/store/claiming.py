@@ -13,7 +13,6 @@ from typing import Any, cast
 
 from sqlalchemy import Row, Table, and_, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from app.clock import utcnow
 from app.database import lease_now
@@ -26,6 +25,44 @@ from app.transfers.base import FileFacts
 COPIES = cast(Table, Copy.__table__)
 MAX_LONE_LOSSES = 3
 _REAP_LIMIT = 1000
+
+
+C, V, F = COPIES.c, cast(Table, Version.__table__).c, cast(Table, SourceFile.__table__).c
+# Written out, since a database can use a partial index only when it reads the same words.
+_WAITING = text("copies.state IN ('queued', 'retry_wait')")
+_IN_FLIGHT = text("copies.state IN ('transferring', 'proving', 'publishing')")
+_earlier = cast(Table, Version.__table__).alias("earlier")
+# What a batch needs of a copy, as it stands before the claim counts the attempt.
+_CLAIMED = (
+    select(
+        C.id,
+        C.attempt,
+        C.batch_files,
+        C.size_bytes.label("copy_bytes"),
+        C.source_file_id,
+        C.version_id,
+        V.number,
+        V.aim,
+        V.sha256,
+        V.size_bytes,
+        V.mtime_ns,
+        F.path_bytes,
+        F.incarnation,
+        F.latest_version,
+        C.dest_path_bytes,
+        F.ark,
+        C.failures,
+        C.intent,
+        _earlier.c.sha256.label("earlier_sha256"),
+        _earlier.c.size_bytes.label("earlier_size_bytes"),
+    )
+    .join_from(COPIES, V.id.table, V.id == C.version_id)
+    .join(F.id.table, F.id == C.source_file_id)
+    .outerjoin(
+        _earlier,
+        and_(_earlier.c.source_file_id == V.source_file_id, _earlier.c.number == V.number - 1),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +80,11 @@ async def due_instruments(
     due = set()
     for instrument_id in instruments:
         found = await session.scalar(
-            select(Copy.id)
+            select(C.id)
             .where(
-                Copy.instrument_id == instrument_id,
+                C.instrument_id == instrument_id,
                 _WAITING,
-                Copy.due_at <= utcnow(),
+                C.due_at <= utcnow(),
             )
             .limit(1)
         )
@@ -65,28 +102,28 @@ async def claim(
     """Claim the next batch of one instrument for one storage location, or None."""
     now = utcnow()
     due = (
-        Copy.instrument_id == instrument_id,
-        Copy.storage_location_id == storage_location_id,
+        C.instrument_id == instrument_id,
+        C.storage_location_id == storage_location_id,
         _WAITING,
-        Copy.due_at <= now,
+        C.due_at <= now,
     )
     rows = await session.execute(
         _CLAIMED.where(*due)
-        .order_by(Copy.priority, Copy.due_at, Copy.id)
+        .order_by(C.priority, C.due_at, C.id)
         .limit(BATCH_FILES)
-        .with_for_update(skip_locked=True, of=Copy)
+        .with_for_update(skip_locked=True, of=COPIES)
     )
     chosen = _choose(rows.all())
     if not chosen:
         return None
     await session.execute(
-        update(Copy)
-        .where(Copy.id.in_([row.id for row in chosen]))
+        update(COPIES)
+        .where(C.id.in_([row.id for row in chosen]))
         .values(
             state=CopyState.TRANSFERRING,
             state_since=now,
             claimed_at=now,
-            attempt=Copy.attempt + 1,
+            attempt=C.attempt + 1,
             batch_files=len(chosen),
             due_at=None,
             lease_owner=lease.owner,
@@ -112,45 +149,6 @@ def _choose(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
     return chosen
 
 
-# Written out, since a database can use a partial index only when it reads the same words.
-_WAITING = text("copies.state IN ('queued', 'retry_wait')")
-_earlier = aliased(Version)
-# What a batch needs of a copy, as it stands before the claim counts the attempt.
-_CLAIMED = (
-    select(
-        Copy.id,
-        Copy.attempt,
-        Copy.batch_files,
-        Copy.size_bytes.label("copy_bytes"),
-        Copy.source_file_id,
-        Copy.version_id,
-        Version.number,
-        Version.aim,
-        Version.sha256,
-        Version.size_bytes,
-        Version.mtime_ns,
-        SourceFile.path_bytes,
-        SourceFile.incarnation,
-        SourceFile.latest_version,
-        Copy.dest_path_bytes,
-        SourceFile.ark,
-        Copy.failures,
-        Copy.intent,
-        _earlier.sha256.label("earlier_sha256"),
-        _earlier.size_bytes.label("earlier_size_bytes"),
-    )
-    .join(Version, Version.id == Copy.version_id)
-    .join(SourceFile, SourceFile.id == Copy.source_file_id)
-    .outerjoin(
-        _earlier,
-        and_(
-            _earlier.source_file_id == Version.source_file_id,
-            _earlier.number == Version.number - 1,
-        ),
-    )
-)
-
-
 def _claimed_copy(row: Row[Any], now: datetime) -> ClaimedCopy:
     return ClaimedCopy(
         copy_id=row.id,
@@ -174,6 +172,16 @@ def _claimed_copy(row: Row[Any], now: datetime) -> ClaimedCopy:
     )
 
 
+async def is_any_interrupted(session: AsyncSession) -> bool:
+    """Return whether some worker died, or was refused its storage, while publishing."""
+    found = await session.execute(
+        select(C.id)
+        .where(_IN_FLIGHT, C.state == CopyState.PUBLISHING, C.lease_until_ms < lease_now(session))
+        .limit(1)
+    )
+    return found.first() is not None
+
+
 async def claim_interrupted(
     session: AsyncSession,
     instruments: Sequence[uuid.UUID],
@@ -183,16 +191,17 @@ async def claim_interrupted(
     """Take over copies whose worker died while publishing; their intent says what to look for."""
     rows = (
         await session.execute(
-            _CLAIMED.add_columns(Copy.instrument_id, Copy.storage_location_id)
+            _CLAIMED.add_columns(C.instrument_id, C.storage_location_id)
             .where(
-                Copy.state == CopyState.PUBLISHING,
-                Copy.lease_until_ms < lease_now(session),
-                Copy.instrument_id.in_(instruments),
-                Copy.storage_location_id.in_(locations),
+                _IN_FLIGHT,
+                C.state == CopyState.PUBLISHING,
+                C.lease_until_ms < lease_now(session),
+                C.instrument_id.in_(instruments),
+                C.storage_location_id.in_(locations),
             )
-            .order_by(Copy.lease_until_ms, Copy.id)
+            .order_by(C.lease_until_ms, C.id)
             .limit(BATCH_FILES)
-            .with_for_update(skip_locked=True, of=Copy)
+            .with_for_update(skip_locked=True, of=COPIES)
         )
     ).all()
     if not rows:
@@ -201,10 +210,10 @@ async def claim_interrupted(
     chosen = [row for row in rows if (row.instrument_id, row.storage_location_id) == where]
     now = utcnow()
     await session.execute(
-        update(Copy)
-        .where(Copy.id.in_([row.id for row in chosen]))
+        update(COPIES)
+        .where(C.id.in_([row.id for row in chosen]))
         .values(
-            attempt=Copy.attempt + 1,
+            attempt=C.attempt + 1,
             claimed_at=now,
             lease_owner=lease.owner,
             lease_until_ms=lease_now(session) + int(lease.seconds * 1000),

@@ -137,10 +137,14 @@ async def _held_versions(
 ) -> dict[uuid.UUID, Row[Any]]:
     """Return attempt, aim and hash of the copies that this owner still holds, locked."""
     rows = await session.execute(
-        select(Copy.id, Copy.attempt, Version.aim, Version.sha256)
-        .join(Version, Version.id == Copy.version_id)
-        .where(Copy.id.in_(copy_ids), Copy.lease_owner == owner, Copy.state.in_(_BEFORE_INTENT))
-        .order_by(Copy.id)
+        select(COPIES.c.id, COPIES.c.attempt, VERSIONS.c.aim, VERSIONS.c.sha256)
+        .join_from(COPIES, VERSIONS, VERSIONS.c.id == COPIES.c.version_id)
+        .where(
+            COPIES.c.id.in_(copy_ids),
+            COPIES.c.lease_owner == owner,
+            COPIES.c.state.in_(_BEFORE_INTENT),
+        )
+        .order_by(COPIES.c.id)
         .with_for_update()
     )
     return {row.id: row for row in rows}

@@ -16,6 +16,7 @@ from app.harvest.store.bulk import insert_rows, set_rows
 from app.models import Directory, ScanState, SourceFile
 
 FILES = cast(Table, SourceFile.__table__)
+SCANS = cast(Table, ScanState.__table__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,10 @@ async def fence(
         StreamWeaveError: `lease_lost`.
     """
     found = await session.execute(
-        update(ScanState)
-        .where(ScanState.instrument_id == instrument_id, ScanState.generation == generation)
+        update(SCANS)
+        .where(SCANS.c.instrument_id == instrument_id, SCANS.c.generation == generation)
         .values(lease_until_ms=lease_now(session) + int(lease_seconds * 1000))
-        .returning(ScanState.generation)
+        .returning(SCANS.c.generation)
     )
     if found.scalar_one_or_none() is None:
         raise StreamWeaveError("lease_lost", "Another worker has taken over the scan.")
@@ -144,25 +145,25 @@ async def known_files(
     limit: int,
 ) -> list[KnownFile]:
     """Return a page of a directory's newest incarnations in the order of their path hash."""
-    newer = SourceFile.__table__.alias("newer")
+    newer = FILES.alias("newer")
     statement = (
-        select(*(getattr(SourceFile, name) for name in KnownFile.__slots__))
+        select(*(FILES.c[name] for name in KnownFile.__slots__))
         .where(
-            SourceFile.instrument_id == instrument_id,
-            SourceFile.directory_hash == directory_hash,
+            FILES.c.instrument_id == instrument_id,
+            FILES.c.directory_hash == directory_hash,
             ~select(newer.c.id)
             .where(
-                newer.c.instrument_id == SourceFile.instrument_id,
-                newer.c.path_hash == SourceFile.path_hash,
-                newer.c.incarnation > SourceFile.incarnation,
+                newer.c.instrument_id == FILES.c.instrument_id,
+                newer.c.path_hash == FILES.c.path_hash,
+                newer.c.incarnation > FILES.c.incarnation,
             )
             .exists(),
         )
-        .order_by(SourceFile.path_hash)
+        .order_by(FILES.c.path_hash)
         .limit(limit)
     )
     if after is not None:
-        statement = statement.where(SourceFile.path_hash > after)
+        statement = statement.where(FILES.c.path_hash > after)
     return [KnownFile(*row) for row in await session.execute(statement)]
 
 
@@ -275,15 +276,15 @@ async def candidates(
     """Return settling (and held, when due) files that have been quiet long enough to be asked."""
     now = utcnow()
     found = await session.execute(
-        select(*(getattr(SourceFile, name) for name in Candidate.__slots__))
+        select(*(FILES.c[name] for name in Candidate.__slots__))
         .where(
-            SourceFile.instrument_id == instrument_id,
+            FILES.c.instrument_id == instrument_id,
             _CANDIDATE,
-            SourceFile.absent_since.is_(None),
-            SourceFile.unchanged_since <= now - timedelta(seconds=quiet_seconds),
-            or_(SourceFile.next_try_at.is_(None), SourceFile.next_try_at <= now),
+            FILES.c.absent_since.is_(None),
+            FILES.c.unchanged_since <= now - timedelta(seconds=quiet_seconds),
+            or_(FILES.c.next_try_at.is_(None), FILES.c.next_try_at <= now),
         )
-        .order_by(SourceFile.unchanged_since, SourceFile.id)
+        .order_by(FILES.c.unchanged_since, FILES.c.id)
         .limit(limit)
     )
     return [Candidate(*row) for row in found]

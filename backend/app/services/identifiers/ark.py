@@ -9,16 +9,20 @@ import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
 from app.models import Identifier, SourceFile
 
+IDENTIFIERS = cast(Table, Identifier.__table__)
+FILES = cast(Table, SourceFile.__table__)
 BETANUMERIC = "0123456789bcdfghjkmnpqrstvwxz"
 # 29^12 names: a chance of 1 % for one collision at 84 million, and a collision is drawn again.
 BLADE_LENGTH = 12
+_WEIGHTS = {sign: weight for weight, sign in enumerate(BETANUMERIC)}
 _REPERTOIRE = re.compile(r"^(?:[A-Za-z0-9=~*+@_$./-]|%[0-9A-Fa-f]{2})+$")
 _NAAN = re.compile(r"^[0-9b-df-hj-km-np-tv-xz]{1,16}$")
 _LABEL = re.compile(r"ark:/?", re.IGNORECASE)
@@ -28,7 +32,7 @@ _STRUCTURE = re.compile(r"([/.])[/.]+")
 
 def check_character(zone: str) -> str:
     """Return the NOID check character of `NAAN/name` (positions from 1, other signs weigh 0)."""
-    total = sum(place * max(BETANUMERIC.find(sign), 0) for place, sign in enumerate(zone, 1))
+    total = sum(place * _WEIGHTS.get(sign, 0) for place, sign in enumerate(zone, 1))
     return BETANUMERIC[total % 29]
 
 
@@ -75,7 +79,10 @@ class ArkMinter:
 
     def draw(self) -> str:
         """Return a random ARK with its check character."""
-        blade = "".join(secrets.choice(BETANUMERIC) for _ in range(BLADE_LENGTH))
+        number, blade = secrets.randbelow(29**BLADE_LENGTH), ""
+        for _ in range(BLADE_LENGTH):
+            number, digit = divmod(number, 29)
+            blade += BETANUMERIC[digit]
         zone = f"{self.naan}/{self.shoulder}{blade}"
         return f"ark:{zone}{check_character(zone)}"
 
@@ -89,8 +96,8 @@ class ArkMinter:
         if not source_file_ids:
             return {}
         rows = await session.execute(
-            select(SourceFile.id, SourceFile.ark).where(
-                SourceFile.id.in_(source_file_ids), SourceFile.ark.is_not(None)
+            select(FILES.c.id, FILES.c.ark).where(
+                FILES.c.id.in_(source_file_ids), FILES.c.ark.is_not(None)
             )
         )
         arks: dict[uuid.UUID, str] = {row.id: str(row.ark) for row in rows}
@@ -99,7 +106,7 @@ class ArkMinter:
         now = utcnow()
         if missing:
             await session.execute(
-                Identifier.__table__.insert(),  # type: ignore[attr-defined]
+                IDENTIFIERS.insert(),
                 [
                     {"value": ark, "scheme": "ark", "source_file_id": one, "created_at": now}
                     for one, ark in zip(missing, drawn, strict=True)
@@ -112,7 +119,7 @@ class ArkMinter:
         while len(drawn) < count:
             fresh = {self.draw() for _ in range(count - len(drawn))}
             taken = await session.scalars(
-                select(Identifier.value).where(Identifier.value.in_(fresh))
+                select(IDENTIFIERS.c.value).where(IDENTIFIERS.c.value.in_(fresh))
             )
             drawn |= fresh - set(taken)
         return list(drawn)

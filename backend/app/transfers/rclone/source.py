@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,18 @@ class RemoteAddress:
     vfs_socket: Path
 
 
+@lru_cache(1024)
+def _midnight(year: str, month: str, day: str) -> int:
+    return calendar.timegm((int(year), int(month), int(day), 0, 0, 0))
+
+
 def parse_time(text: str) -> int:
     """Return an RFC 3339 time as nanoseconds since 1970 (datetime would cut nanoseconds)."""
     match = _TIME.match(text)
     if match is None:
         raise StreamWeaveError("source_error", f"The server gave a time that is none: {text[:40]}")
-    *numbers, fraction, zone = match.groups()
-    seconds = calendar.timegm(tuple(int(number) for number in numbers))
+    year, month, day, hour, minute, second, fraction, zone = match.groups()
+    seconds = _midnight(year, month, day) + int(hour) * 3600 + int(minute) * 60 + int(second)
     if zone != "Z":
         sign = 1 if zone[0] == "+" else -1
         seconds -= sign * (int(zone[1:3]) * 3600 + int(zone[4:6]) * 60)
@@ -53,11 +59,10 @@ def parse_time(text: str) -> int:
 
 
 class RcloneSource:
-    """The reading end of one instrument, `concurrency` calls at most in flight."""
+    """The reading end of one instrument; each call has one connection to it in use."""
 
-    def __init__(self, address: RemoteAddress, *, concurrency: int, timeout_seconds: float) -> None:
+    def __init__(self, address: RemoteAddress, *, timeout_seconds: float) -> None:
         self._remote = address.remote
-        self._concurrency = concurrency
         # rclone's own idle time-out comes first; ours is for a daemon that hangs.
         self._rc = RcClient(address.rc, timeout_seconds=timeout_seconds + 15)
         self._vfs = VfsReader(address.vfs_socket, timeout_seconds=timeout_seconds + 5)
@@ -93,9 +98,7 @@ class RcloneSource:
         ]
         if not inputs:
             return []
-        answer = await self._rc.call(
-            "job/batch", "asking for sizes", inputs=inputs, concurrency=self._concurrency
-        )
+        answer = await self._rc.call("job/batch", "asking for sizes", inputs=inputs, concurrency=1)
         return [_stat_result(result) for result in answer["results"]]
 
     async def prepare(self, paths: Sequence[bytes]) -> None:
