@@ -90,9 +90,9 @@ def choose(setting: Setting, number: int, plan: Plan, rng: random.Random) -> lis
         return []
     rare = [kind for kind in fitting if not kind.fits(Setting())] or fitting
     chosen = [rare[(number // 5 + turn) % len(rare)] for turn in range(2)]
-    start = (number * 3) % len(fitting)
-    chosen += (fitting + fitting)[start : start + 3]
-    chosen += rng.choices(fitting, k=2)
+    start = (number * 4) % len(fitting)
+    chosen += (fitting + fitting)[start : start + 4]
+    chosen += rng.choices(fitting, k=4)
     rng.shuffle(chosen)
     return chosen
 
