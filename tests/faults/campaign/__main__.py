@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from tests.faults.campaign.runner import Plan, Report, execute, say
 def main() -> int:
     """Run; 0 when nothing was violated and nothing was left out that CI wants."""
     options = _parser().parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell ignores the first
+        signal.signal(number, signal.default_int_handler)
     only = tuple(options.kinds.split(",")) if options.kinds else ()
     if unknown := set(only) - kinds.ALL.keys():
         say(f"Unknown kinds: {', '.join(sorted(unknown))}. Known: {', '.join(kinds.ALL)}")
@@ -27,7 +30,13 @@ def main() -> int:
     if options.replay:
         seed, first = (int(part) for part in options.replay.split(":"))
         rounds = 1
-    report = execute(Plan(rounds, seed, only, first, options.folder, options.verbose))
+    report = execute(
+        Plan(
+            rounds, seed, only, first, options.folder, options.verbose,
+            stack_every=0 if only else options.whole_stack,
+            cover=options.cover,
+        )
+    )  # fmt: skip
     found = report.as_json() | {
         "versions": versions(),
         "at": time.strftime("%FT%TZ", time.gmtime()),
@@ -48,6 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--append", type=Path, help="a file of JSON lines that gathers reports")
     parser.add_argument("--kinds", default="", help="only these, separated by commas")
     parser.add_argument("--replay", default="", metavar="SEED:ROUND", help="one round again")
+    parser.add_argument(
+        "--whole-stack", type=int, default=100, metavar="N",
+        help="one round in N is one of the whole stack (0: none)",
+    )  # fmt: skip
+    parser.add_argument("--cover", action="store_true", help="each kind once, in few rounds")
     parser.add_argument("--verbose", action="store_true", help="say how long each fault took")
     parser.add_argument("--folder", type=Path, help="where rounds play (a fast disk)")
     return parser

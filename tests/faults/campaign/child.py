@@ -6,6 +6,7 @@ It may be told to stand still at named moments, to live with a wrong wall clock,
 
 import asyncio
 import logging
+import multiprocessing
 import os
 import resource
 import uuid
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import configure_mappers
 
 import app.clock
 from app.config import Settings
@@ -38,6 +40,7 @@ from tests.faults.campaign.moments import Moment, Moments, MomentSource, with_mo
 
 logger = logging.getLogger("streamweave.fault-round")
 INSTALLATION = "0123456789abcdef"
+configure_mappers()  # in the fork server, once for all workers
 _MOVING = [state for state in CopyState if not state.is_final]
 _PASSES = 40
 _LATER_SECONDS = 400.0  # beyond the longest rest that a held file takes
@@ -130,6 +133,7 @@ class Worker:
 
     async def work(self) -> None:
         """Scan, plan and transfer until nothing is left to do."""
+        _end_with_the_round()
         helpers = [asyncio.create_task(self._keep_slots())]
         if self._options.finish:
             await self._finish()
@@ -231,6 +235,13 @@ class Worker:
             await retry_transfers(self._database, "system", TransferFilter(error_code=code))
         while await self._guarded(lambda: self._engine.transfer(["main"])):
             pass
+
+
+def _end_with_the_round() -> None:
+    """A worker whose round was killed has nothing to work for."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    asyncio.get_running_loop().add_reader(parent.sentinel, os._exit, 1)
 
 
 def run(options: Options, connection: "Connection[Any, Any]") -> None:

@@ -39,7 +39,6 @@ class Result:
     faults: Counter[str] = field(default_factory=Counter)
     violations: list[Violation] = field(default_factory=list)
     files: int = 0
-    lies_not_seen: int = 0
     phases: list[tuple[str, float]] = field(default_factory=list)
 
 

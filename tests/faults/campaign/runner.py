@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from simlab.servers import samba_available
-from tests.faults.campaign import kinds
+from tests.faults.campaign import kinds, whole_stack
+from tests.faults.campaign.choice import Choice, by_turns, covering
 from tests.faults.campaign.databases import SqliteDatabases
 from tests.faults.campaign.kinds.base import Kind
 from tests.faults.campaign.mounts import enter_namespace
@@ -23,6 +24,8 @@ from tests.faults.campaign.round import Result, Round
 from tests.faults.campaign.setting import Services, Setting, setting_of
 from tests.faults.checker import Violation
 from tests.integration.source_fixtures import Servers
+
+_LONG_SECONDS = 25.0  # a round that needs longer to come to rest is worth a look
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,17 @@ class Plan:
     first: int = 0
     folder: Path | None = None
     verbose: bool = False
+    stack_every: int = 100  # rounds; 0: never
+    cover: bool = False  # each kind once, in as few rounds as that needs
     keep: Path = field(default_factory=lambda: Path(tempfile.gettempdir()) / "streamweave-faults")
+
+    def is_whole_stack(self, number: int) -> bool:
+        """Whether a round is one of the whole stack: the 50th, the 150th, ..."""
+        return (
+            not self.cover
+            and bool(self.stack_every)
+            and number % self.stack_every == self.stack_every // 2
+        )
 
 
 @dataclass
@@ -60,15 +73,15 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The report as one object."""
         found = self.by_kind
+        known = {*kinds.ALL, *whole_stack.VICTIMS}
         return {
             "rounds": len(self.results),
             "seed": self.seed,
             "faults": found.total(),
-            "faults_by_kind": {name: found[name] for name in sorted({*kinds.ALL, *found})},
-            "kinds_without_a_fault": sorted(kinds.ALL.keys() - found.keys()),
+            "faults_by_kind": {name: found[name] for name in sorted(known | found.keys())},
+            "kinds_without_a_fault": sorted(known - found.keys()),
             "not_run": self.not_run,
             "files": sum(result.files for result in self.results),
-            "lies_not_seen_by_one_read": sum(result.lies_not_seen for result in self.results),
             "violations": len(self.violations),
             "violations_found": [
                 {"replay": f"{self.seed}:{number}", **violation.as_json()}
@@ -79,54 +92,62 @@ class Report:
         }
 
 
-def choose(setting: Setting, number: int, plan: Plan, rng: random.Random) -> list[type[Kind]]:
-    """The kinds of a round: some by turns, so that each comes; some by chance."""
-    fitting = [
-        kind
-        for name, kind in kinds.ALL.items()
-        if kind.fits(setting) and (not plan.only or name in plan.only)
-    ]
-    if not fitting:
-        return []
-    rare = [kind for kind in fitting if not kind.fits(Setting())] or fitting
-    chosen = [rare[(number // 5 + turn) % len(rare)] for turn in range(2)]
-    start = (number * 4) % len(fitting)
-    chosen += (fitting + fitting)[start : start + 4]
-    chosen += rng.choices(fitting, k=4)
-    rng.shuffle(chosen)
-    return chosen
+def run_stack_round(number: int, plan: Plan, services: Services) -> Result:
+    """Run one round of the whole stack."""
+    result = Result(number, whole_stack.SETTING)
+    with tempfile.TemporaryDirectory(prefix=f"stack-{number}-", dir=services.folder) as place:
+        stack = whole_stack.StackRound(Path(place), random.Random(f"{plan.seed}:stack:{number}"))
+        result.violations = stack.run()
+        result.faults.update(stack.faults)
+        result.files = sum(len(source.final) for source in stack.truth.sources.values())
+    return result
 
 
-async def run_round(number: int, setting: Setting, plan: Plan, services: Services) -> Result:
+async def run_round(number: int, choice: Choice | None, plan: Plan, services: Services) -> Result:
     """Run one round to its judgement."""
+    setting = choice[0] if choice else setting_of(number, services)
     rng = random.Random(f"{plan.seed}:{number}")
     result = Result(number, setting)
     with tempfile.TemporaryDirectory(prefix=f"round-{number}-", dir=services.folder) as place:
         round_ = Round(result, services, Path(place), rng)
         async with round_.world():
-            for kind in choose(setting, number, plan, rng):
-                round_.truth.may_meet |= kind.codes
-                began = time.monotonic()
-                await kind().act(round_)
-                result.phases.append((kind.name, time.monotonic() - began))
+            chosen = choice[1] if choice else by_turns(setting, number, plan.only, rng)
+            for kind in chosen:
+                await _act(kind, round_)
+                if choice and not result.faults[kind.name]:
+                    await _act(kind, round_)  # its moment did not come: once more
             began = time.monotonic()
             await round_.finish()
             result.phases.append(("finish", time.monotonic() - began))
-            if result.violations:
+            if result.violations or result.phases[-1][1] > _LONG_SECONDS:
                 round_.keep(plan.keep)
     return result
 
 
+async def _act(kind: type[Kind], round_: Round) -> None:
+    began = time.monotonic()
+    round_.truth.may_meet |= kind.codes
+    await kind().act(round_)
+    round_.result.phases.append((kind.name, time.monotonic() - began))
+
+
 async def run(plan: Plan, services: Services, report: Report) -> None:
     """Run all rounds of a plan, saying on standard error how it goes."""
-    samba = samba_available()
-    if not samba:
+    if not services.samba:
         report.not_run["smb"] = "samba is not installed"
+        say("NOT RUN over SMB: samba is not installed")
+    choices: dict[int, Choice] = {}
+    numbers = range(plan.first, plan.first + plan.rounds)
+    if plan.cover:
+        choices = dict(enumerate(covering(can_mount=services.can_mount, samba=services.samba)))
+        numbers = range(len(choices) + 1)
     began = time.monotonic()
-    for number in range(plan.first, plan.first + plan.rounds):
-        setting = setting_of(number, can_mount=services.can_mount, samba=samba)
+    for number in numbers:
         started = time.monotonic()
-        result = await run_round(number, setting, plan, services)
+        if plan.is_whole_stack(number) or (plan.cover and number not in choices):
+            result = await asyncio.to_thread(run_stack_round, number, plan, services)
+        else:
+            result = await run_round(number, choices.get(number), plan, services)
         report.results.append(result)
         report.seconds = time.monotonic() - began
         if plan.verbose:
@@ -161,7 +182,9 @@ def started_services(plan: Plan, report: Report) -> Iterator[Services]:
                 report.not_run[name] = f"no mounts: {reason}"
         say(f"NOT RUN, this user may not mount ({reason}): {', '.join(report.not_run)}")
     folder = Path(tempfile.mkdtemp(prefix="sw-faults-", dir=plan.folder))
-    services = Services(folder, SqliteDatabases(folder), Servers(folder), reason is None)
+    services = Services(
+        folder, SqliteDatabases(folder), Servers(folder), reason is None, samba_available()
+    )
     try:
         yield services
     finally:
@@ -173,6 +196,7 @@ def execute(plan: Plan) -> Report:
     """Run a plan in this process."""
     report = Report(plan.seed)
     os.environ.pop("STREAMWEAVE_CRASH_AT", None)
-    with started_services(plan, report) as services:
+    with started_services(plan, report) as services, contextlib.suppress(KeyboardInterrupt):
+        # Interrupted, it reports the rounds that came to their end.
         asyncio.run(run(plan, services, report))
     return report

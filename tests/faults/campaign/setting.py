@@ -18,17 +18,6 @@ class Setting:
     database: str = "sqlite"
 
 
-def setting_of(number: int, *, can_mount: bool, samba: bool) -> Setting:
-    """The setting of a round by its number: mostly local, each combination in its turn."""
-    source = "local"
-    if number % 5 == 4:
-        kinds = [kind for kind in REMOTE if kind != "smb" or samba]
-        source = kinds[(number // 5) % len(kinds)]
-    storage = "disk" if can_mount and number % 3 == 1 else "folder"
-    database = "postgresql" if number % 8 == 2 else "sqlite"
-    return Setting(source, storage, database)
-
-
 @dataclass
 class Services:
     """What rounds share because it is slow to start: servers, PostgreSQL, a migrated template."""
@@ -37,6 +26,7 @@ class Services:
     sqlite: SqliteDatabases
     servers: Servers
     can_mount: bool
+    samba: bool
     _postgresql: PostgresqlDatabases | None = field(default=None)
 
     def postgresql(self) -> PostgresqlDatabases:
@@ -50,3 +40,14 @@ class Services:
         self.servers.close()
         if self._postgresql is not None:
             self._postgresql.close()
+
+
+def setting_of(number: int, services: Services) -> Setting:
+    """The setting of a round by its number: mostly local, each combination in its turn."""
+    source = "local"
+    if number % 5 == 4:
+        kinds = [kind for kind in REMOTE if kind != "smb" or services.samba]
+        source = kinds[(number // 5) % len(kinds)]
+    storage = "disk" if services.can_mount and number % 3 == 1 else "folder"
+    database = "postgresql" if number % 8 == 2 else "sqlite"
+    return Setting(source, storage, database)

@@ -19,7 +19,7 @@ class ChangedWhileRead(Kind):
     async def act(self, round_: Round) -> None:
         round_.new_work()
         round_.files.add_large((1 << 20) + round_.rng.randrange(1 << 20))
-        numbers = sorted(round_.rng.sample(range(1, 9), 4))
+        numbers = sorted(round_.rng.sample(range(1, 15), 8))
         worker = round_.start(moments=tuple(("read", number) for number in numbers))
         while (found := await worker.moment(2.0)) is not None:
             if self._change(round_, found[1]):

@@ -32,7 +32,7 @@ class BytesChanged(Kind):
         worker = round_.start(moments=tuple(("after make_durable", n) for n in (1, 2, 3)))
         while (found := await worker.moment(2.0)) is not None:
             candidates = sorted(_temporaries(round_, found[1]))
-            for one in round_.rng.sample(candidates, min(3, len(candidates))):
+            for one in round_.rng.sample(candidates, min(8, len(candidates))):
                 self._flip(one, round_.rng.randrange(one.stat().st_size))
                 round_.injected(self.name)
             worker.go_on()
