@@ -1,10 +1,11 @@
-"""A TCP proxy that counts connections, and can cut or stall them in the middle of the answer."""
+"""A TCP proxy that counts connections, and can cut or slow them in the middle of the answer."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
 _CHUNK = 1 << 16
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class TcpProxy:
@@ -17,6 +18,8 @@ class TcpProxy:
         self.connections = 0
         self.cuts_left = 0
         self.cut_after_bytes = 0
+        self.bytes_per_second = 0  # of answers, a connection; 0: as fast as it goes
+        self.slowed_bytes = 0
 
     @property
     def port(self) -> int:
@@ -51,21 +54,30 @@ class TcpProxy:
         except OSError:
             writer.close()
             return
-        up = asyncio.create_task(_pump(reader, to_writer))
-        down = asyncio.create_task(self._answers(to_reader, writer))
+        try:
+            await self.talk((reader, writer), (to_reader, to_writer))
+        finally:
+            for end in (writer, to_writer):
+                end.transport.abort()
+
+    async def talk(self, here: Ends, there: Ends) -> None:
+        """Carry bytes both ways until one side ends."""
+        up = asyncio.create_task(_pump(here[0], there[1]))
+        down = asyncio.create_task(self._answers(there[0], here[1]))
         try:
             await asyncio.wait([up, down], return_when=asyncio.FIRST_COMPLETED)
         finally:
             up.cancel()
             down.cancel()
-            for end in (writer, to_writer):
-                end.transport.abort()
 
     async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         carried = 0
         with contextlib.suppress(OSError):
             while chunk := await reader.read(_CHUNK):
                 carried += len(chunk)
+                if self.bytes_per_second:
+                    self.slowed_bytes += len(chunk)
+                    await asyncio.sleep(len(chunk) / self.bytes_per_second)
                 if self.cuts_left and carried > self.cut_after_bytes:
                     self.cuts_left -= 1
                     return

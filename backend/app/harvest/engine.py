@@ -36,6 +36,7 @@ from app.harvest.scan import ScanLease, ScanReport, scan
 from app.harvest.store import claiming, instruments, scanning
 from app.harvest.store.claiming import Lease
 from app.harvest.store.instruments import InstrumentFacts
+from app.harvest.store.wall_clock import forget_future_times
 from app.harvest.work import Batch
 from app.models import ScanState, StorageLocation, new_id
 from app.transfers.base import Source
@@ -44,6 +45,7 @@ from app.transfers.throttle import ThrottledSource, TokenBucket
 
 logger = logging.getLogger("streamweave.engine")
 _REAP_SECONDS = 5.0
+_SET_BACK_SECONDS = 30.0
 _SLOT_POLL_SECONDS = 0.2
 
 
@@ -87,6 +89,7 @@ class Engine:
         self._users: dict[uuid.UUID, int] = {}
         self._opening = asyncio.Lock()
         self._reaped_at = float("-inf")
+        self._wall_ahead = float("inf")  # of the monotonic clock, in seconds
         self._journals_read: set[uuid.UUID] = set()
 
     # --- instruments -------------------------------------------------------------------------
@@ -354,6 +357,7 @@ class Engine:
     ) -> Batch | None:
         if monotonic() - self._reaped_at > min(_REAP_SECONDS, lease.seconds):
             self._reaped_at = monotonic()
+            await self._look_at_the_clock()
             await reap(self.database, self.ports)
         found = await self.database.ask(lambda s: self._find_work(s, zones, only))
         if found.interrupted:
@@ -388,6 +392,15 @@ class Engine:
         )
         interrupted = await claiming.is_any_interrupted(session)
         return _Work(known, served, locations, due, interrupted)
+
+    async def _look_at_the_clock(self) -> None:
+        """At the start, and when the wall clock was set back: nothing waits for the far future."""
+        ahead = utcnow().timestamp() - monotonic()
+        was_set_back = self._wall_ahead - ahead > _SET_BACK_SECONDS
+        self._wall_ahead = ahead
+        if was_set_back:
+            longest = timedelta(seconds=self.ports.settings.retry.longest_seconds)
+            await self.database.run(lambda s: forget_future_times(s, utcnow(), longest))
 
     def _in_turn(self, served: Sequence[uuid.UUID]) -> list[uuid.UUID]:
         """Return the instruments beginning after the one that was served last."""

@@ -41,6 +41,11 @@ class RetryPolicy:
     hold_seconds: float = 15.0
     hold_cap_seconds: float = 900.0
 
+    @property
+    def longest_seconds(self) -> float:
+        """The longest that anything may rest."""
+        return max(self.cap_seconds, self.hold_cap_seconds)
+
     def delay_seconds(self, failures: int) -> float:
         """Return how long to wait after the n-th failure in a row (n from 1)."""
         return _jittered(self.base_seconds, failures, self.cap_seconds)

@@ -259,9 +259,13 @@ class PosixBatch:
         folder = b".streamweave/journal/" + self._installation.encode()
         directory = self._anchor.directory(folder, make=True)
         name = f"{self._worker}-{utcnow():%Y%m%d}.jsonl"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(name, flags, 0o644, dir_fd=directory)
         try:
+            # A full disk or a kill may have cut the last line off; it must not swallow this one.
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                lines = b"\n" + lines
             _write_all(descriptor, lines)
         except OSError:
             os.close(descriptor)

@@ -1,0 +1,53 @@
+"""In which setting a round plays: source, storage, database; and what all rounds share."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.faults.campaign.databases import PostgresqlDatabases, SqliteDatabases
+from tests.integration.source_fixtures import Servers
+
+REMOTE = ("sftp", "webdav", "smb", "s3")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where a round's files come from and go to, and what keeps its rows."""
+
+    source: str = "local"
+    storage: str = "folder"  # or "disk": small, mounted, can be full, read-only, gone
+    database: str = "sqlite"
+
+
+@dataclass
+class Services:
+    """What rounds share because it is slow to start: servers, PostgreSQL, a migrated template."""
+
+    folder: Path
+    sqlite: SqliteDatabases
+    servers: Servers
+    can_mount: bool
+    samba: bool
+    _postgresql: PostgresqlDatabases | None = field(default=None)
+
+    def postgresql(self) -> PostgresqlDatabases:
+        """The campaign's PostgreSQL, started when it is first asked for."""
+        if self._postgresql is None:
+            self._postgresql = PostgresqlDatabases()
+        return self._postgresql
+
+    def close(self) -> None:
+        """End all of it."""
+        self.servers.close()
+        if self._postgresql is not None:
+            self._postgresql.close()
+
+
+def setting_of(number: int, services: Services) -> Setting:
+    """The setting of a round by its number: mostly local, each combination in its turn."""
+    source = "local"
+    if number % 5 == 4:
+        kinds = [kind for kind in REMOTE if kind != "smb" or services.samba]
+        source = kinds[(number // 5) % len(kinds)]
+    storage = "disk" if services.can_mount and number % 3 == 1 else "folder"
+    database = "postgresql" if number % 8 == 2 else "sqlite"
+    return Setting(source, storage, database)

@@ -1,0 +1,61 @@
+"""The sweep removes what nobody works on, and spares what somebody does."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.harvest.sweep import sweep
+from app.models import StorageLocation
+from tests.faults.processes import Children, leases_run_out
+from tests.faults.wrappers import watch_storage
+from tests.integration.engine_fixtures import Lab, lab
+
+__all__ = ["lab"]
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+async def swept(lab: Lab) -> int:
+    async with lab.database.read() as session:
+        location = await session.get(StorageLocation, lab.storage)
+    assert location is not None
+    return await sweep(lab.database, lab.engine.storage(location))
+
+
+def temporaries(lab: Lab) -> list[Path]:
+    return list(lab.target.rglob("*.part"))
+
+
+async def test_a_sweep_beside_the_work_takes_nothing_from_it(lab: Lab) -> None:
+    removed, standing = [], []
+    for number in range(5):
+        lab.write(f"{number}.raw", b"x" * number)
+
+    async def sweep_now(*_: Any) -> None:
+        standing.append(len(temporaries(lab)))
+        removed.append(await swept(lab))
+
+    watch_storage(lab.engine, make_durable=sweep_now)
+    await lab.harvest()
+    assert (standing, removed) == ([5], [0])
+    assert {copy.attempt for copy in (await lab.copies()).values()} == {1}
+    assert {copy.state for copy in (await lab.copies()).values()} == {"available"}
+
+
+async def test_a_sweep_spares_what_an_intent_speaks_of_and_takes_the_rest(
+    lab: Lab, database_url: str
+) -> None:
+    for number in range(4):
+        lab.write(f"{number}.raw", b"x" * number)
+    with Children(lab, database_url) as children:
+        assert children.run(crash_at="after_receive", lease_seconds=0.5) == -9
+        await leases_run_out(lab)
+        assert (len(temporaries(lab)), await swept(lab)) == (4, 4)
+        assert children.run(crash_at="after_intent", lease_seconds=0.5) == -9
+        await leases_run_out(lab)
+        # What was lost together is tried in halves.
+        assert (len(temporaries(lab)), await swept(lab)) == (2, 0)
+        assert children.run(scans=0) == 0
+    outcomes = sorted(str((c.intent or {})["outcome"]) for c in (await lab.copies()).values())
+    assert outcomes == ["published", "published", "resumed", "resumed"]
+    assert temporaries(lab) == []
