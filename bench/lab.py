@@ -194,7 +194,7 @@ class Bench:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            os.environ.get("BENCH_ENGINE", "bench.engine"),
+            "bench.engine",
             str(self.instrument),
             *arguments,
             env={**os.environ, **self.environment},

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.database import lease_now
 from app.errors import StreamWeaveError
 from app.models import ScanState, Slot
-from app.transfers.base import Entry, FileFacts, Source
+from app.transfers.base import Entry, FileFacts, Piece, Source, Wanted, read_many
 
 _FEWEST_STATS = 100  # asking for fewer in a call costs more by the call than by the file
 
@@ -147,6 +147,12 @@ class BoundedSource:
         ):
             async for chunk in chunks:
                 yield chunk
+
+    async def read_many(self, files: Sequence[Wanted]) -> AsyncGenerator[Piece, None]:
+        """Stream several with one permit, one after the other."""
+        async with self._gate, contextlib.aclosing(read_many(self._source, files)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def close(self) -> None:
         """Close connections."""

@@ -7,6 +7,7 @@ that is `prove`.
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -15,9 +16,18 @@ from app.errors import StreamWeaveError
 from app.harvest.crash import crash_point
 from app.harvest.retry import INSTRUMENT_LEVEL, STORAGE_LEVEL
 from app.harvest.work import ClaimedCopy, Failure, Proof
-from app.transfers.base import Source, StorageBatch
+from app.transfers.base import (
+    ObjectFacts,
+    Source,
+    StorageBatch,
+    Temporary,
+    Wanted,
+    read_many,
+)
 
 _FUSES = INSTRUMENT_LEVEL | STORAGE_LEVEL
+_WINDOW_FILES = 16
+_WINDOW_BYTES = 1 << 20
 
 
 async def receive(
@@ -32,14 +42,55 @@ async def receive(
     pending = list(reversed(copies))
 
     async def work() -> None:
-        while pending:
-            await receiver.take(pending.pop())
+        while pending and not receiver.is_blown:
+            await receiver.take(_next_window(pending, lanes=concurrency))
 
     await source.prepare([copy.path for copy in copies])
     async with asyncio.TaskGroup() as group:
         for _ in range(min(concurrency, len(copies))):
             group.create_task(work())
-    return receiver.proofs, receiver.failures, receiver.untried
+    return receiver.proofs, receiver.failures, [*receiver.untried, *pending]
+
+
+def _next_window(pending: list[ClaimedCopy], *, lanes: int) -> list[ClaimedCopy]:
+    """Take what one connection is asked for at once: a few small files, or one large one."""
+    most = min(_WINDOW_FILES, -(-len(pending) // lanes))
+    window = [pending.pop()]
+    size = window[0].expected.size_bytes
+    while pending and len(window) < most:
+        size += pending[-1].expected.size_bytes
+        if size > _WINDOW_BYTES:
+            break
+        window.append(pending.pop())
+    return window
+
+
+class _Arriving:
+    """A file on its way in: hashed and written as it comes."""
+
+    def __init__(self, copy: ClaimedCopy, temporary: Temporary) -> None:
+        self.copy = copy
+        self.digest = hashlib.sha256()
+        self.received = 0
+        self._temporary = temporary
+        self._is_open = True
+
+    async def add(self, chunk: bytes) -> None:
+        """Take a chunk."""
+        self.digest.update(chunk)
+        self.received += len(chunk)
+        await self._temporary.write(chunk)
+
+    async def end(self) -> ObjectFacts:
+        """Close the temporary."""
+        self._is_open = False
+        return await self._temporary.finish(self.copy.expected.mtime_ns)
+
+    async def abandon(self) -> None:
+        """Remove what came, unless it was closed: then the batch removes it."""
+        if self._is_open:
+            self._is_open = False
+            await self._temporary.abandon()
 
 
 class _Receiver:
@@ -48,43 +99,58 @@ class _Receiver:
     def __init__(self, source: Source, destination: StorageBatch) -> None:
         self._source = source
         self._destination = destination
-        self._blown: StreamWeaveError | None = None
+        self.is_blown = False
         self.proofs: list[Proof] = []
         self.failures: list[Failure] = []
         self.untried: list[ClaimedCopy] = []
 
-    async def take(self, copy: ClaimedCopy) -> None:
-        """Receive one file, or note why not."""
-        if self._blown is not None:
-            self.untried.append(copy)
-            return
+    async def take(self, window: Sequence[ClaimedCopy]) -> None:
+        """Receive some files over one connection, or note of each why not."""
+        files = [Wanted(copy.path, copy.expected.size_bytes) for copy in window]
+        arriving: _Arriving | None = None
+        over = 0  # files before this one are done or have failed
         try:
-            self.proofs.append(await self._receive(copy))
-        except StreamWeaveError as error:
-            self.failures.append(Failure(copy, error))
-            if error.code in _FUSES:
-                self._blown = error
+            async with aclosing(read_many(self._source, files)) as pieces:
+                async for number, piece in pieces:
+                    if number < over:
+                        continue  # the rest of a file that could not be written
+                    try:
+                        if isinstance(piece, StreamWeaveError):
+                            raise piece
+                        if arriving is None:
+                            arriving = await self._begin(window[number])
+                        if piece is not None:
+                            await arriving.add(piece)
+                            continue
+                        self.proofs.append(await self._end(arriving))
+                    except StreamWeaveError as error:
+                        self._fail(window[number], error)
+                        if arriving is not None:
+                            await arriving.abandon()
+                    arriving, over = None, number + 1
+                    if self.is_blown:
+                        break
+        finally:
+            if arriving is not None:
+                await arriving.abandon()
+        self.untried.extend(window[over:])
 
-    async def _receive(self, copy: ClaimedCopy) -> Proof:
-        digest, received = hashlib.sha256(), 0
-        temporary = await self._destination.create(copy.target)
-        try:
-            async with aclosing(self._source.read(copy.path, copy.expected.size_bytes)) as chunks:
-                async for chunk in chunks:
-                    digest.update(chunk)
-                    received += len(chunk)
-                    await temporary.write(chunk)
-        except BaseException:
-            await temporary.abandon()
-            raise
-        written = await temporary.finish(copy.expected.mtime_ns)
+    def _fail(self, copy: ClaimedCopy, error: StreamWeaveError) -> None:
+        self.failures.append(Failure(copy, error))
+        self.is_blown = self.is_blown or error.code in _FUSES
+
+    async def _begin(self, copy: ClaimedCopy) -> _Arriving:
+        return _Arriving(copy, await self._destination.create(copy.target))
+
+    async def _end(self, arriving: _Arriving) -> Proof:
+        written = await arriving.end()
         crash_point("after_file")
         return Proof(
-            copy=copy,
-            sha256=digest.digest(),
-            bytes_received=received,
+            copy=arriving.copy,
+            sha256=arriving.digest.digest(),
+            bytes_received=arriving.received,
             object_id=written.object_id,
-            facts=self._facts(copy, digest.hexdigest(), received),
+            facts=self._facts(arriving.copy, arriving.digest.hexdigest(), arriving.received),
         )
 
     def _facts(self, copy: ClaimedCopy, digest: str, received: int) -> dict[str, Any]:

@@ -8,10 +8,10 @@ engine calls in that order and may stop after any call; every call is safe to re
 
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from app.errors import StreamWeaveError
 
@@ -120,6 +120,45 @@ class Source(Protocol):
     async def close(self) -> None:
         """Close connections."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file to read: its path, and the bytes that it must have."""
+
+    path: bytes
+    size_bytes: int
+
+
+# What comes of several files: which one, and a chunk, its end (None), or why it cannot be read.
+Piece = tuple[int, bytes | StreamWeaveError | None]
+
+
+@runtime_checkable
+class ReadsAhead(Protocol):
+    """A source that can be asked for several files at once over one connection."""
+
+    def read_many(self, files: Sequence[Wanted]) -> AsyncGenerator[Piece, None]:
+        """Stream files one after the other; an error is that file's, the next ones follow."""
+        ...
+
+
+async def read_many(source: Source, files: Sequence[Wanted]) -> AsyncGenerator[Piece, None]:
+    """Stream several files of any source, by one connection where it can."""
+    if isinstance(source, ReadsAhead):
+        async with aclosing(source.read_many(files)) as pieces:
+            async for piece in pieces:
+                yield piece
+        return
+    for number, file in enumerate(files):
+        try:
+            async with aclosing(source.read(file.path, file.size_bytes)) as chunks:
+                async for chunk in chunks:
+                    yield number, chunk
+        except StreamWeaveError as error:
+            yield number, error
+        else:
+            yield number, None
 
 
 class Temporary(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from app.clock import monotonic
 from app.errors import StreamWeaveError
-from app.transfers.base import Entry, FileFacts, Source
+from app.transfers.base import Entry, FileFacts, Piece, Source, Wanted, read_many
 
 
 class TokenBucket:
@@ -53,6 +53,14 @@ class ThrottledSource:
             async for chunk in chunks:
                 await self._bucket.take(len(chunk))
                 yield chunk
+
+    async def read_many(self, files: Sequence[Wanted]) -> AsyncGenerator[Piece, None]:
+        """Stream several, as fast as the bucket lets."""
+        async with contextlib.aclosing(read_many(self._source, files)) as pieces:
+            async for number, piece in pieces:
+                if isinstance(piece, bytes):
+                    await self._bucket.take(len(piece))
+                yield number, piece
 
     async def close(self) -> None:
         """Pass through."""

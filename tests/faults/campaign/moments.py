@@ -10,9 +10,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection,
 from multiprocessing.connection import Connection
 from typing import Any
 
+from app.errors import StreamWeaveError
 from app.harvest.engine import Engine
 from app.models import StorageLocation
-from app.transfers.base import Source, Target
+from app.transfers.base import Piece, Source, Target, Wanted, read_many
 
 Moment = tuple[str, int]
 # Steps of a storage batch: a moment stands before or after each of them.
@@ -63,15 +64,23 @@ class MomentSource:
         return await self._source.stat(paths)
 
     async def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
-        begun = False
-        async with contextlib.aclosing(self._source.read(path, size_bytes)) as chunks:
-            async for chunk in chunks:
-                yield chunk
-                if not begun:
-                    begun = True
-                    self._moments.reach("read", path)
-        if not begun:
-            self._moments.reach("read", path)
+        async with contextlib.aclosing(self.read_many([Wanted(path, size_bytes)])) as pieces:
+            async for _, piece in pieces:
+                if isinstance(piece, StreamWeaveError):
+                    raise piece
+                if piece is not None:
+                    yield piece
+
+    async def read_many(self, files: Sequence[Wanted]) -> AsyncGenerator[Piece, None]:
+        begun = -1
+        async with contextlib.aclosing(read_many(self._source, files)) as pieces:
+            async for number, piece in pieces:
+                if piece is None and begun < number:
+                    self._moments.reach("read", files[number].path)
+                yield number, piece
+                if isinstance(piece, bytes) and begun < number:
+                    begun = number
+                    self._moments.reach("read", files[number].path)
 
 
 def _copies(arguments: Sequence[Any]) -> bytes:

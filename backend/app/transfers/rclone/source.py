@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import StreamWeaveError
-from app.transfers.base import Entry, FileFacts, SourceCapabilities
+from app.transfers.base import Entry, FileFacts, Piece, SourceCapabilities, Wanted
 from app.transfers.paths import name_problem, parent
 from app.transfers.rclone.classify import classify
 from app.transfers.rclone.rc import RcAddress, RcClient
@@ -109,18 +109,36 @@ class RcloneSource:
 
     async def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
         """Stream the file's bytes."""
-        received = 0
-        try:
-            async with aclosing(self._vfs.read(path, size_bytes)) as chunks:
-                async for chunk in chunks:
-                    received += len(chunk)
-                    yield chunk
-        except StreamWeaveError as error:
-            if error.code not in _UNEXPLAINED:
-                raise
-            if received:
-                raise await self._broken_off(path, size_bytes, error) from error
-            raise await self._reason(path, error) from error
+        async with aclosing(self.read_many([Wanted(path, size_bytes)])) as pieces:
+            async for _, piece in pieces:
+                if isinstance(piece, StreamWeaveError):
+                    raise piece
+                if piece is not None:
+                    yield piece
+
+    async def read_many(self, files: Sequence[Wanted]) -> AsyncGenerator[Piece, None]:
+        """Stream files over one connection; an error costs the connection, not the next files."""
+        number = 0
+        while number < len(files):
+            begun, received = number, 0
+            try:
+                async with aclosing(self._vfs.read_many(files[begun:])) as pieces:
+                    async for _, chunk in pieces:
+                        yield number, chunk
+                        received = 0 if chunk is None else received + len(chunk)
+                        number += chunk is None
+            except StreamWeaveError as error:
+                yield number, await self._explained(files[number], received, error)
+                number += 1
+
+    async def _explained(
+        self, file: Wanted, received: int, error: StreamWeaveError
+    ) -> StreamWeaveError:
+        if error.code not in _UNEXPLAINED:
+            return error
+        if received:
+            return await self._broken_off(file.path, file.size_bytes, error)
+        return await self._reason(file.path, error)
 
     async def _broken_off(
         self, path: bytes, size_bytes: int, unexplained: StreamWeaveError
