@@ -88,9 +88,23 @@ class Engine:
         self._open: dict[uuid.UUID, Opened] = {}
         self._users: dict[uuid.UUID, int] = {}
         self._opening = asyncio.Lock()
+        self._bell = asyncio.Event()
         self._reaped_at = float("-inf")
         self._wall_ahead = float("inf")  # of the monotonic clock, in seconds
         self._journals_read: set[uuid.UUID] = set()
+
+    # --- news inside this process ------------------------------------------------------------
+
+    def ring(self) -> None:
+        """Wake who waits for news: copies were queued, or a batch is done."""
+        bell, self._bell = self._bell, asyncio.Event()
+        bell.set()
+
+    async def news(self, seconds: float) -> None:
+        """Wait for news of this process; other processes' news are found by looking again."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._bell.wait()
 
     # --- instruments -------------------------------------------------------------------------
 
@@ -212,6 +226,7 @@ class Engine:
             first_scan=state.last_scan_at is None,
             believe_absence=state.breaker_confirmed,
             cannot_plan=await self._may_plan(facts),
+            planned=self.ring,
         )
         report, looked, error = ScanReport(), LookReport(), None
         keeper = asyncio.create_task(self._keep_scan(lease))
@@ -262,6 +277,7 @@ class Engine:
             state.last_scan_at is None,
             False,
             await self._may_plan(facts),
+            self.ring,
         )
         values: dict[str, object] = {}
         try:
@@ -347,6 +363,7 @@ class Engine:
             if batch is None:
                 return 0
             await BatchWork(self, batch, lease, claimed_before).run()
+            self.ring()
         except asyncio.CancelledError:
             await self.database.run(lambda s: claiming.release(s, lease.owner))
             raise

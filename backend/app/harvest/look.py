@@ -3,7 +3,9 @@
 One batch at a time: stat by opening, verdicts, plans, then one transaction for all of it.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,11 +21,13 @@ from app.harvest.retry import INSTRUMENT_LEVEL
 from app.harvest.scan import ScanLease
 from app.harvest.settle import QuietTime, Seen
 from app.harvest.store import journals, planning, scanning
+from app.harvest.store.bulk import chunks
 from app.harvest.store.scanning import Candidate
 from app.models import FileState
 from app.transfers.base import FileFacts, Source
 
 BATCH = 200
+_AHEAD = 4
 _HELD_SECONDS = 300.0
 
 
@@ -47,21 +51,42 @@ class _Verdicts:
 async def look(lease: ScanLease, source: Source, ports: Ports) -> LookReport:
     """Judge every candidate once, batch by batch, and plan those that are complete."""
     report = LookReport()
-    while True:
-        files = await lease.database.ask(
-            lambda s: scanning.candidates(
-                s, lease.instrument.id, lease.instrument.quiet_seconds, BATCH
-            )
+    while files := await lease.database.ask(
+        lambda s: scanning.candidates(
+            s, lease.instrument.id, lease.instrument.quiet_seconds, BATCH * _AHEAD
         )
-        if not files:
-            return report
-        answers = await source.stat([file.path_bytes for file in files])
-        verdicts = _judge(lease, files, answers, utcnow())
-        report.looked += len(files)
-        report.settled += len(verdicts.settled)
-        report.held += len(verdicts.held)
-        report.queued_copies += await _write(lease, verdicts, ports)
-        crash_point("after_plan")
+    ):
+        async with aclosing(_asked(source, files)) as batches:
+            async for batch, answers in batches:
+                verdicts = _judge(lease, batch, answers, utcnow())
+                report.looked += len(batch)
+                report.settled += len(verdicts.settled)
+                report.held += len(verdicts.held)
+                report.queued_copies += await _write(lease, verdicts, ports)
+                lease.planned()
+                crash_point("after_plan")
+    return report
+
+
+async def _asked(
+    source: Source, files: Sequence[Candidate]
+) -> AsyncGenerator[tuple[Sequence[Candidate], Sequence[FileFacts | StreamWeaveError]], None]:
+    """Ask batch by batch; the next one is asked for while the caller writes the last one."""
+    batches = list(chunks(files, BATCH))
+
+    def ask(number: int) -> asyncio.Future[Sequence[FileFacts | StreamWeaveError]]:
+        paths = [file.path_bytes for file in batches[number]] if number < len(batches) else []
+        return asyncio.ensure_future(source.stat(paths))
+
+    asking = ask(0)
+    try:
+        for number, batch in enumerate(batches):
+            answers = await asking
+            asking = ask(number + 1)
+            yield batch, answers
+    finally:
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
 
 
 def _judge(

@@ -149,7 +149,7 @@ class Run:
             self.counters["copies"] += done
             if not done:
                 self._idle += 1
-                await self.pause(_IDLE_SECONDS)
+                await self.engine.news(_IDLE_SECONDS)
 
     @property
     def idle_rounds(self) -> int:
@@ -209,7 +209,7 @@ async def _until_done(run: Run, instrument_id: uuid.UUID, scanned_at: datetime) 
         async with run.engine.database.read() as session:
             waiting = await runs.settling_since(session, instrument_id, scanned_at)
             facts = await instruments.load(session, instrument_id)
-            left = await runs.unfinished_copies(session, instrument_id)
+            left = await runs.has_unfinished_copies(session, instrument_id)
             troubled = await runs.is_in_trouble(session, instrument_id)
         if waiting is not None and facts is not None and not facts.paused and not troubled:
             ready_at = waiting + timedelta(seconds=facts.quiet_seconds)
@@ -217,7 +217,7 @@ async def _until_done(run: Run, instrument_id: uuid.UUID, scanned_at: datetime) 
                 await run.engine.look(instrument_id)
         elif not left:
             return
-        await run.pause(_TICK_SECONDS)
+        await run.engine.news(_TICK_SECONDS)
 
 
 async def drain(run: Run) -> RunOutcome:

@@ -9,7 +9,7 @@ Not promised: completeness; listings find candidates only, `look` opens them.
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -61,6 +61,7 @@ class ScanLease:
     first_scan: bool
     believe_absence: bool  # a person confirmed the listing that tripped the breaker
     cannot_plan: StreamWeaveError | None = None  # a destination's journal could not be read
+    planned: Callable[[], None] = lambda: None  # called when copies were queued
 
     async def fence(self, session: AsyncSession) -> None:
         """Begin a transaction of this scan."""

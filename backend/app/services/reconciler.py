@@ -20,9 +20,9 @@ from app.config import Settings
 from app.database import Database, lease_now
 from app.errors import StreamWeaveError
 from app.harvest.store import instruments
+from app.harvest.store.words import IN_FLIGHT, WAITING
 from app.models import (
     Copy,
-    CopyState,
     Instrument,
     Run,
     RunKind,
@@ -148,25 +148,20 @@ class Reconciler:
                 Instrument.paused.is_(False),
                 or_(
                     and_(
-                        Copy.state.in_([CopyState.QUEUED, CopyState.RETRY_WAIT]),
+                        WAITING,
                         Copy.due_at <= before,
                         Copy.instrument_id.in_(reachable),
                         Copy.storage_location_id.in_(locations),
                     ),
-                    and_(
-                        Copy.state.in_(
-                            [CopyState.TRANSFERRING, CopyState.PROVING, CopyState.PUBLISHING]
-                        ),
-                        Copy.lease_until_ms < lease_now(session),
-                    ),
+                    and_(IN_FLIGHT, Copy.lease_until_ms < lease_now(session)),
                 ),
             )
         )
         alive = select(Run.id).where(
             Run.zone == zone, or_(Run.state == RunState.LIVE, Run.ended_at > before)
         )
-        if await session.scalar(select(exists(due))) and not await session.scalar(
-            select(exists(alive))
+        if not await session.scalar(select(exists(alive))) and await session.scalar(
+            select(exists(due))
         ):
             await self._make_zone_run(session, zone, RunKind.DRAIN)
 

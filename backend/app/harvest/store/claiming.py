@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Row, Table, and_, literal, select, text, update
+from sqlalchemy import Row, Table, and_, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
 from app.database import lease_now
 from app.harvest.store.attempts import AttemptBatch, AttemptRow, insert_attempts
 from app.harvest.store.bulk import update_rows
+from app.harvest.store.words import IN_FLIGHT, WAITING
 from app.harvest.work import BATCH_BYTES, BATCH_FILES, Batch, ClaimedCopy
 from app.models import Copy, CopyState, SourceFile, Version
 from app.transfers.base import FileFacts
@@ -28,9 +29,6 @@ _REAP_LIMIT = 1000
 
 
 C, V, F = COPIES.c, cast(Table, Version.__table__).c, cast(Table, SourceFile.__table__).c
-# Written out, since a database can use a partial index only when it reads the same words.
-_WAITING = text("copies.state IN ('queued', 'retry_wait')")
-_IN_FLIGHT = text("copies.state IN ('transferring', 'proving', 'publishing')")
 _earlier = cast(Table, Version.__table__).alias("earlier")
 # What a batch needs of a copy, as it stands before the claim counts the attempt.
 _CLAIMED = (
@@ -83,7 +81,7 @@ async def due_instruments(
             select(C.id)
             .where(
                 C.instrument_id == instrument_id,
-                _WAITING,
+                WAITING,
                 C.due_at <= utcnow(),
             )
             .limit(1)
@@ -104,7 +102,7 @@ async def claim(
     due = (
         C.instrument_id == instrument_id,
         C.storage_location_id == storage_location_id,
-        _WAITING,
+        WAITING,
         C.due_at <= now,
     )
     rows = await session.execute(
@@ -176,7 +174,7 @@ async def is_any_interrupted(session: AsyncSession) -> bool:
     """Return whether some worker died, or was refused its storage, while publishing."""
     found = await session.execute(
         select(C.id)
-        .where(_IN_FLIGHT, C.state == CopyState.PUBLISHING, C.lease_until_ms < lease_now(session))
+        .where(IN_FLIGHT, C.state == CopyState.PUBLISHING, C.lease_until_ms < lease_now(session))
         .limit(1)
     )
     return found.first() is not None
@@ -193,7 +191,7 @@ async def claim_interrupted(
         await session.execute(
             _CLAIMED.add_columns(C.instrument_id, C.storage_location_id)
             .where(
-                _IN_FLIGHT,
+                IN_FLIGHT,
                 C.state == CopyState.PUBLISHING,
                 C.lease_until_ms < lease_now(session),
                 C.instrument_id.in_(instruments),
@@ -233,6 +231,7 @@ async def reap_lost(session: AsyncSession) -> AttemptBatch | None:
             )
             .join(Version, Version.id == Copy.version_id)
             .where(
+                IN_FLIGHT,
                 Copy.state.in_([CopyState.TRANSFERRING, CopyState.PROVING]),
                 Copy.lease_until_ms < lease_now(session),
             )
@@ -298,6 +297,7 @@ async def release(session: AsyncSession, owner: str) -> None:
     await session.execute(
         update(Copy)
         .where(
+            IN_FLIGHT,
             Copy.lease_owner == owner,
             Copy.state.in_([CopyState.TRANSFERRING, CopyState.PROVING]),
         )

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
 from app.database import lease_now
+from app.harvest.store.words import IN_FLIGHT, UNSETTLED, WAITING
 from app.models import (
     Copy,
     CopyState,
@@ -120,26 +121,24 @@ async def end(
     return found.scalar_one_or_none() is not None
 
 
-async def unfinished_copies(session: AsyncSession, instrument_id: uuid.UUID) -> int:
-    """Return how many copies of an instrument can be claimed or are in a worker's hands."""
+async def has_unfinished_copies(session: AsyncSession, instrument_id: uuid.UUID) -> bool:
+    """Return whether copies of an instrument can be claimed or are in a worker's hands."""
     now = utcnow()
     resting = select(StorageLocation.id).where(StorageLocation.paused_until > now)
     queued = and_(
+        WAITING,
         Copy.state == CopyState.QUEUED,
         Copy.due_at.is_not(None),
         Copy.storage_location_id.not_in(resting),
         ~exists().where(ScanState.instrument_id == instrument_id, ScanState.held_until > now),
     )
-    flying = Copy.state.in_([CopyState.TRANSFERRING, CopyState.PROVING, CopyState.PUBLISHING])
-    return int(
-        (
-            await session.execute(
-                select(func.count())
-                .select_from(Copy)
-                .where(Copy.instrument_id == instrument_id, or_(queued, flying))
-            )
-        ).scalar_one()
-    )
+    for unfinished in (queued, IN_FLIGHT):
+        found = await session.execute(
+            select(Copy.id).where(Copy.instrument_id == instrument_id, unfinished).limit(1)
+        )
+        if found.first() is not None:
+            return True
+    return False
 
 
 async def is_in_trouble(session: AsyncSession, instrument_id: uuid.UUID) -> bool:
@@ -163,6 +162,7 @@ async def settling_since(
         select(SourceFile.unchanged_since)
         .where(
             SourceFile.instrument_id == instrument_id,
+            UNSETTLED,
             SourceFile.state == FileState.SETTLING,
             SourceFile.absent_since.is_(None),
             SourceFile.unchanged_since <= before,

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Table, and_, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Table, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
 from app.database import lease_now
 from app.errors import StreamWeaveError
 from app.harvest.store.bulk import insert_rows, set_rows
+from app.harvest.store.words import UNSETTLED
 from app.models import Directory, ScanState, SourceFile
 
 FILES = cast(Table, SourceFile.__table__)
@@ -252,10 +253,6 @@ async def known_totals(session: AsyncSession, instrument_id: uuid.UUID) -> int:
     )
 
 
-# Written out, since a database can use a partial index only when it reads the same words.
-_CANDIDATE = text("source_files.state IN ('settling', 'held')")
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A settling or held file that has been quiet long enough to be asked."""
@@ -279,7 +276,7 @@ async def candidates(
         select(*(FILES.c[name] for name in Candidate.__slots__))
         .where(
             FILES.c.instrument_id == instrument_id,
-            _CANDIDATE,
+            UNSETTLED,
             FILES.c.absent_since.is_(None),
             FILES.c.unchanged_since <= now - timedelta(seconds=quiet_seconds),
             or_(FILES.c.next_try_at.is_(None), FILES.c.next_try_at <= now),

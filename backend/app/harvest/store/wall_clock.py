@@ -9,21 +9,23 @@ from datetime import datetime, timedelta
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.models import Copy, CopyState, FileState, ScanState, SourceFile, StorageLocation
+from app.harvest.store.words import UNSETTLED, WAITING
+from app.models import Copy, CopyState, ScanState, SourceFile, StorageLocation
 
 
 async def forget_future_times(session: AsyncSession, now: datetime, longest: timedelta) -> None:
     """Set what lies ahead of `now` to now; what rests at most `longest` may rest on."""
     later = now + longest
-    settling = SourceFile.state.in_([FileState.SETTLING, FileState.HELD])
     for statement in (
         update(SourceFile)
-        .where(settling, SourceFile.unchanged_since > now)
+        .where(UNSETTLED, SourceFile.unchanged_since > now)
         .values(unchanged_since=now),
-        update(SourceFile).where(settling, SourceFile.next_try_at > later).values(next_try_at=now),
-        update(Copy).where(Copy.state == CopyState.QUEUED, Copy.due_at > now).values(due_at=now),
+        update(SourceFile).where(UNSETTLED, SourceFile.next_try_at > later).values(next_try_at=now),
         update(Copy)
-        .where(Copy.state == CopyState.RETRY_WAIT, Copy.due_at > later)
+        .where(WAITING, Copy.state == CopyState.QUEUED, Copy.due_at > now)
+        .values(due_at=now),
+        update(Copy)
+        .where(WAITING, Copy.state == CopyState.RETRY_WAIT, Copy.due_at > later)
         .values(due_at=now),
         update(ScanState).where(ScanState.next_try_at > later).values(next_try_at=None),
         update(ScanState).where(ScanState.held_until > later).values(held_until=None),
