@@ -73,7 +73,9 @@ class Database:
         self._write = async_sessionmaker(self._write_engine, expire_on_commit=False)
         self._read = async_sessionmaker(self._read_engine, expire_on_commit=False)
         self._threads = ThreadPoolExecutor(pool_size, "database")
-        self._thread_engines = [_make_engine(url, "BEGIN IMMEDIATE", pool_size, threads=True)]
+        # One connection writes: SQLite forgets its pages when another one has written.
+        writers = 1 if self.is_sqlite else pool_size
+        self._thread_engines = [_make_engine(url, "BEGIN IMMEDIATE", writers, threads=True)]
         if self.is_sqlite:
             self._thread_engines.append(_make_engine(url, "BEGIN", pool_size, threads=True))
         self._thread_write = sessionmaker(self._thread_engines[0], expire_on_commit=False)
@@ -273,7 +275,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         "busy_timeout=20000",
-        "cache_size=-8000",
+        "cache_size=-32000",
         "temp_store=MEMORY",
     ):
         cursor.execute(f"PRAGMA {pragma}")

@@ -26,9 +26,6 @@ class SourceWithMoments:
     async def stat(self, paths: Sequence[bytes]) -> Sequence[FileFacts | StreamWeaveError]:
         return await self._source.stat(paths)
 
-    async def prepare(self, paths: Sequence[bytes]) -> None:
-        await self._source.prepare(paths)
-
     async def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
         acted = False
         async with contextlib.aclosing(self._source.read(path, size_bytes)) as chunks:

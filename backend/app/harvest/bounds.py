@@ -17,7 +17,7 @@ from app.errors import StreamWeaveError
 from app.models import ScanState, Slot
 from app.transfers.base import Entry, FileFacts, Piece, Source, Wanted, read_many
 
-_FEWEST_STATS = 50  # asking for fewer in a call costs more by the call than by the file
+_FEWEST_STATS = 100  # asking for fewer in a call costs more by the call than by the file
 
 
 async def take_slots(
@@ -134,10 +134,6 @@ class BoundedSource:
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
         return [answer for task in asked for answer in task.result()]
-
-    async def prepare(self, paths: Sequence[bytes]) -> None:
-        """No call to the instrument."""
-        await self._source.prepare(paths)
 
     async def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
         """Stream with one permit."""

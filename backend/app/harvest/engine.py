@@ -234,8 +234,13 @@ class Engine:
             async with self.instrument(facts, patience_seconds=settings.lease_seconds) as opened:
                 if opened is None:
                     raise StreamWeaveError("instrument_busy")
-                report = await scan(lease, opened.source)
-                looked = await look(lease, opened.source, self.ports)
+                source = opened.source
+
+                async def look_now() -> None:
+                    looked.add(await look(lease, source, self.ports))
+
+                report = await scan(lease, source, look_now)
+                await look_now()
         except StreamWeaveError as raised:
             error = raised
             await self.note_logon(instrument_id, raised)

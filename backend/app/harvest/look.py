@@ -40,6 +40,13 @@ class LookReport:
     queued_copies: int = 0
     held: int = 0
 
+    def add(self, other: "LookReport") -> None:
+        """Add what another look led to."""
+        self.looked += other.looked
+        self.settled += other.settled
+        self.queued_copies += other.queued_copies
+        self.held += other.held
+
 
 @dataclass
 class _Verdicts:

@@ -23,7 +23,7 @@ from app.models import RunOutcome, StorageLocation, new_id
 
 logger = logging.getLogger("streamweave.run")
 
-_HANDS = 3  # batches at a time: one is read while others are proven
+_HANDS = 4  # batches at a time: one is read while others are proven
 _IDLE_SECONDS = 0.5
 _TICK_SECONDS = 0.5
 

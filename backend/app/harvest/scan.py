@@ -9,7 +9,7 @@ Not promised: completeness; listings find candidates only, `look` opens them.
 
 import hashlib
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -68,13 +68,18 @@ class ScanLease:
         await scanning.fence(session, self.instrument.id, self.generation, self.lease_seconds)
 
 
-async def scan(lease: ScanLease, source: Source) -> ScanReport:
+async def scan(
+    lease: ScanLease, source: Source, look: Callable[[], Awaitable[None]] | None = None
+) -> ScanReport:
     """Walk the whole source and write what is new.
+
+    `look` is awaited after every thousand new files or so: a share of a million files is being
+    transferred while its last folders are still listed.
 
     Raises:
         StreamWeaveError: what concerns the whole source, or `lease_lost`.
     """
-    report = ScanReport()
+    report, looked_at = ScanReport(), 0
     pending = [b""]
     while pending:
         directory = pending.pop()
@@ -97,6 +102,9 @@ async def scan(lease: ScanLease, source: Source) -> ScanReport:
         report.bytes += sum(e.facts.size_bytes for e in files)
         await _DirectoryScan(lease, report, directory).compare(files, below)
         pending.extend(join(directory, e.name) for e in sorted(below, key=lambda e: e.name))
+        if look is not None and report.new_files - looked_at >= _PAGE:
+            looked_at = report.new_files
+            await look()
     return report
 
 

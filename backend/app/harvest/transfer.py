@@ -45,7 +45,6 @@ async def receive(
         while pending and not receiver.is_blown:
             await receiver.take(_next_window(pending, lanes=concurrency))
 
-    await source.prepare([copy.path for copy in copies])
     async with asyncio.TaskGroup() as group:
         for _ in range(min(concurrency, len(copies))):
             group.create_task(work())

@@ -12,7 +12,7 @@ BATCH_FILES = 200
 BATCH_BYTES = 256 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ClaimedCopy:
     """A copy that this worker holds, with all that is needed to make and prove it."""
 
@@ -35,10 +35,10 @@ class ClaimedCopy:
     earlier_sha256: bytes | None = None  # of the version before this one
     earlier_size_bytes: int | None = None
 
-    @property
-    def target(self) -> Target:
-        """Where it goes."""
-        return Target(self.dest_path, self.copy_id, self.attempt)
+    target: Target = field(init=False)  # where it goes
+
+    def __post_init__(self) -> None:
+        self.target = Target(self.dest_path, self.copy_id, self.attempt)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,16 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Table, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
 from app.models import AuditEvent, AuditLink, AuditPending, new_id
 
+EVENTS = cast(Table, AuditEvent.__table__)
+PENDING = cast(Table, AuditPending.__table__)
 GENESIS = bytes(32)
 
 
@@ -76,7 +78,7 @@ async def record(
         "details": dict(details or {}),
     }
     await session.execute(
-        insert(AuditEvent).values(
+        EVENTS.insert().values(
             id=event_id,
             at=now,
             actor=actor,
@@ -86,7 +88,7 @@ async def record(
             canonical=canonical_json(body),
         )
     )
-    await session.execute(insert(AuditPending).values(event_id=event_id))
+    await session.execute(PENDING.insert().values(event_id=event_id))
     return event_id
 
 

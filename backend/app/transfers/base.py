@@ -109,10 +109,6 @@ class Source(Protocol):
         """Ask for each file's facts, by opening it where the protocol has that."""
         ...
 
-    async def prepare(self, paths: Sequence[bytes]) -> None:
-        """Drop whatever the adapter remembers about these files before they are read."""
-        ...
-
     def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
         """Stream the file's bytes; fewer or more than `size_bytes` is `source_file_changed`."""
         ...

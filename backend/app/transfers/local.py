@@ -61,9 +61,6 @@ class LocalSource:
             raise StreamWeaveError("source_folder_missing", str(error.strerror)) from error
         return found
 
-    async def prepare(self, paths: Sequence[bytes]) -> None:
-        """Nothing is remembered."""
-
     async def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
         """Stream the file's bytes."""
         try:

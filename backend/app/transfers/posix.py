@@ -276,8 +276,7 @@ class PosixBatch:
         self, targets: Sequence[Target], *, final: bool = False
     ) -> list[ReadBack | StreamWeaveError]:
         """Read temporaries (or, synced first, the final objects), each through a new opening."""
-        # A few files are large and worth a thread each; many small ones are not.
-        lanes = len(targets) if len(targets) <= _READERS else 1
+        lanes = max(1, min(_READERS, len(targets)))  # a device answers several at once
         found = await asyncio.gather(
             *(
                 asyncio.to_thread(self._read_back, targets[lane::lanes], final)

@@ -43,10 +43,6 @@ class ThrottledSource:
         """Pass through."""
         return await self._source.stat(paths)
 
-    async def prepare(self, paths: Sequence[bytes]) -> None:
-        """Pass through."""
-        await self._source.prepare(paths)
-
     async def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
         """Stream, as fast as the bucket lets."""
         async with contextlib.aclosing(self._source.read(path, size_bytes)) as chunks:

@@ -25,6 +25,8 @@ from app.transfers.rclone.stream import VfsReader
 _PRECISION_NS = {"smb": 100, "sftp": 10**9, "s3": 1, "webdav": 10**9}
 # What the VFS server says whatever the reason is: not found, broken off before the first byte, 500.
 _UNEXPLAINED = {"source_error", "source_file_missing", "source_connection_lost"}
+# What an old listing of the VFS makes it say of a file that is younger.
+_STALE = {"source_file_missing", "source_file_changed"}
 _REASON_SECONDS = 3.0
 _UNCARRIED = ("\ufffd", "\u201b")
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$")
@@ -101,12 +103,6 @@ class RcloneSource:
         answer = await self._rc.call("job/batch", "asking for sizes", inputs=inputs, concurrency=1)
         return [_stat_result(result) for result in answer["results"]]
 
-    async def prepare(self, paths: Sequence[bytes]) -> None:
-        """Make the VFS forget these directories: it serves stale sizes otherwise."""
-        directories = sorted({parent(path).decode() for path in paths})
-        names = {f"dir{number or ''}": name for number, name in enumerate(directories)}
-        await self._rc.call("vfs/forget", "forgetting directories", fs=self._remote, **names)
-
     async def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
         """Stream the file's bytes."""
         async with aclosing(self.read_many([Wanted(path, size_bytes)])) as pieces:
@@ -118,7 +114,7 @@ class RcloneSource:
 
     async def read_many(self, files: Sequence[Wanted]) -> AsyncGenerator[Piece, None]:
         """Stream files over one connection; an error costs the connection, not the next files."""
-        number = 0
+        number, asked_again = 0, -1
         while number < len(files):
             begun, received = number, 0
             try:
@@ -128,8 +124,21 @@ class RcloneSource:
                         received = 0 if chunk is None else received + len(chunk)
                         number += chunk is None
             except StreamWeaveError as error:
+                if not received and asked_again < number and error.code in _STALE:
+                    asked_again = number
+                    await self._forget(files[number].path)
+                    continue
                 yield number, await self._explained(files[number], received, error)
                 number += 1
+
+    async def _forget(self, path: bytes) -> None:
+        """Make the VFS list a file's directory anew: what it remembers may be a minute old.
+
+        Not before each batch: a directory of 100,000 files takes seconds to list. What is read by
+        an old listing is safe: its bytes are counted, and the file is asked about afterwards.
+        """
+        directory = parent(path).decode()
+        await self._rc.call("vfs/forget", "forgetting", fs=self._remote, dir=directory)
 
     async def _explained(
         self, file: Wanted, received: int, error: StreamWeaveError
