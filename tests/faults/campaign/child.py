@@ -209,7 +209,6 @@ class Worker:
                 # As a run's back-off does: rclone lets go of dead connections after 15 s of rest.
                 failed += 1
                 await asyncio.sleep(min(16.0, 0.02 * 2**failed))
-                jump(_LATER_SECONDS)
                 continue
             while await self._guarded(lambda: self._engine.transfer(["main"])):
                 pass
@@ -217,9 +216,9 @@ class Worker:
             quiet = quiet + 1 if done else 0
             if quiet == 2:
                 break
-            if not done and number > 3:
+            if not done and 3 < number < 10:
                 jump(_LATER_SECONDS)  # what is due later is due now
-                await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)
         await self._retry_what_died()
         async with self._database.read() as session:
             locations = await instruments.open_locations(session, ["main"])
