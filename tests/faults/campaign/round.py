@@ -26,7 +26,7 @@ from tests.faults.truth import Truth, plant
 from tests.integration.factories import make_instrument, make_storage
 
 KILLED = "kill_at_random"
-_DISK_BYTES = 48 << 20
+_DISK_BYTES = 128 << 20
 _FINISH_SECONDS = 90.0
 
 
