@@ -1,12 +1,16 @@
 """The sweep removes what nobody works on, and spares what somebody does."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.clock import utcnow
+from app.harvest.run import Run as EngineRun
+from app.harvest.run import RunSettings, drain
 from app.harvest.sweep import sweep
-from app.models import StorageLocation
+from app.models import Run, StorageLocation
 from tests.faults.processes import Children, leases_run_out
 from tests.faults.wrappers import watch_storage
 from tests.integration.engine_fixtures import Lab, lab
@@ -59,3 +63,21 @@ async def test_a_sweep_spares_what_an_intent_speaks_of_and_takes_the_rest(
     outcomes = sorted(str((c.intent or {})["outcome"]) for c in (await lab.copies()).values())
     assert outcomes == ["published", "published", "resumed", "resumed"]
     assert temporaries(lab) == []
+
+
+async def test_a_full_location_that_rests_is_swept_when_a_run_starts(lab: Lab) -> None:
+    """It may be full of what dead workers left: nobody else would ever free it."""
+    orphan = lab.target / f".streamweave-01234567-{'0' * 32}-1.part"
+    orphan.write_bytes(b"in the way")
+    async with lab.database.write() as session:
+        location = await session.get(StorageLocation, lab.storage)
+        assert location is not None
+        location.swept_at = utcnow()
+        location.paused_until = utcnow() + timedelta(hours=1)
+        location.error_code = "storage_full"
+        row = Run(kind="drain", zone="main", state="live", trigger="drain", requested_at=utcnow())
+        session.add(row)
+        await session.flush()
+        run_id = row.id
+    await drain(EngineRun(lab.engine, run_id, ["main"], RunSettings()))
+    assert not orphan.exists()

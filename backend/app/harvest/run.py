@@ -78,8 +78,9 @@ class Run:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _locations(self) -> list[StorageLocation]:
+        """Also those that rest: one may be full of what the sweep removes."""
         async with self.engine.database.read() as session:
-            locations = await instruments.open_locations(session, self.zones)
+            locations = await instruments.open_locations(session, self.zones, resting=True)
             return [await instruments.storage_location(session, one) for one in locations]
 
     async def _read_journals(self) -> None:

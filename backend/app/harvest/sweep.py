@@ -22,7 +22,7 @@ _EVERY = timedelta(days=1)
 
 
 async def sweep_when_due(database: Database, row: StorageLocation, storage: Storage) -> int:
-    """Sweep a storage location once a day, and after a run was lost."""
+    """Sweep a storage location once a day, after a run was lost, and when it is full."""
     began = utcnow()
     async with database.read() as session:
         lost = await session.scalar(
@@ -32,7 +32,8 @@ async def sweep_when_due(database: Database, row: StorageLocation, storage: Stor
             )
             .limit(1)
         )
-    if row.swept_at is not None and lost is None and row.swept_at + _EVERY > began:
+    is_full = row.error_code == "storage_full"
+    if row.swept_at is not None and not (lost or is_full) and row.swept_at + _EVERY > began:
         return 0
     removed = await sweep(database, storage)
 

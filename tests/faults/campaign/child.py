@@ -202,6 +202,7 @@ class Worker:
 
     async def _finish(self) -> None:
         """Until two passes in a row find all done; then what a person and a day would do."""
+        await self._guarded(self._sweep)  # as a run does at its start
         quiet = failed = 0
         for number in range(_PASSES):
             scanned = await self._guarded(self._scan)
@@ -209,7 +210,6 @@ class Worker:
                 # As a run's back-off does: rclone lets go of dead connections after 15 s of rest.
                 failed += 1
                 await asyncio.sleep(min(16.0, 0.02 * 2**failed))
-                jump(_LATER_SECONDS)
                 continue
             while await self._guarded(lambda: self._engine.transfer(["main"])):
                 pass
@@ -217,17 +217,20 @@ class Worker:
             quiet = quiet + 1 if done else 0
             if quiet == 2:
                 break
-            if not done and number > 3:
+            if not done and 3 < number < 10:
                 jump(_LATER_SECONDS)  # what is due later is due now
-                await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)
         await self._retry_what_died()
+        await self._sweep()
+        while await self._database.run(audit.seal):
+            pass
+
+    async def _sweep(self) -> None:
         async with self._database.read() as session:
-            locations = await instruments.open_locations(session, ["main"])
+            locations = await instruments.open_locations(session, ["main"], resting=True)
             rows = [await instruments.storage_location(session, one) for one in locations]
         for row in rows:
             await sweep(self._database, self._engine.storage(row))
-        while await self._database.run(audit.seal):
-            pass
 
     async def _retry_what_died(self) -> None:
         """A person retries the files that were alone in a worker's hands when it was killed."""

@@ -26,7 +26,7 @@ from tests.faults.truth import Truth, plant
 from tests.integration.factories import make_instrument, make_storage
 
 KILLED = "kill_at_random"
-_DISK_BYTES = 48 << 20
+_DISK_BYTES = 128 << 20
 _FINISH_SECONDS = 90.0
 
 
@@ -113,9 +113,11 @@ class Round:
     def _plant(self) -> None:
         """What stood at the destination before: other content, the same content, strangers'."""
         below = self.archive / self.prefix
-        one, same = self.files.some(2)
+        one, two, same = self.files.some(3)
+        size = self.files.path(two).stat().st_size
         self.truth.planted = [
             plant(below / self.files.path(one).relative_to(self.files.truth.root), b"other"),
+            plant(below / self.files.path(two).relative_to(self.files.truth.root), b"?" * size),
             plant(
                 below / self.files.path(same).relative_to(self.files.truth.root),
                 self.files.path(same).read_bytes(),
@@ -139,6 +141,7 @@ class Round:
             data=self.folder,
             folder=self.files.truth.root if self.remote is None else None,
             control=self.remote.control if self.remote else None,
+            io_timeout_seconds=self.remote.io_timeout_seconds if self.remote else 1.0,
             worker=worker,
             moments=moments,
             **options,

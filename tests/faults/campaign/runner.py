@@ -153,7 +153,7 @@ async def run(plan: Plan, services: Services, report: Report) -> None:
         if plan.verbose:
             say("  " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in result.phases))
         say(f"{_line(result)} in {time.monotonic() - started:.1f} s")
-        for violation in result.violations:
+        for violation in result.violations[:10]:
             say(f"  VIOLATION {violation.kind}: {violation.subject}: {violation.explanation}")
 
 

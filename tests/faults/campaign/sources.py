@@ -14,7 +14,10 @@ from tests.faults.campaign.setting import Services
 from tests.faults.tcp_proxy import TcpProxy
 from tests.integration.source_fixtures import Reach, Supervisor, supervisor
 
-IO_TIMEOUT_SECONDS = 1.0
+# Short, so that a frozen server is soon given up. After a time-out over SMB rclone's connections
+# are dead until they rest for 15 s, so there a busy machine must not be taken for a frozen server.
+_IO_TIMEOUT_SECONDS = {"smb": 2.5}
+_USUAL_SECONDS = 1.0
 
 
 @dataclass
@@ -25,6 +28,7 @@ class Remote:
     reach: Reach
     supervisor: Supervisor
     proxy: TcpProxy
+    io_timeout_seconds: float
 
     @property
     def control(self) -> Path:
@@ -60,11 +64,10 @@ async def remote_source(
     """A fresh folder behind the server of a kind, reached through a proxy."""
     reach = services.servers.fresh(kind)
     proxy = LyingProxy(reach.server.port) if kind == "webdav" else TcpProxy(reach.server.port)
+    seconds = _IO_TIMEOUT_SECONDS.get(kind, _USUAL_SECONDS)
     await proxy.start()
     try:
-        async with supervisor(
-            database, folder, io_timeout_seconds=IO_TIMEOUT_SECONDS
-        ) as supervised:
-            yield Remote(kind, reach, supervised, proxy)
+        async with supervisor(database, folder, io_timeout_seconds=seconds) as supervised:
+            yield Remote(kind, reach, supervised, proxy, seconds)
     finally:
         await proxy.stop()

@@ -109,7 +109,7 @@ class StackRound:
         database = Database(self._url)
         self.truth.installation = await installation_id(database)
         async with database.read() as session:
-            locations = await instruments.open_locations(session, ["main"])
+            locations = await instruments.open_locations(session, ["main"], resting=True)
             rows = [await instruments.storage_location(session, one) for one in locations]
         for row in rows:
             storage = PosixStorage(

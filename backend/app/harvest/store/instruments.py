@@ -183,17 +183,15 @@ async def let_storage_go(session: AsyncSession, storage_location_id: uuid.UUID) 
     )
 
 
-async def open_locations(session: AsyncSession, zones: Sequence[str]) -> list[uuid.UUID]:
-    """Return the storage locations of the zones that are not held back."""
-    found = await session.scalars(
-        select(StorageLocation.id)
-        .where(
-            StorageLocation.zone.in_(zones),
-            or_(StorageLocation.paused_until.is_(None), StorageLocation.paused_until <= utcnow()),
-        )
-        .order_by(StorageLocation.id)
-    )
-    return list(found)
+async def open_locations(
+    session: AsyncSession, zones: Sequence[str], *, resting: bool = False
+) -> list[uuid.UUID]:
+    """Return the storage locations of the zones that are not held back, or with those that are."""
+    query = select(StorageLocation.id).where(StorageLocation.zone.in_(zones))
+    if not resting:
+        paused = StorageLocation.paused_until
+        query = query.where(or_(paused.is_(None), paused <= utcnow()))
+    return list(await session.scalars(query.order_by(StorageLocation.id)))
 
 
 async def refuse_account(session: AsyncSession, instrument_id: uuid.UUID) -> None:

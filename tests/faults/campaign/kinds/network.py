@@ -9,7 +9,7 @@ from typing import ClassVar
 from tests.faults.campaign.kinds.base import Kind
 from tests.faults.campaign.round import Round
 from tests.faults.campaign.setting import REMOTE, Setting
-from tests.faults.campaign.sources import IO_TIMEOUT_SECONDS, Remote
+from tests.faults.campaign.sources import Remote
 
 _BROKEN = frozenset(
     {
@@ -85,7 +85,7 @@ class ServerFrozen(OverNetwork):
         _go(go_on)
         try:
             # As long as the fault lasts; nothing is waited for.
-            await asyncio.sleep(IO_TIMEOUT_SECONDS * 2.5)
+            await asyncio.sleep(remote.io_timeout_seconds * 2 + 0.5)
             round_.injected(self.name)
         finally:
             remote.server.thaw()
