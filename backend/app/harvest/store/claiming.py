@@ -25,6 +25,7 @@ from app.transfers.base import FileFacts
 
 COPIES = cast(Table, Copy.__table__)
 MAX_LONE_LOSSES = 3
+UNKNOWN_MTIME = -(1 << 62)  # of a version whose facts say nothing about its content any more
 _REAP_LIMIT = 1000
 
 
@@ -44,6 +45,7 @@ _CLAIMED = (
         V.sha256,
         V.size_bytes,
         V.mtime_ns,
+        V.seen_mtime_ns,
         F.path_bytes,
         F.incarnation,
         F.latest_version,
@@ -147,6 +149,12 @@ def _choose(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
     return chosen
 
 
+def _expected_mtime_ns(row: Row[Any]) -> int:
+    """The time that the source says now: the same content was seen under a new one since."""
+    is_known = row.sha256 is not None and row.seen_mtime_ns != UNKNOWN_MTIME
+    return int(row.seen_mtime_ns if is_known else row.mtime_ns)
+
+
 def _claimed_copy(row: Row[Any], now: datetime) -> ClaimedCopy:
     return ClaimedCopy(
         copy_id=row.id,
@@ -156,7 +164,7 @@ def _claimed_copy(row: Row[Any], now: datetime) -> ClaimedCopy:
         version_number=row.number,
         aim=row.aim,
         sha256=row.sha256,
-        expected=FileFacts(row.size_bytes, row.mtime_ns),
+        expected=FileFacts(row.size_bytes, _expected_mtime_ns(row)),
         path=row.path_bytes,
         incarnation=row.incarnation,
         is_latest=row.latest_version == row.number,
