@@ -171,6 +171,10 @@ class GatedDatabase(Database):
         async with self._gates.effect("write_rows"):
             return await super().run(work)
 
+    async def ask(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        async with self._gates.effect("read_rows"):
+            return await super().ask(work)
+
 
 class SourceThatMayBeAway:
     """A folder as a source; while `is_away` its server does not answer."""
