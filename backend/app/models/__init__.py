@@ -10,6 +10,9 @@ from app.models.audit import (
 )
 from app.models.base import Base, new_id
 from app.models.copy import (
+    BACKLOG,
+    NEW_FILE,
+    PRIORITIES,
     Attempt,
     Copy,
     CopyState,
@@ -33,6 +36,9 @@ from app.models.storage import StorageKind, StorageLocation
 from app.models.user import ApiToken, Grant, User
 
 __all__ = [
+    "BACKLOG",
+    "NEW_FILE",
+    "PRIORITIES",
     "ApiToken",
     "Attempt",
     "AuditEvent",
