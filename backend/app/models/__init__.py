@@ -30,6 +30,7 @@ from app.models.instrument import (
     ScheduleKind,
     ServiceAccount,
 )
+from app.models.name import NameWord, UnindexedName
 from app.models.run import Check, Lease, Run, RunKind, RunOutcome, RunState, Slot, Worker
 from app.models.source_file import Directory, FileState, ScanState, SourceFile
 from app.models.storage import StorageKind, StorageLocation
@@ -59,6 +60,7 @@ __all__ = [
     "JournalEntry",
     "JournalPosition",
     "Lease",
+    "NameWord",
     "Outbox",
     "Protocol",
     "Run",
@@ -74,6 +76,7 @@ __all__ = [
     "SourceFile",
     "StorageKind",
     "StorageLocation",
+    "UnindexedName",
     "User",
     "Version",
     "Worker",
