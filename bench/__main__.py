@@ -14,7 +14,7 @@ from time import monotonic
 
 from bench.report import machine, tell
 
-BENCHES = ("transfer",)
+BENCHES = ("transfer", "queue", "identifiers")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from app.config import get_settings
 from app.database import Database
 from app.errors import StreamWeaveError
 from app.harvest.batch import BatchWork
-from app.models import Attempt, Copy, Instrument, Run, ScanState, Version, Worker
+from app.models import Attempt, Copy, Instrument, Run, ScanState, SourceFile, Version, Worker
 from app.services.reconciler import Reconciler
 from app.transfers.posix import PosixBatch
 from tests.integration.engine_fixtures import OLD_NS, Lab, lab
@@ -144,6 +144,56 @@ async def test_a_copy_is_filled_from_an_adopted_one_with_another_time(
         await _scan_twice(lab)
     assert {copy.state for copy in (await lab.copies()).values()} == {"available"}
     assert (second / slug / "a.raw").read_bytes() == b"old archive"
+
+
+async def _places(lab: Lab, folder: Path) -> tuple[Path, Path]:
+    """A second storage location; returns where a.raw goes at the first and at the second."""
+    folder.mkdir()
+    await make_storage(lab.database, folder, lab.instrument)
+    async with lab.database.read() as session:
+        slug = (await session.scalars(select(Instrument.slug))).one()
+    return lab.target / slug / "a.raw", folder / slug / "a.raw"
+
+
+async def test_a_file_touched_between_its_two_copies_gets_both(lab: Lab, tmp_path: Path) -> None:
+    """The second copy must expect the time that the source has now."""
+    places = await _places(lab, tmp_path / "second")
+    path = lab.write("a.raw", b"precious")
+    await _scan_twice(lab)
+    await lab.engine.transfer(["main"])
+    os.utime(path, ns=(OLD_NS + 10**9, OLD_NS + 10**9))
+    for _ in range(3):
+        await _scan_twice(lab)
+        await lab.drain()
+    assert [place.read_bytes() for place in places] == [b"precious", b"precious"]
+    async with lab.database.read() as session:
+        assert set(await session.scalars(select(Copy.state))) == {"available"}
+        assert (await session.scalars(select(Version.number))).all() == [1]
+
+
+async def test_a_version_is_not_taken_back_for_one_with_a_copy_given_up(
+    lab: Lab, tmp_path: Path
+) -> None:
+    """Its worker died while it was published; until somebody looked, nothing was proven."""
+    await _places(lab, tmp_path / "second")
+    path = lab.write("a.raw", b"precious")
+    await _scan_twice(lab)
+    await lab.engine.transfer(["main"])
+    async with lab.database.write() as session:
+        await session.execute(
+            update(Copy).where(Copy.state == "available").values(state="publishing")
+        )
+    os.utime(path, ns=(OLD_NS + 10**9, OLD_NS + 10**9))
+    await _scan_twice(lab)
+    await lab.drain()
+    async with lab.database.read() as session:
+        newest = await session.scalars(
+            select(Copy.state)
+            .join(Version, Version.id == Copy.version_id)
+            .join(SourceFile, SourceFile.id == Copy.source_file_id)
+            .where(Version.number == SourceFile.latest_version)
+        )
+        assert newest.all() == ["available", "available"]
 
 
 async def test_a_file_with_an_impossible_time_is_refused_alone(lab: Lab) -> None:

@@ -20,11 +20,15 @@ async def list_files(  # noqa: PLR0913  one parameter a filter
     state: Annotated[FileStatus | None, Query(description="the derived status")] = None,
     q: Annotated[Text | None, Query(description="how the path begins")] = None,
     path: Annotated[Text | None, Query(description="the exact path")] = None,
+    search: Annotated[
+        Text | None,
+        Query(description="beginnings of words of the name; a page may be short and have a next"),
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> FilePage:
-    """List files, newest first; by path when `q` is given."""
-    narrowed = files.FileFilter(instrument, state.value if state else None, q, path)
+    """List files, newest first; by path when `q` is given, by word when `search` is."""
+    narrowed = files.FileFilter(instrument, state.value if state else None, q, path, search)
     request = page_request(limit, cursor, **vars(narrowed))
     page = await files.list_files(database, caller, request, narrowed)
     return FilePage(items=[read_file(one) for one in page.items], next_cursor=page.next_cursor)

@@ -71,11 +71,10 @@ class ScanResult:
 class _Work:
     """Where something may be claimed."""
 
-    known: list[uuid.UUID]
+    known: list[uuid.UUID]  # of which interrupted copies may be looked at; none when there are none
     served: list[uuid.UUID]
     locations: list[uuid.UUID]
-    due: set[uuid.UUID]
-    interrupted: bool
+    due: dict[uuid.UUID, list[claiming.Place]]
 
 
 class Engine:
@@ -382,18 +381,16 @@ class Engine:
             await self._look_at_the_clock()
             await reap(self.database, self.ports)
         found = await self.database.ask(lambda s: self._find_work(s, zones, only))
-        if found.interrupted:
+        if found.known:
             batch = await self.database.run(
                 lambda s: claiming.claim_interrupted(s, found.known, found.locations, lease)
             )
             if batch is not None:
                 return batch
         for instrument_id in self._in_turn(found.served):
-            if instrument_id not in found.due:
-                continue
-            for location in found.locations:
+            for place in found.due.get(instrument_id, []):
                 batch = await self.database.run(
-                    lambda s, i=instrument_id, n=location: claiming.claim(s, i, n, lease)  # type: ignore[misc]
+                    lambda s, i=instrument_id, p=place: claiming.claim(s, i, p, lease)  # type: ignore[misc]
                 )
                 if batch is not None:
                     return batch
@@ -403,17 +400,19 @@ class Engine:
         self, session: AsyncSession, zones: Sequence[str], only: uuid.UUID | None
     ) -> _Work:
         """Look where something may be claimed: reading disturbs no writer."""
-        known = await instruments.served(session, zones)
         served = await instruments.reachable(session, zones, utcnow())
         if only is not None:
             served = [one for one in served if one == only]
         locations = await instruments.open_locations(session, zones)
-        due = await claiming.due_instruments(session, served)
-        due -= await unavailable(
+        due = await claiming.due_places(session, served, locations)
+        for one in await unavailable(
             session, due, held=set(self._open), worker=self.ports.settings.worker
-        )
-        interrupted = await claiming.is_any_interrupted(session)
-        return _Work(known, served, locations, due, interrupted)
+        ):
+            due.pop(one, None)
+        known: list[uuid.UUID] = []
+        if await claiming.is_any_interrupted(session):
+            known = await instruments.served(session, zones)
+        return _Work(known, served, locations, due)
 
     async def _look_at_the_clock(self) -> None:
         """At the start, and when the wall clock was set back: nothing waits for the far future."""

@@ -10,6 +10,9 @@ from app.models.audit import (
 )
 from app.models.base import Base, new_id
 from app.models.copy import (
+    BACKLOG,
+    NEW_FILE,
+    PRIORITIES,
     Attempt,
     Copy,
     CopyState,
@@ -27,12 +30,16 @@ from app.models.instrument import (
     ScheduleKind,
     ServiceAccount,
 )
+from app.models.name import NameWord, UnindexedName
 from app.models.run import Check, Lease, Run, RunKind, RunOutcome, RunState, Slot, Worker
 from app.models.source_file import Directory, FileState, ScanState, SourceFile
 from app.models.storage import StorageKind, StorageLocation
 from app.models.user import ApiToken, Grant, User
 
 __all__ = [
+    "BACKLOG",
+    "NEW_FILE",
+    "PRIORITIES",
     "ApiToken",
     "Attempt",
     "AuditEvent",
@@ -53,6 +60,7 @@ __all__ = [
     "JournalEntry",
     "JournalPosition",
     "Lease",
+    "NameWord",
     "Outbox",
     "Protocol",
     "Run",
@@ -68,6 +76,7 @@ __all__ = [
     "SourceFile",
     "StorageKind",
     "StorageLocation",
+    "UnindexedName",
     "User",
     "Version",
     "Worker",

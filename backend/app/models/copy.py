@@ -54,6 +54,7 @@ class CopyState(StrEnum):
         return self in _IN_FLIGHT
 
 
+NEW_FILE, BACKLOG = PRIORITIES = 0, 1  # what is older than its instrument comes later
 _IN_FLIGHT = {CopyState.TRANSFERRING, CopyState.PROVING, CopyState.PUBLISHING}
 _MOVING = _IN_FLIGHT | {CopyState.QUEUED, CopyState.RETRY_WAIT}
 
@@ -106,7 +107,7 @@ class Copy(Identified, Base):
     dest_path_bytes: Mapped[bytes] = mapped_column(LargeBinary)
     dest_key: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     size_bytes: Mapped[int] = mapped_column(BigInteger)
-    priority: Mapped[int] = mapped_column(default=0)  # 0 new, 1 backlog
+    priority: Mapped[int] = mapped_column(default=NEW_FILE)
     attempt: Mapped[int] = mapped_column(default=0)
     failures: Mapped[int] = mapped_column(default=0)
     losses: Mapped[int] = mapped_column(default=0)

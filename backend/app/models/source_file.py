@@ -62,6 +62,14 @@ class SourceFile(Identified, Base):
         UniqueConstraint("instrument_id", "path_hash", "incarnation"),
         CheckConstraint(enum_check("state", FileState), name="state"),
         Index(None, "instrument_id", "directory_hash", "path_hash"),
+        # What people ask for by a state of its own is rare; most files are planned.
+        Index(
+            "ix_source_files_unplanned",
+            "state",
+            "id",
+            sqlite_where=text("state IN ('held', 'skipped', 'refused')"),
+            postgresql_where=text("state IN ('held', 'skipped', 'refused')"),
+        ),
         Index(
             "ix_source_files_settling",
             "instrument_id",

@@ -1,4 +1,7 @@
-"""What the API process does beside answering: reconcile, dispatch, seal; each under its lease."""
+"""What the API process does beside answering; each under its lease.
+
+Reconcile, dispatch, seal, write the words of new files' names.
+"""
 
 import asyncio
 import contextlib
@@ -16,6 +19,7 @@ from app.services.audit import seal
 from app.services.leases import give_lease_back, take_lease
 from app.services.outbox import dispatch
 from app.services.reconciler import Reconciler
+from app.services.search import index_names
 
 logger = logging.getLogger("streamweave.background")
 _LEASE_SECONDS = 15.0
@@ -31,6 +35,9 @@ async def run_background(database: Database, settings: Settings, stop: asyncio.E
                 _service(database, "dispatcher", 0.5, stop, _until_done(database, dispatch))
             )
             group.create_task(_service(database, "sealer", 1.0, stop, _until_done(database, seal)))
+            group.create_task(
+                _service(database, "indexer", 1.0, stop, _until_done(database, index_names))
+            )
     finally:
         await reconciler.close()
 

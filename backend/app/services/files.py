@@ -30,6 +30,7 @@ from app.models import (
 )
 from app.services.access import only_readable
 from app.services.pagination import Keyset, Page, PageRequest, fetch_page
+from app.services.search import Search, search_files
 
 SPEAKS_FIRST = (
     CopyState.DAMAGED,
@@ -113,6 +114,7 @@ class FileFilter:
     state: str | None = None
     q: str | None = None
     path: str | None = None
+    search: str | None = None
 
     def apply(self, query: Select[Any]) -> Select[Any]:
         """Return the query, narrowed."""
@@ -210,11 +212,15 @@ def _readable_files(user: User) -> Select[Any]:
 async def list_files(
     database: Database, user: User, request: PageRequest, narrowed: FileFilter
 ) -> Page[FileView]:
-    """Return a page of files: newest first, or by path when a prefix is asked for."""
+    """Return a page of files: newest first, by path for a prefix, by word for a search."""
     order = _BY_PATH if narrowed.q else _NEWEST
     query = narrowed.apply(_readable_files(user))
     async with database.read() as session:
-        page = await fetch_page(session, query, request, order)
+        if narrowed.search:
+            search = Search(narrowed.search, narrowed.instrument_id)
+            page = await search_files(session, user, request, search, query)
+        else:
+            page = await fetch_page(session, query, request, order)
         return Page(await _views(session, page.items), page.next_cursor)
 
 

@@ -9,9 +9,10 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import Any, cast
 
-from sqlalchemy import Row, Table, and_, literal, select, update
+from sqlalchemy import Row, ScalarSelect, Table, and_, literal, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
@@ -20,15 +21,17 @@ from app.harvest.store.attempts import AttemptBatch, AttemptRow, insert_attempts
 from app.harvest.store.bulk import update_rows
 from app.harvest.store.words import IN_FLIGHT, WAITING
 from app.harvest.work import BATCH_BYTES, BATCH_FILES, Batch, ClaimedCopy
-from app.models import Copy, CopyState, SourceFile, Version
+from app.models import PRIORITIES, Copy, CopyState, Instrument, SourceFile, StorageLocation, Version
 from app.transfers.base import FileFacts
 
 COPIES = cast(Table, Copy.__table__)
 MAX_LONE_LOSSES = 3
+UNKNOWN_MTIME = -(1 << 62)  # of a version whose facts say nothing about its content any more
 _REAP_LIMIT = 1000
 
 
 C, V, F = COPIES.c, cast(Table, Version.__table__).c, cast(Table, SourceFile.__table__).c
+ON, AT = cast(Table, Instrument.__table__).c, cast(Table, StorageLocation.__table__).c
 _earlier = cast(Table, Version.__table__).alias("earlier")
 # What a batch needs of a copy, as it stands before the claim counts the attempt.
 _CLAIMED = (
@@ -44,6 +47,7 @@ _CLAIMED = (
         V.sha256,
         V.size_bytes,
         V.mtime_ns,
+        V.seen_mtime_ns,
         F.path_bytes,
         F.incarnation,
         F.latest_version,
@@ -71,43 +75,62 @@ class Lease:
     seconds: float
 
 
-async def due_instruments(
-    session: AsyncSession, instruments: Sequence[uuid.UUID]
-) -> set[uuid.UUID]:
-    """Return which of the instruments have a copy that is due."""
-    due = set()
-    for instrument_id in instruments:
-        found = await session.scalar(
-            select(C.id)
-            .where(
-                C.instrument_id == instrument_id,
-                WAITING,
-                C.due_at <= utcnow(),
-            )
-            .limit(1)
-        )
-        if found is not None:
-            due.add(instrument_id)
-    return due
+Place = tuple[uuid.UUID, int]  # a storage location and a priority
+
+
+async def due_places(
+    session: AsyncSession, instruments: Sequence[uuid.UUID], locations: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, list[Place]]:
+    """Return for which places each instrument has a copy that is due, in order of priority.
+
+    One probe of the index of waiting copies a place: what waits costs nothing, due or not.
+    """
+    now = utcnow()
+    rows = await session.execute(
+        select(ON.id, AT.id, *(_first_due(priority, now) for priority in PRIORITIES))
+        .join_from(ON.id.table, AT.id.table, true())
+        .where(ON.id.in_(instruments), AT.id.in_(locations))
+        .order_by(AT.id)
+    )
+    due: dict[uuid.UUID, list[Place]] = {}
+    for instrument_id, location_id, *first in rows:
+        for priority, found in zip(PRIORITIES, first, strict=True):
+            if found is not None:
+                due.setdefault(instrument_id, []).append((location_id, priority))
+    return {one: sorted(places, key=lambda place: place[1]) for one, places in due.items()}
+
+
+def _first_due(priority: int, now: datetime) -> ScalarSelect[Any]:
+    # With its order only the index of waiting copies will do, whatever the statistics say.
+    return (
+        select(C.id)
+        .where(C.instrument_id == ON.id, C.storage_location_id == AT.id)
+        .where(C.priority == priority, WAITING, C.due_at <= now)
+        .order_by(C.due_at, C.id)
+        .limit(1)
+        .scalar_subquery()
+    )
 
 
 async def claim(
     session: AsyncSession,
     instrument_id: uuid.UUID,
-    storage_location_id: uuid.UUID,
+    place: Place,
     lease: Lease,
 ) -> Batch | None:
-    """Claim the next batch of one instrument for one storage location, or None."""
+    """Claim the next batch of one instrument for one place, or None."""
+    storage_location_id, priority = place
     now = utcnow()
     due = (
         C.instrument_id == instrument_id,
         C.storage_location_id == storage_location_id,
+        C.priority == priority,
         WAITING,
         C.due_at <= now,
     )
     rows = await session.execute(
         _CLAIMED.where(*due)
-        .order_by(C.priority, C.due_at, C.id)
+        .order_by(C.due_at, C.id)
         .limit(BATCH_FILES)
         .with_for_update(skip_locked=True, of=COPIES)
     )
@@ -134,39 +157,44 @@ async def claim(
 
 def _choose(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
     """Pick from due copies in their order: one batch size, bounded in files and bytes."""
-    chosen: list[Row[Any]] = []
-    size = 0
-    for row in rows:
-        # Copies that were lost together are tried in smaller and smaller company.
-        if row.batch_files != rows[0].batch_files or len(chosen) >= max(1, row.batch_files):
-            continue
-        if chosen and size + row.copy_bytes > BATCH_BYTES:
-            break
-        chosen.append(row)
-        size += row.copy_bytes
-    return chosen
+    company = rows[0].batch_files if rows else 0
+    # Copies that were lost together are tried in smaller and smaller company.
+    alike = [row for row in rows if row.batch_files == company][: max(1, company)]
+    ends = accumulate(row.copy_bytes for row in alike)
+    return [
+        row for row, end in zip(alike, ends, strict=True) if row is alike[0] or end <= BATCH_BYTES
+    ]
 
 
 def _claimed_copy(row: Row[Any], now: datetime) -> ClaimedCopy:
+    # Taken apart at once: a name of a row costs a look-up, and there are 200 of them at a time.
+    (
+        copy_id, attempt, _, _, source_file_id, version_id, number, aim, sha256, size_bytes,
+        mtime_ns, seen_mtime_ns, path, incarnation, latest_version, dest_path, ark, failures,
+        intent, earlier_sha256, earlier_size_bytes, *_,
+    ) = row  # fmt: skip
+    # The same content was seen under a new time since: that is what the source says now.
+    if sha256 is not None and seen_mtime_ns != UNKNOWN_MTIME:
+        mtime_ns = seen_mtime_ns
     return ClaimedCopy(
-        copy_id=row.id,
-        attempt=row.attempt + 1,
-        source_file_id=row.source_file_id,
-        version_id=row.version_id,
-        version_number=row.number,
-        aim=row.aim,
-        sha256=row.sha256,
-        expected=FileFacts(row.size_bytes, row.mtime_ns),
-        path=row.path_bytes,
-        incarnation=row.incarnation,
-        is_latest=row.latest_version == row.number,
-        dest_path=row.dest_path_bytes,
-        ark=row.ark or "",
-        failures=row.failures,
+        copy_id=copy_id,
+        attempt=attempt + 1,
+        source_file_id=source_file_id,
+        version_id=version_id,
+        version_number=number,
+        aim=aim,
+        sha256=sha256,
+        expected=FileFacts(size_bytes, mtime_ns),
+        path=path,
+        incarnation=incarnation,
+        is_latest=latest_version == number,
+        dest_path=dest_path,
+        ark=ark or "",
+        failures=failures,
         started_at=now,
-        intent=row.intent,
-        earlier_sha256=row.earlier_sha256,
-        earlier_size_bytes=row.earlier_size_bytes,
+        intent=intent,
+        earlier_sha256=earlier_sha256,
+        earlier_size_bytes=earlier_size_bytes,
     )
 
 
@@ -235,7 +263,7 @@ async def reap_lost(session: AsyncSession) -> AttemptBatch | None:
                 Copy.state.in_([CopyState.TRANSFERRING, CopyState.PROVING]),
                 Copy.lease_until_ms < lease_now(session),
             )
-            .order_by(Copy.id)
+            .order_by(Copy.lease_until_ms, Copy.id)
             .limit(_REAP_LIMIT)
             .with_for_update(skip_locked=True, of=Copy)
         )
@@ -294,17 +322,23 @@ async def renew(session: AsyncSession, ids: Sequence[uuid.UUID], lease: Lease) -
 
 async def release(session: AsyncSession, owner: str) -> None:
     """Give back what this owner still holds before publishing (a run that is cancelled)."""
+    held = await session.scalars(
+        select(C.id)
+        .where(IN_FLIGHT, C.lease_until_ms >= 0, C.lease_owner == owner)
+        .order_by(C.lease_until_ms, C.id)
+    )
+    now = utcnow()
     await session.execute(
-        update(Copy)
+        update(COPIES)
         .where(
-            IN_FLIGHT,
-            Copy.lease_owner == owner,
-            Copy.state.in_([CopyState.TRANSFERRING, CopyState.PROVING]),
+            C.id.in_(held.all()),
+            C.lease_owner == owner,
+            C.state.in_([CopyState.TRANSFERRING, CopyState.PROVING]),
         )
         .values(
             state=CopyState.QUEUED,
-            state_since=utcnow(),
-            due_at=utcnow(),
+            state_since=now,
+            due_at=now,
             lease_owner=None,
             lease_until_ms=0,
         )

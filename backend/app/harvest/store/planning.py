@@ -12,7 +12,17 @@ from app.clock import utcnow
 from app.harvest.plan import Latest, NewVersion, Nothing, Reaim, Work
 from app.harvest.ports import Mint
 from app.harvest.store.bulk import insert_new_rows, insert_rows, set_rows, update_rows
-from app.models import Copy, CopyState, FileState, Identifier, SourceFile, Version, new_id
+from app.models import (
+    BACKLOG,
+    NEW_FILE,
+    Copy,
+    CopyState,
+    FileState,
+    Identifier,
+    SourceFile,
+    Version,
+    new_id,
+)
 from app.transfers.base import FileFacts
 from app.transfers.paths import display
 
@@ -208,7 +218,7 @@ def _copy_row(
         "instrument_id": instrument_id,
         "state": CopyState.QUEUED.value,
         "size_bytes": item.file.facts.size_bytes,
-        "priority": 1 if item.file.is_backlog else 0,
+        "priority": BACKLOG if item.file.is_backlog else NEW_FILE,
         "attempt": 0,
         "failures": 0,
         "losses": 0,

@@ -19,7 +19,7 @@ from app.errors import ErrorClass, StreamWeaveError
 from app.harvest.retry import RetryPolicy, decide
 from app.harvest.store.attempts import AttemptBatch, AttemptRow, insert_attempts
 from app.harvest.store.bulk import insert_rows, set_rows, update_rows
-from app.harvest.store.claiming import Lease
+from app.harvest.store.claiming import UNKNOWN_MTIME, Lease
 from app.harvest.work import ClaimedCopy, Failure, Proof
 from app.models import (
     Copy,
@@ -35,7 +35,6 @@ from app.models import (
 COPIES = cast(Table, Copy.__table__)
 VERSIONS = cast(Table, Version.__table__)
 OUTBOX = cast(Table, Outbox.__table__)
-UNKNOWN_MTIME = -(1 << 62)
 _BEFORE_INTENT = [CopyState.TRANSFERRING, CopyState.PROVING]
 _RELEASED = {"lease_owner": None, "lease_until_ms": 0}
 
@@ -334,20 +333,22 @@ async def _observe_again(session: AsyncSession, failures: Sequence[Failure], now
 async def withdraw_unchanged(session: AsyncSession, proofs: Sequence[Proof]) -> list[Proof]:
     """Take back versions whose content is that of the version before: a new mtime is no version.
 
-    Only while the hash is not fixed, this worker holds the copy, and the earlier version is here:
-    one whose copies were given up because the source changed needs this one. Returns those taken.
+    Only while the hash is not fixed, this worker holds the copy, and the earlier version is here
+    with none of its copies given up: where one was, because the source changed, this version is
+    needed. Returns those taken.
     """
     taken = []
     earlier = aliased(Version)
-    is_here = (
+    of_earlier = (
         select(Copy.id)
         .join(earlier, earlier.id == Copy.version_id)
         .where(
             earlier.source_file_id == Version.source_file_id,
             earlier.number == Version.number - 1,
-            Copy.state == CopyState.AVAILABLE,
         )
     )
+    is_here = of_earlier.where(Copy.state == CopyState.AVAILABLE)
+    given_up = of_earlier.where(Copy.state == CopyState.SUPERSEDED)
     for proof in proofs:
         copy = proof.copy
         held = await session.scalar(
@@ -360,6 +361,7 @@ async def withdraw_unchanged(session: AsyncSession, proofs: Sequence[Proof]) -> 
                 Version.sha256.is_(None),
                 Version.aim == copy.aim,
                 exists(is_here.correlate(Version)),
+                ~exists(given_up.correlate(Version)),
             )
             .with_for_update(of=Copy)
         )

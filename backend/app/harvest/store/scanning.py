@@ -14,9 +14,10 @@ from app.database import lease_now
 from app.errors import StreamWeaveError
 from app.harvest.store.bulk import insert_rows, set_rows
 from app.harvest.store.words import UNSETTLED
-from app.models import Directory, ScanState, SourceFile
+from app.models import Directory, ScanState, SourceFile, UnindexedName
 
 FILES = cast(Table, SourceFile.__table__)
+UNINDEXED = cast(Table, UnindexedName.__table__)
 SCANS = cast(Table, ScanState.__table__)
 
 
@@ -169,8 +170,9 @@ async def known_files(
 
 
 async def insert_files(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert newly seen files."""
+    """Insert newly seen files, and note that their names' words are to be written."""
     await insert_rows(session, FILES, rows)
+    await insert_rows(session, UNINDEXED, [{"source_file_id": row["id"]} for row in rows])
 
 
 async def update_files(

@@ -9,12 +9,15 @@ import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
+from operator import mul
 from typing import cast
 
 from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
+from app.harvest.store.bulk import insert_rows
 from app.models import Identifier, SourceFile
 
 IDENTIFIERS = cast(Table, Identifier.__table__)
@@ -22,7 +25,10 @@ FILES = cast(Table, SourceFile.__table__)
 BETANUMERIC = "0123456789bcdfghjkmnpqrstvwxz"
 # 29^12 names: a chance of 1 % for one collision at 84 million, and a collision is drawn again.
 BLADE_LENGTH = 12
-_WEIGHTS = {sign: weight for weight, sign in enumerate(BETANUMERIC)}
+_WEIGHTS = bytes(max(BETANUMERIC.find(chr(code)), 0) for code in range(256))
+# Of 256 random bytes the last 24 are dropped, so that each of the 29 signs is as likely.
+_SIGNS = bytes(ord(BETANUMERIC[code % 29]) for code in range(256))
+_UNEVEN = bytes(range(232, 256))
 _REPERTOIRE = re.compile(r"^(?:[A-Za-z0-9=~*+@_$./-]|%[0-9A-Fa-f]{2})+$")
 _NAAN = re.compile(r"^[0-9b-df-hj-km-np-tv-xz]{1,16}$")
 _LABEL = re.compile(r"ark:/?", re.IGNORECASE)
@@ -32,8 +38,8 @@ _STRUCTURE = re.compile(r"([/.])[/.]+")
 
 def check_character(zone: str) -> str:
     """Return the NOID check character of `NAAN/name` (positions from 1, other signs weigh 0)."""
-    total = sum(place * _WEIGHTS.get(sign, 0) for place, sign in enumerate(zone, 1))
-    return BETANUMERIC[total % 29]
+    weights = zone.encode("ascii", "replace").translate(_WEIGHTS)
+    return BETANUMERIC[sum(map(mul, weights, count(1))) % 29]
 
 
 def is_check_valid(zone: str) -> bool:
@@ -77,14 +83,15 @@ class ArkMinter:
     naan: str
     shoulder: str
 
-    def draw(self) -> str:
-        """Return a random ARK with its check character."""
-        number, blade = secrets.randbelow(29**BLADE_LENGTH), ""
-        for _ in range(BLADE_LENGTH):
-            number, digit = divmod(number, 29)
-            blade += BETANUMERIC[digit]
-        zone = f"{self.naan}/{self.shoulder}{blade}"
-        return f"ark:{zone}{check_character(zone)}"
+    def draw(self, many: int) -> set[str]:
+        """Return `many` different random ARKs with their check characters."""
+        zones: set[str] = set()
+        while len(zones) < many:
+            wanted = (many - len(zones)) * BLADE_LENGTH
+            signs = secrets.token_bytes(wanted + wanted // 8).translate(_SIGNS, _UNEVEN).decode()
+            for end in range(BLADE_LENGTH, min(wanted, len(signs)) + 1, BLADE_LENGTH):
+                zones.add(f"{self.naan}/{self.shoulder}{signs[end - BLADE_LENGTH : end]}")
+        return {f"ark:{zone}{check_character(zone)}" for zone in zones}
 
     async def mint(
         self, session: AsyncSession, source_file_ids: Sequence[uuid.UUID]
@@ -95,29 +102,27 @@ class ArkMinter:
         """
         if not source_file_ids:
             return {}
-        rows = await session.execute(
+        known = await session.execute(
             select(FILES.c.id, FILES.c.ark).where(
                 FILES.c.id.in_(source_file_ids), FILES.c.ark.is_not(None)
             )
         )
-        arks: dict[uuid.UUID, str] = {row.id: str(row.ark) for row in rows}
+        arks: dict[uuid.UUID, str] = {row.id: str(row.ark) for row in known}
         missing = [one for one in source_file_ids if one not in arks]
         drawn = await self._free(session, len(missing))
         now = utcnow()
         if missing:
-            await session.execute(
-                IDENTIFIERS.insert(),
-                [
-                    {"value": ark, "scheme": "ark", "source_file_id": one, "created_at": now}
-                    for one, ark in zip(missing, drawn, strict=True)
-                ],
-            )
+            rows = [
+                {"value": ark, "scheme": "ark", "source_file_id": one, "created_at": now}
+                for one, ark in zip(missing, drawn, strict=True)
+            ]
+            await insert_rows(session, IDENTIFIERS, rows)
         return arks | dict(zip(missing, drawn, strict=True))
 
-    async def _free(self, session: AsyncSession, count: int) -> list[str]:
+    async def _free(self, session: AsyncSession, many: int) -> list[str]:
         drawn: set[str] = set()
-        while len(drawn) < count:
-            fresh = {self.draw() for _ in range(count - len(drawn))}
+        while len(drawn) < many:
+            fresh = self.draw(many - len(drawn))
             taken = await session.scalars(
                 select(IDENTIFIERS.c.value).where(IDENTIFIERS.c.value.in_(fresh))
             )

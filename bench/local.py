@@ -1,0 +1,29 @@
+"""An engine in this process, on local folders."""
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from app.database import Database
+from app.harvest.engine import Engine
+from app.harvest.ports import EngineSettings, Ports
+from app.services import audit
+from app.services.identifiers.ark import ArkMinter
+from app.transfers.base import Source
+from app.transfers.local import LocalSource
+
+
+def local_engine(database: Database, folders: Mapping[uuid.UUID, Path]) -> Engine:
+    """Make an engine whose instruments are these folders."""
+
+    async def open_source(instrument_id: uuid.UUID, *, concurrency: int) -> Source:
+        return LocalSource(folders[instrument_id])
+
+    ports = Ports(
+        open_source=open_source,
+        mint=ArkMinter("99999", "sw1").mint,
+        record=audit.record,
+        merkle_root=audit.merkle_root,
+        settings=EngineSettings(installation=uuid.uuid4().hex[:16], worker="bench"),
+    )
+    return Engine(database, ports)
