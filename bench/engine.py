@@ -1,6 +1,6 @@
 """An engine process of a bench: one harvest run, as a flow run does it, without Prefect around it.
 
-python -m bench.engine INSTRUMENT [--where] [--profile FILE]
+python -m bench.engine INSTRUMENT [--scan] [--where] [--profile FILE]
 """
 
 import argparse
@@ -47,10 +47,28 @@ async def work(instrument: uuid.UUID, *, where: bool) -> dict[str, Any]:
         }
 
 
+async def rescan(instrument: uuid.UUID) -> dict[str, Any]:
+    """Scan once; return seconds, what was seen, memory."""
+    async with runtime() as parts:
+        began = monotonic()
+        result = await parts.engine.scan(instrument)
+        seconds = monotonic() - began
+        if result is None or result.scan.error is not None:
+            raise RuntimeError(f"the scan failed: {result}")
+        return {
+            "seconds": seconds,
+            "files": result.scan.files,
+            "directories": result.scan.directories,
+            "unchanged": result.scan.unchanged_directories,
+            "peak_mib": peak_mib("self"),
+        }
+
+
 def main() -> None:
     """Run as a process."""
     parser = argparse.ArgumentParser()
     parser.add_argument("instrument", type=uuid.UUID)
+    parser.add_argument("--scan", action="store_true", help="only one scan")
     parser.add_argument("--where", action="store_true")
     parser.add_argument("--profile", type=Path)
     given = parser.parse_args()
@@ -59,7 +77,9 @@ def main() -> None:
     profiler = cProfile.Profile() if given.profile else None
     if profiler is not None:
         profiler.enable()
-    answer = asyncio.run(work(given.instrument, where=given.where))
+    answer = asyncio.run(
+        rescan(given.instrument) if given.scan else work(given.instrument, where=given.where)
+    )
     if profiler is not None:
         profiler.disable()
         profiler.dump_stats(given.profile)

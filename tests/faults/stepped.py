@@ -196,9 +196,6 @@ class SourceThatMayBeAway:
         self._ask()
         return await self._folder.stat(paths)
 
-    async def prepare(self, paths: Sequence[bytes]) -> None:
-        await self._folder.prepare(paths)
-
     async def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
         self._ask()
         async for chunk in self._folder.read(path, size_bytes):

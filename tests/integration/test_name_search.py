@@ -65,7 +65,10 @@ def _user(*, admin: bool = True) -> User:
 
 
 async def _found(
-    database: Database, search: str, user: User | None = None, **narrowed: uuid.UUID
+    database: Database,
+    search: str,
+    user: User | None = None,
+    instrument_id: uuid.UUID | None = None,
 ) -> list[str]:
     """All pages of two."""
     paths: list[str] = []
@@ -73,7 +76,7 @@ async def _found(
     while True:
         request = PageRequest(2, cursor, {"search": search})
         page = await list_files(
-            database, user or _user(), request, FileFilter(search=search, **narrowed)
+            database, user or _user(), request, FileFilter(instrument_id, search=search)
         )
         paths += [view.file.path for view in page.items]
         if (cursor := page.next_cursor) is None:

@@ -22,7 +22,7 @@ from app.errors import StreamWeaveError
 from app.harvest.breaker import judge_listing
 from app.harvest.store import scanning
 from app.harvest.store.instruments import InstrumentFacts
-from app.harvest.store.scanning import KnownFile
+from app.harvest.store.scanning import KnownDirectory, KnownFile
 from app.models import FileState, IncarnationPolicy, new_id
 from app.transfers.base import Entry, FileFacts, Source
 from app.transfers.paths import MAX_PATH_BYTES, display, join, parent, path_hash
@@ -80,9 +80,12 @@ async def scan(
         StreamWeaveError: what concerns the whole source, or `lease_lost`.
     """
     report, looked_at = ScanReport(), 0
-    pending = [b""]
+    root = await lease.database.ask(
+        lambda s: scanning.known_directory(s, lease.instrument.id, path_hash(b""))
+    )
+    pending: list[tuple[bytes, KnownDirectory | None]] = [(b"", root)]
     while pending:
-        directory = pending.pop()
+        directory, known = pending.pop()
         try:
             entries = await source.list_directory(directory)
         except StreamWeaveError as error:
@@ -90,22 +93,45 @@ async def scan(
                 raise
             report.directory_errors.append(f"{display(directory)}: {error.code}")
             continue
-        report.directories += 1
-        report.directory_errors += [
-            f"{display(join(directory, e.name))}: {e.error_code}"
-            for e in entries
-            if e.is_directory and e.error_code is not None
-        ]
-        below = [e for e in entries if e.is_directory and e.error_code is None]
-        files = _unique([_storable(e) for e in entries if not e.is_directory])
-        report.files += len(files)
-        report.bytes += sum(e.facts.size_bytes for e in files)
-        await _DirectoryScan(lease, report, directory).compare(files, below)
-        pending.extend(join(directory, e.name) for e in sorted(below, key=lambda e: e.name))
+        below = _note(report, directory, entries)
+        printed = fingerprint(entries)
+        if known is not None and known.is_same(printed, lease.instrument.rules_generation):
+            report.unchanged_directories += 1
+        else:
+            files = _unique([_storable(e) for e in entries if not e.is_directory])
+            compared = _DirectoryScan(lease, report, directory, known)
+            await compared.compare(files, below, printed)
+        pending.extend(await _next(lease, directory, below))
         if look is not None and report.new_files - looked_at >= _PAGE:
             looked_at = report.new_files
             await look()
     return report
+
+
+def _note(report: ScanReport, directory: bytes, entries: Sequence[Entry]) -> list[Entry]:
+    """Count what was listed; return the folders that can be entered."""
+    report.directories += 1
+    folders = [e for e in entries if e.is_directory]
+    report.files += len(entries) - len(folders)
+    size = report.bytes + sum(e.facts.size_bytes for e in entries)
+    report.bytes = min(max(size, 0), _BIGINT - 1)  # a server may say anything
+    report.directory_errors += [
+        f"{display(join(directory, e.name))}: {e.error_code}" for e in folders if e.error_code
+    ]
+    return [e for e in folders if e.error_code is None]
+
+
+async def _next(
+    lease: ScanLease, directory: bytes, below: Sequence[Entry]
+) -> list[tuple[bytes, KnownDirectory | None]]:
+    """Return the folders below with what is remembered of each, by one question for all."""
+    if not below:
+        return []
+    known = await lease.database.ask(
+        lambda s: scanning.known_below(s, lease.instrument.id, path_hash(directory))
+    )
+    paths = sorted(join(directory, e.name) for e in below)
+    return [(path, known.get(path_hash(path))) for path in paths]
 
 
 def _storable(entry: Entry) -> Entry:
@@ -121,46 +147,41 @@ def _unique(entries: list[Entry]) -> list[Entry]:
     return list({entry.name: entry for entry in reversed(entries)}.values())
 
 
-def fingerprint(files: Sequence[Entry], folders: Sequence[Entry]) -> bytes:
+def fingerprint(entries: Sequence[Entry]) -> bytes:
     """Return the SHA-256 over a directory's sorted names, sizes and times."""
-    digest = hashlib.sha256()
-    for entry in sorted(files, key=lambda e: e.name):
-        facts = entry.facts
-        digest.update(b"%b\0%d\0%d\n" % (entry.name, facts.size_bytes, facts.mtime_ns))
-    for entry in sorted(folders, key=lambda e: e.name):
-        digest.update(b"%b/\n" % entry.name)
-    return digest.digest()
+    lines = [
+        b"%b/\n" % name if is_directory else b"%b\0%d\0%d\n" % (name, *facts)
+        for name, is_directory, facts, _ in entries
+    ]
+    lines.sort()
+    return hashlib.sha256(b"".join(lines)).digest()
 
 
 class _DirectoryScan:
     """The comparison of one directory."""
 
-    def __init__(self, lease: ScanLease, report: ScanReport, directory: bytes) -> None:
+    def __init__(
+        self,
+        lease: ScanLease,
+        report: ScanReport,
+        directory: bytes,
+        known: KnownDirectory | None,
+    ) -> None:
         self._lease = lease
         self._report = report
         self._directory = directory
+        self._known = known
         self._hash = path_hash(directory)
         self._suspicious = False
 
-    async def compare(self, files: Sequence[Entry], folders: Sequence[Entry]) -> None:
-        """Write what differs from the remembered directory; nothing when nothing differs."""
+    async def compare(
+        self, files: Sequence[Entry], folders: Sequence[Entry], print_now: bytes
+    ) -> None:
+        """Write what differs from the remembered directory."""
         instrument = self._lease.instrument
-        print_now = fingerprint(files, folders)
-        known = (
-            await self._lease.database.ask(
-                lambda s: scanning.directories(s, instrument.id, [self._hash])
-            )
-        ).get(self._hash)
-        if (
-            known is not None
-            and known.fingerprint == print_now
-            and known.rules_generation == instrument.rules_generation
-        ):
-            self._report.unchanged_directories += 1
-            return
-        if known is not None and not self._lease.believe_absence:
+        if self._known is not None and not self._lease.believe_absence:
             trip = judge_listing(
-                known=known.files, listed=len(files), shrink_ratio=instrument.shrink_ratio
+                known=self._known.files, listed=len(files), shrink_ratio=instrument.shrink_ratio
             )
             if trip is not None:
                 self._suspect(f"{display(self._directory) or '/'}: {trip.detail}")

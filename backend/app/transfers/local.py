@@ -17,6 +17,9 @@ _CHUNK = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
+_NO_FACTS = FileFacts(0, 0)
+
+
 class LocalSource:
     """Files below a local root. Links and special files are not followed and not listed."""
 
@@ -123,7 +126,7 @@ def _entry(item: "os.DirEntry[str]") -> Entry | None:
     except FileNotFoundError:
         return None  # it went away between the listing and the look
     if stat_module.S_ISDIR(found.st_mode):
-        return Entry(name, True, FileFacts(0, 0), problem)
+        return Entry(name, True, _NO_FACTS, problem)
     if not stat_module.S_ISREG(found.st_mode):
         return None
     return Entry(name, False, _file_facts(found), problem)

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, Table, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +19,7 @@ from app.models import Directory, ScanState, SourceFile, UnindexedName
 FILES = cast(Table, SourceFile.__table__)
 UNINDEXED = cast(Table, UnindexedName.__table__)
 SCANS = cast(Table, ScanState.__table__)
+DIRECTORIES = cast(Table, Directory.__table__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +108,38 @@ async def state(session: AsyncSession, instrument_id: uuid.UUID) -> ScanState | 
     return await session.get(ScanState, instrument_id)
 
 
-async def directories(
-    session: AsyncSession, instrument_id: uuid.UUID, hashes: Sequence[bytes]
-) -> dict[bytes, Directory]:
-    """Return what is remembered of these directories."""
-    found = await session.scalars(
-        select(Directory).where(
-            Directory.instrument_id == instrument_id, Directory.path_hash.in_(hashes)
-        )
-    )
-    return {row.path_hash: row for row in found}
+class KnownDirectory(NamedTuple):
+    """What is remembered of a directory's last complete listing."""
+
+    path_hash: bytes
+    fingerprint: bytes
+    rules_generation: int
+    files: int
+
+    def is_same(self, fingerprint: bytes, rules_generation: int) -> bool:
+        """Whether a listing and the rules are those of then."""
+        return (self.fingerprint, self.rules_generation) == (fingerprint, rules_generation)
+
+
+_KNOWN = select(*(DIRECTORIES.c[name] for name in KnownDirectory._fields))
+
+
+async def known_directory(
+    session: AsyncSession, instrument_id: uuid.UUID, hashed: bytes
+) -> KnownDirectory | None:
+    """Return what is remembered of one directory."""
+    where = (DIRECTORIES.c.instrument_id == instrument_id, DIRECTORIES.c.path_hash == hashed)
+    row = (await session.execute(_KNOWN.where(*where))).one_or_none()
+    return None if row is None else KnownDirectory(*row)
+
+
+async def known_below(
+    session: AsyncSession, instrument_id: uuid.UUID, parent_hash: bytes
+) -> dict[bytes, KnownDirectory]:
+    """Return what is remembered of the directories directly below one."""
+    where = (DIRECTORIES.c.instrument_id == instrument_id, DIRECTORIES.c.parent_hash == parent_hash)
+    rows = await session.execute(_KNOWN.where(*where))
+    return {row.path_hash: KnownDirectory(*row) for row in rows}
 
 
 async def children(
