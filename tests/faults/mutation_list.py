@@ -155,10 +155,8 @@ MUTATIONS = (
         ("rounds", "kill_after_intent", "1"),
         Change(
             _HARVEST + "engine.py",
-            """        if batch is not None:
-            return batch
-        for instrument_id in""",
-            """        for instrument_id in""",
+            "        if found.known:\n",
+            "        if False:\n",
         ),
     ),
     _one(
@@ -215,18 +213,21 @@ MUTATIONS = (
         (
             Change(
                 _HARVEST + "batch.py",
-                """        await self._hold.ensure(self._settings.publish_timeout_seconds)
-        held = [p for p in left if p.copy.copy_id in self._hold.held]""",
-                "        held = list(left)",
+                """        self._hold.ensure(self._settings.publish_timeout_seconds)
+        done, failed""",
+                "        done, failed",
             ),
             Change(
                 _STORE + "proving.py",
-                """        keys=["id", "attempt"],
-        where=[Copy.state == CopyState.PROVING],
-        constants={"state": CopyState.PUBLISHING.value""",
-                """        keys=["id"],
-        where=[],
-        constants={"state": CopyState.PUBLISHING.value""",
+                """            COPIES.c.lease_owner == owner,
+            COPIES.c.state.in_(_BEFORE_INTENT),
+""",
+                "",
+            ),
+            Change(
+                _STORE + "proving.py",
+                "        if row is None or row.attempt != copy.attempt:\n",
+                "        if row is None:\n",
             ),
         ),
     ),
@@ -252,8 +253,8 @@ MUTATIONS = (
         ("tests", "tests/integration/test_engine_hard_cases.py", "-k", "equal_size_and_time"),
         Change(
             _STORE + "proving.py",
-            "where=[Version.sha256.is_(None)],",
-            "where=[],",
+            "row.sha256 in (None, proof.sha256):\n            won",
+            "True:\n            won",
         ),
     ),
     _one(
