@@ -14,7 +14,8 @@ from typing import Any
 
 from simlab.servers import rclone_path
 from tests.faults.campaign import kinds
-from tests.faults.campaign.runner import Plan, Report, execute, say
+from tests.faults.campaign.parallel import run_parts
+from tests.faults.campaign.runner import Plan, execute, say
 
 
 def main() -> int:
@@ -26,27 +27,39 @@ def main() -> int:
     if unknown := set(only) - kinds.ALL.keys():
         say(f"Unknown kinds: {', '.join(sorted(unknown))}. Known: {', '.join(kinds.ALL)}")
         return 2
-    seed, first, rounds = options.seed, 0, options.rounds
-    if options.replay:
-        seed, first = (int(part) for part in options.replay.split(":"))
-        rounds = 1
-    report = execute(
-        Plan(
-            rounds, seed, only, first, options.folder, options.verbose,
-            stack_every=0 if only else options.whole_stack,
-            cover=options.cover,
-        )
-    )  # fmt: skip
-    found = report.as_json() | {
-        "versions": versions(),
-        "at": time.strftime("%FT%TZ", time.gmtime()),
-    }
+    found = _in_parts(options) if options.jobs > 1 else _here(options, only)
+    found |= {"versions": versions(), "at": time.strftime("%FT%TZ", time.gmtime())}
     if options.append is not None:
         with options.append.open("a", encoding="utf-8") as file:
             file.write(json.dumps(found) + "\n")
-    sys.stdout.write(json.dumps(found) + "\n" if options.json else _told(report))
-    left_out = bool(report.not_run) and os.environ.get("CI") == "true"
-    return 1 if report.violations or left_out else 0
+    sys.stdout.write(json.dumps(found) + "\n" if options.json else _told(found))
+    left_out = bool(found["not_run"]) and os.environ.get("CI") == "true"
+    return 1 if found["violations"] or left_out else 0
+
+
+def _here(options: argparse.Namespace, only: tuple[str, ...]) -> dict[str, Any]:
+    """Run the rounds in this process."""
+    seed, first, rounds, step = options.seed, 0, options.rounds, 1
+    if options.replay:
+        seed, first = (int(part) for part in options.replay.split(":"))
+        rounds = 1
+    if options.part:
+        first, step = (int(part) for part in options.part.split("/"))
+    plan = Plan(
+        rounds, seed, only, first, step, options.folder, options.verbose,
+        stack_every=0 if only else options.whole_stack,
+        cover=options.cover,
+    )  # fmt: skip
+    return execute(plan).as_json()
+
+
+def _in_parts(options: argparse.Namespace) -> dict[str, Any]:
+    arguments = ["--rounds", str(options.rounds), "--seed", str(options.seed)]
+    arguments += ["--whole-stack", str(options.whole_stack)]
+    arguments += ["--kinds", options.kinds] if options.kinds else []
+    arguments += ["--folder", str(options.folder)] if options.folder else []
+    arguments += ["--verbose"] if options.verbose else []
+    return run_parts(arguments, options.jobs)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,18 +74,20 @@ def _parser() -> argparse.ArgumentParser:
         "--whole-stack", type=int, default=100, metavar="N",
         help="one round in N is one of the whole stack (0: none)",
     )  # fmt: skip
+    parser.add_argument("--jobs", type=int, default=1, help="processes that share the rounds")
+    parser.add_argument("--part", default="", metavar="K/N", help=argparse.SUPPRESS)
     parser.add_argument("--cover", action="store_true", help="each kind once, in few rounds")
     parser.add_argument("--verbose", action="store_true", help="say how long each fault took")
     parser.add_argument("--folder", type=Path, help="where rounds play (a fast disk)")
     return parser
 
 
-def _told(report: Report) -> str:
-    lines = [f"{name:32} {count}" for name, count in sorted(report.by_kind.items())]
-    lines += [f"not run: {name}: {reason}" for name, reason in report.not_run.items()]
+def _told(found: dict[str, Any]) -> str:
+    lines = [f"{name:32} {count}" for name, count in found["faults_by_kind"].items()]
+    lines += [f"not run: {name}: {reason}" for name, reason in found["not_run"].items()]
     lines.append(
-        f"{len(report.results)} rounds, {report.by_kind.total()} faults, "
-        f"{len(report.violations)} violations, {report.seconds:.0f} s"
+        f"{found['rounds']} rounds, {found['faults']} faults, "
+        f"{found['violations']} violations, {found['seconds']:.0f} s"
     )
     return "\n".join(lines) + "\n"
 

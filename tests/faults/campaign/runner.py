@@ -36,6 +36,7 @@ class Plan:
     seed: int
     only: tuple[str, ...] = ()  # kinds; empty means all
     first: int = 0
+    step: int = 1  # each so-manieth round; the others are another process's
     folder: Path | None = None
     verbose: bool = False
     stack_every: int = 100  # rounds; 0: never
@@ -137,7 +138,7 @@ async def run(plan: Plan, services: Services, report: Report) -> None:
         report.not_run["smb"] = "samba is not installed"
         say("NOT RUN over SMB: samba is not installed")
     choices: dict[int, Choice] = {}
-    numbers = range(plan.first, plan.first + plan.rounds)
+    numbers = range(plan.first, plan.rounds + (plan.first if plan.step == 1 else 0), plan.step)
     if plan.cover:
         choices = dict(enumerate(covering(can_mount=services.can_mount, samba=services.samba)))
         numbers = range(len(choices) + 1)
