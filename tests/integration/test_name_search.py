@@ -65,7 +65,10 @@ def _user(*, admin: bool = True) -> User:
 
 
 async def _found(
-    database: Database, search: str, user: User | None = None, **narrowed: uuid.UUID
+    database: Database,
+    search: str,
+    user: User | None = None,
+    instrument_id: uuid.UUID | None = None,
 ) -> list[str]:
     """All pages of two."""
     paths: list[str] = []
@@ -73,7 +76,7 @@ async def _found(
     while True:
         request = PageRequest(2, cursor, {"search": search})
         page = await list_files(
-            database, user or _user(), request, FileFilter(search=search, **narrowed)
+            database, user or _user(), request, FileFilter(instrument_id, search=search)
         )
         paths += [view.file.path for view in page.items]
         if (cursor := page.next_cursor) is None:
@@ -116,7 +119,7 @@ async def test_nobody_finds_what_they_may_not_see(database: Database) -> None:
         await session.flush()
         session.add(Grant(user_id=user.id, instrument_id=seen, created_at=utcnow()))
     assert await _found(database, "raw", user) == ["seen.raw"]
-    assert await _found(database, "raw", user, instrument_id=hidden) == []
+    assert await _found(database, "raw", user, hidden) == []
     assert await _found(database, "raw", instrument_id=hidden) == ["hidden.raw"]
 
 
