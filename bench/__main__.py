@@ -14,7 +14,7 @@ from time import monotonic
 
 from bench.report import machine, tell
 
-BENCHES = ("transfer", "queue", "identifiers", "rescan")
+BENCHES = ("transfer", "rescan", "latency", "queue", "catalogue", "identifiers")
 
 
 @dataclass(frozen=True)

@@ -158,3 +158,53 @@ async def seed_waiting(database: Database, lab: SeededLab, count: int) -> None:
         "sha256": "NULL",
     }
     await execute(database, *(text.format(**words) for text in (_FILES, _VERSIONS, _COPIES)))
+
+
+# A catalogue: of 2,000 files three are not planned and five have copies in trouble.
+_FILE_STATE = """CASE mod(n.i, 2000)
+  WHEN 1 THEN 'settling' WHEN 2 THEN 'held' WHEN 3 THEN 'refused' ELSE 'planned' END"""
+_COPY_STATE = """CASE mod(n.i, 2000)
+  WHEN 7 THEN 'failed' WHEN 8 THEN 'conflict' WHEN 9 THEN 'queued' WHEN 10 THEN 'retry_wait'
+  WHEN 11 THEN 'superseded' ELSE 'available' END"""
+_ERROR = """CASE mod(n.i, 2000)
+  WHEN 7 THEN 'read_back_mismatch' WHEN 8 THEN 'destination_conflict' END"""
+_WORDS = """
+INSERT INTO name_words (instrument_id, word, source_file_id)
+SELECT {instrument}, w.word, {id} FROM {numbers}
+CROSS JOIN LATERAL (VALUES ('file'), ('raw'), (n.i::text)) AS w(word)
+"""
+_EVENTS = """
+INSERT INTO audit_events (id, at, actor, action, subject, instrument_id, canonical)
+SELECT {event}, {now}, 'worker:bench', 'copies.proven', 'instrument:' || {instrument},
+  {instrument}, '{{"details":{{}}}}'
+FROM {numbers}
+"""
+EVENT = 4
+
+
+async def seed_catalogue(database: Database, lab: SeededLab, count: int) -> None:
+    """Insert files of all instruments and what hangs on them, audit events, too (PostgreSQL)."""
+    sql = Sql(database)
+    keys = ", ".join(f"'{one}'" for one in lab.instruments)
+    any_instrument = f"(ARRAY[{keys}]::uuid[])[1 + mod(n.i, {len(lab.instruments)})]"
+    words = _words(sql, lab.instruments[0], count) | {
+        "instrument": any_instrument,
+        "storage": sql.known(lab.storage),
+        "state": "available",
+        "attempt": "1",
+        "due_at": "NULL",
+        "intent": "'{}'",
+        "sha256": sql.hash("n.i"),
+        "event": sql.key(EVENT, "n.i"),
+    }
+    files = _FILES.replace("'planned'", _FILE_STATE)
+    copies = _COPIES.replace("'{state}'", _COPY_STATE).replace(
+        "size_bytes,", "size_bytes, error_code,", 1
+    )
+    copies = copies.replace("{hash}, 1000,", "{hash}, 1000, " + _ERROR + ",")
+    # The rows are made for each other: looking up their parents would take most of the time.
+    unchecked = "SET LOCAL session_replication_role = replica"
+    for text in (files, _VERSIONS, copies, _WORDS):
+        await execute(database, unchecked, text.format(**words))
+    few = words | {"numbers": numbers(sql.is_sqlite, max(1, count // 100))}
+    await execute(database, unchecked, _EVENTS.format(**few))

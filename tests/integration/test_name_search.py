@@ -119,7 +119,7 @@ async def test_nobody_finds_what_they_may_not_see(database: Database) -> None:
         await session.flush()
         session.add(Grant(user_id=user.id, instrument_id=seen, created_at=utcnow()))
     assert await _found(database, "raw", user) == ["seen.raw"]
-    assert await _found(database, "raw", user, instrument_id=hidden) == []
+    assert await _found(database, "raw", user, hidden) == []
     assert await _found(database, "raw", instrument_id=hidden) == ["hidden.raw"]
 
 

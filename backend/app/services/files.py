@@ -12,7 +12,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    and_,
+    case,
+    false,
+    func,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -72,38 +83,43 @@ def derive_status(state: str, copies: Iterable[tuple[str, bool]]) -> str:
     return next((first.value for first in SPEAKS_FIRST if first in speaking), "queued")
 
 
-def _has_copy(state: CopyState | None, *, required: bool | None = None) -> ColumnElement[bool]:
+def _loudest(*, required: bool) -> ScalarSelect[Any]:
+    """The place in `SPEAKS_FIRST` of what the copies of a file's newest version say."""
     copy, version = aliased(Copy), aliased(Version)
+    place = case({state.value: index for index, state in enumerate(SPEAKS_FIRST)}, value=copy.state)
     query = (
-        select(copy.id)
+        select(func.min(place))
         .join(version, version.id == copy.version_id)
         .where(copy.source_file_id == SourceFile.id, version.number == SourceFile.latest_version)
     )
-    if state is not None:
-        query = query.where(copy.state == state)
-    if required is not None:
-        query = query.where(copy.required == required)
-    return query.correlate(SourceFile).exists()
-
-
-def _speaks(state: CopyState) -> ColumnElement[bool]:
-    any_required = _has_copy(None, required=True)
-    return or_(_has_copy(state, required=True), and_(~any_required, _has_copy(state)))
+    if required:
+        query = query.where(copy.required)
+    return query.correlate(SourceFile).scalar_subquery()
 
 
 def status_is(status: str) -> ColumnElement[bool]:
     """Return the SQL condition for a derived status, from the same table."""
     own = [state for state, name in OWN_STATUS.items() if name == status]
-    condition: ColumnElement[bool] = SourceFile.state.in_(own) if own else false()
-    for index, state in enumerate(SPEAKS_FIRST):
-        if state.value != status:
-            continue
-        louder = [~_speaks(other) for other in SPEAKS_FIRST[:index]]
-        said = and_(_speaks(state), *louder)
-        if state is CopyState.QUEUED:
-            said = or_(said, ~_has_copy(None))
-        condition = or_(condition, and_(SourceFile.state == FileState.PLANNED, said))
-    return condition
+    itself: ColumnElement[bool] = SourceFile.state.in_(own) if own else false()
+    spoken = [state for state in SPEAKS_FIRST if state.value == status]
+    if not spoken:
+        return itself
+    (state,) = spoken
+    speaking = func.coalesce(
+        _loudest(required=True), _loudest(required=False), SPEAKS_FIRST.index(CopyState.QUEUED)
+    )
+    said = or_(
+        itself,
+        and_(SourceFile.state == FileState.PLANNED, speaking == SPEAKS_FIRST.index(state)),
+    )
+    if state is CopyState.AVAILABLE:
+        return said
+    # Rare beside those that are available: they are found from their copies, not by walking.
+    candidates: list[Select[Any]] = [select(Copy.source_file_id).where(Copy.state == state)]
+    if own:
+        other = aliased(SourceFile)
+        candidates.append(select(other.id).where(other.state.in_(own)))
+    return and_(SourceFile.id.in_(union_all(*candidates)), said)
 
 
 @dataclass(frozen=True)
