@@ -183,7 +183,7 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
-        self._threads.shutdown()
+        await asyncio.to_thread(self._threads.shutdown)
         for engine in self._thread_engines:
             engine.dispose()
         await self._write_engine.dispose()
@@ -251,6 +251,14 @@ def _make_engine(
         "json_deserializer": orjson.loads,
     }
     if not is_sqlite:
+        # A server that vanished without a word must not hold a thread for minutes.
+        options["connect_args"] = {
+            "connect_timeout": 10,
+            "keepalives_idle": 15,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+        }
         options["pool_pre_ping"] = True
     if threads:
         made: AsyncEngine | Engine = create_engine(url.replace("+aiosqlite", ""), **options)

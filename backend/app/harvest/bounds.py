@@ -17,7 +17,7 @@ from app.errors import StreamWeaveError
 from app.models import ScanState, Slot
 from app.transfers.base import Entry, FileFacts, Piece, Source, Wanted, read_many
 
-_FEWEST_STATS = 100  # asking for fewer in a call costs more by the call than by the file
+_FEWEST_STATS = 50  # asking for fewer in a call costs more by the call than by the file
 
 
 async def take_slots(

@@ -88,6 +88,7 @@ class Engine:
         self._users: dict[uuid.UUID, int] = {}
         self._opening = asyncio.Lock()
         self._bell = asyncio.Event()
+        self.batches = 0  # being worked on now
         self._reaped_at = float("-inf")
         self._wall_ahead = float("inf")  # of the monotonic clock, in seconds
         self._journals_read: set[uuid.UUID] = set()
@@ -366,7 +367,11 @@ class Engine:
             batch = await self._claim(zones, only, lease)
             if batch is None:
                 return 0
-            await BatchWork(self, batch, lease, claimed_before).run()
+            self.batches += 1
+            try:
+                await BatchWork(self, batch, lease, claimed_before).run()
+            finally:
+                self.batches -= 1
             self.ring()
         except asyncio.CancelledError:
             await self.database.run(lambda s: claiming.release(s, lease.owner))

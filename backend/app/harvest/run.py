@@ -148,8 +148,8 @@ class Run:
                 await self.pause(5.0)
                 continue
             self.counters["copies"] += done
+            self._idle = 0 if done else self._idle + 1
             if not done:
-                self._idle += 1
                 await self.engine.news(_IDLE_SECONDS)
 
     @property
@@ -226,7 +226,7 @@ async def drain(run: Run) -> RunOutcome:
     async with run.alive() as mine:
         if not mine:
             return RunOutcome.LOST
-        while not run.stopping.is_set() and run.idle_rounds < _HANDS * 2:
+        while not run.stopping.is_set() and (run.engine.batches or run.idle_rounds < _HANDS * 2):
             await run.pause(_TICK_SECONDS)
         outcome = RunOutcome.CANCELLED if run.cancelled else RunOutcome.COMPLETED
         if not run.lost:

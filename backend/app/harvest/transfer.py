@@ -6,6 +6,7 @@ that is `prove`.
 """
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -89,7 +90,9 @@ class _Arriving:
         """Remove what came, unless it was closed: then the batch removes it."""
         if self._is_open:
             self._is_open = False
-            await self._temporary.abandon()
+            # What stays is tried again by the batch, and swept later.
+            with contextlib.suppress(StreamWeaveError):
+                await self._temporary.abandon()
 
 
 class _Receiver:
@@ -113,6 +116,7 @@ class _Receiver:
                 async for number, piece in pieces:
                     if number < over:
                         continue  # the rest of a file that could not be written
+                    is_last = False
                     try:
                         if isinstance(piece, StreamWeaveError):
                             raise piece
@@ -126,8 +130,9 @@ class _Receiver:
                         self._fail(window[number], error)
                         if arriving is not None:
                             await arriving.abandon()
+                        is_last = number + 1 == len(window)  # do not read the rest of it
                     arriving, over = None, number + 1
-                    if self.is_blown:
+                    if self.is_blown or is_last:
                         break
         finally:
             if arriving is not None:

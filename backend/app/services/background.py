@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.clock import monotonic
 from app.config import Settings
 from app.database import Database
 from app.errors import StreamWeaveError
@@ -22,6 +23,7 @@ from app.services.reconciler import Reconciler
 from app.services.search import index_names
 
 logger = logging.getLogger("streamweave.background")
+_PAUSE_SECONDS = 0.05
 _LEASE_SECONDS = 15.0
 
 
@@ -32,22 +34,28 @@ async def run_background(database: Database, settings: Settings, stop: asyncio.E
         async with asyncio.TaskGroup() as group:
             group.create_task(_service(database, "reconciler", 1.0, stop, reconciler.tick))
             group.create_task(
-                _service(database, "dispatcher", 0.5, stop, _until_done(database, dispatch))
+                _service(database, "dispatcher", 0.5, stop, _until_done(database, dispatch, stop))
             )
-            group.create_task(_service(database, "sealer", 1.0, stop, _until_done(database, seal)))
             group.create_task(
-                _service(database, "indexer", 1.0, stop, _until_done(database, index_names))
+                _service(database, "sealer", 1.0, stop, _until_done(database, seal, stop))
+            )
+            group.create_task(
+                _service(database, "indexer", 1.0, stop, _until_done(database, index_names, stop))
             )
     finally:
         await reconciler.close()
 
 
 def _until_done(
-    database: Database, step: Callable[[AsyncSession], Awaitable[int]]
+    database: Database, step: Callable[[AsyncSession], Awaitable[int]], stop: asyncio.Event
 ) -> Callable[[], Awaitable[None]]:
     async def work() -> None:
-        while await database.run(step):
-            pass
+        until = monotonic() + _LEASE_SECONDS / 2
+        # The pause lets other processes write: SQLite's waiting writers look only now and then.
+        while not stop.is_set() and monotonic() < until:
+            if not await database.run(step):
+                return
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     return work
 

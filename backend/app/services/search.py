@@ -50,6 +50,7 @@ async def index_names(session: AsyncSession) -> int:
             select(SourceFile.id, SourceFile.instrument_id, SourceFile.path)
             .join(UnindexedName, UnindexedName.source_file_id == SourceFile.id)
             .limit(_INDEX_BATCH)
+            .with_for_update(skip_locked=True, of=UnindexedName)
         )
     ).all()
     words = [

@@ -166,24 +166,26 @@ class PosixTemporary:
             if len(chunk) < _INLINE_BYTES:
                 _write_all(self._descriptor, chunk)
             else:
-                await asyncio.to_thread(_write_all, self._descriptor, chunk)
+                await _to_its_end(_write_all, self._descriptor, chunk)
         except OSError as error:
             raise storage_error(error, "writing") from error
 
     async def finish(self, mtime_ns: int) -> ObjectFacts:
         """Set the modification time and close; nothing is durable yet."""
         try:
-            os.utime(self._descriptor, ns=(mtime_ns, mtime_ns))
-            facts = _facts(os.fstat(self._descriptor))
+            try:
+                os.utime(self._descriptor, ns=(mtime_ns, mtime_ns))
+                facts = _facts(os.fstat(self._descriptor))
+            finally:
+                os.close(self._descriptor)  # where a network file system tells that it is full
         except OSError as error:
             raise storage_error(error, "finishing") from error
-        finally:
-            os.close(self._descriptor)
         return facts
 
     async def abandon(self) -> None:
         """Close and remove it."""
-        os.close(self._descriptor)
+        with contextlib.suppress(OSError):  # what was written is not wanted any more
+            os.close(self._descriptor)
         await self._batch.remove_temporary(self.target)
 
 
@@ -356,6 +358,16 @@ class PosixBatch:
             return work()
         except OSError as error:
             raise storage_error(error, step) from error
+
+
+async def _to_its_end(work: Callable[[int, bytes], None], descriptor: int, chunk: bytes) -> None:
+    """Run in a thread; who is cancelled waits, or the descriptor would be closed meanwhile."""
+    future = asyncio.get_running_loop().run_in_executor(None, work, descriptor, chunk)
+    try:
+        await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait([future])
+        raise
 
 
 def _write_all(descriptor: int, chunk: bytes) -> None:

@@ -59,7 +59,7 @@ async def give_back(session: AsyncSession, copies: Sequence[ClaimedCopy]) -> Non
         COPIES,
         [{"id": copy.copy_id, "attempt": copy.attempt} for copy in copies],
         keys=["id", "attempt"],
-        where=[Copy.state == CopyState.TRANSFERRING],
+        where=[Copy.state.in_(_BEFORE_INTENT)],
         constants={
             "state": CopyState.QUEUED.value,
             "state_since": now,

@@ -136,9 +136,14 @@ async def known_directory(
 async def known_below(
     session: AsyncSession, instrument_id: uuid.UUID, parent_hash: bytes
 ) -> dict[bytes, KnownDirectory]:
-    """Return what is remembered of the directories directly below one."""
-    where = (DIRECTORIES.c.instrument_id == instrument_id, DIRECTORIES.c.parent_hash == parent_hash)
-    rows = await session.execute(_KNOWN.where(*where))
+    """Return what is remembered of the present directories directly below one."""
+    rows = await session.execute(
+        _KNOWN.where(
+            DIRECTORIES.c.instrument_id == instrument_id,
+            DIRECTORIES.c.parent_hash == parent_hash,
+            DIRECTORIES.c.absent_since.is_(None),
+        )
+    )
     return {row.path_hash: KnownDirectory(*row) for row in rows}
 
 

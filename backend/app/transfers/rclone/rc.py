@@ -34,7 +34,10 @@ class RcClient:
     """One daemon's remote control. Timeouts are in seconds."""
 
     def __init__(self, address: RcAddress, *, timeout_seconds: float) -> None:
-        self._pool = httpcore.AsyncConnectionPool(uds=str(address.socket), max_connections=100)
+        # The daemon closes idle connections after a minute; a call must not run into that.
+        self._pool = httpcore.AsyncConnectionPool(
+            uds=str(address.socket), max_connections=100, keepalive_expiry=30.0
+        )
         secret = base64.b64encode(f"{address.username}:{address.password}".encode())
         self._headers = [
             (b"Host", b"rclone"),

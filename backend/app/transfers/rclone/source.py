@@ -114,7 +114,8 @@ class RcloneSource:
 
     async def read_many(self, files: Sequence[Wanted]) -> AsyncGenerator[Piece, None]:
         """Stream files over one connection; an error costs the connection, not the next files."""
-        number, asked_again = 0, -1
+        number = 0
+        forgotten: set[bytes] = set()  # once a call is enough: all files are older than it
         while number < len(files):
             begun, received = number, 0
             try:
@@ -124,11 +125,17 @@ class RcloneSource:
                         received = 0 if chunk is None else received + len(chunk)
                         number += chunk is None
             except StreamWeaveError as error:
-                if not received and asked_again < number and error.code in _STALE:
-                    asked_again = number
-                    await self._forget(files[number].path)
-                    continue
-                yield number, await self._explained(files[number], received, error)
+                cause = error
+                directory = parent(files[number].path)
+                if not received and directory not in forgotten and error.code in _STALE:
+                    forgotten.add(directory)
+                    try:
+                        await self._forget(files[number].path)
+                    except StreamWeaveError as trouble:
+                        cause = trouble  # an error is a piece: raised, it would end the batch
+                    else:
+                        continue
+                yield number, await self._explained(files[number], received, cause)
                 number += 1
 
     async def _forget(self, path: bytes) -> None:
@@ -153,7 +160,10 @@ class RcloneSource:
         self, path: bytes, size_bytes: int, unexplained: StreamWeaveError
     ) -> StreamWeaveError:
         """Tell a file that was cut off or deleted from a connection that was."""
-        (answer,) = await self.stat([path])
+        try:
+            (answer,) = await self.stat([path])
+        except StreamWeaveError as error:
+            return error
         if isinstance(answer, StreamWeaveError):
             return answer
         if answer.size_bytes != size_bytes:

@@ -72,6 +72,8 @@ class _Connection(asyncio.Protocol):
         Raises:
             TimeoutError: when nothing came for the time-out.
         """
+        if len(self._buffer) < wanted:
+            self._heard_at = self._loop.time()  # not while nobody waited
         while len(self._buffer) < wanted and not self.is_over:
             self._wanted = wanted
             self._waiter = self._loop.create_future()
@@ -136,7 +138,7 @@ class VfsReader:
                 `source_file_changed` when another number of bytes comes, `source_timeout` when
                 none comes for the time-out.
         """
-        connection = self._idle.pop() if self._idle else await self._connect()
+        connection = self._kept() or await self._connect()
         reusable = False
         try:
             connection.ask(b"".join(_request(file.path) for file in files))
@@ -157,6 +159,13 @@ class VfsReader:
                 self._idle.append(connection)
             else:
                 connection.close()
+
+    def _kept(self) -> _Connection | None:
+        """Take an idle connection; rclone closes them after a minute."""
+        while self._idle:
+            if not (connection := self._idle.pop()).is_over:
+                return connection
+        return None
 
     async def _connect(self) -> _Connection:
         loop = asyncio.get_running_loop()
