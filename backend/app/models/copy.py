@@ -130,6 +130,14 @@ class Copy(Identified, Base):
         CheckConstraint("state <> 'available' OR intent IS NOT NULL", name="available_is_proven"),
         Index(None, "source_file_id", "id"),
         Index(None, "state", "id"),
+        Index(None, "instrument_id", "id"),
+        Index(
+            "ix_copies_failing",
+            "error_code",
+            "id",
+            sqlite_where=text("error_code IS NOT NULL"),
+            postgresql_where=text("error_code IS NOT NULL"),
+        ),
         Index(
             "ix_copies_waiting",
             "instrument_id",

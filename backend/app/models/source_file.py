@@ -62,6 +62,8 @@ class SourceFile(Identified, Base):
         UniqueConstraint("instrument_id", "path_hash", "incarnation"),
         CheckConstraint(enum_check("state", FileState), name="state"),
         Index(None, "instrument_id", "directory_hash", "path_hash"),
+        Index(None, "instrument_id", "id"),
+        Index("ix_source_files_path_start", text("substr(path, 1, 200)"), "id"),
         # What people ask for by a state of its own is rare; most files are planned.
         Index(
             "ix_source_files_unplanned",

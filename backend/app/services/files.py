@@ -16,10 +16,12 @@ from sqlalchemy import (
     ColumnElement,
     ScalarSelect,
     Select,
+    Text,
     and_,
     case,
     false,
     func,
+    literal_column,
     or_,
     select,
     union_all,
@@ -66,7 +68,9 @@ OWN_STATUS = {
 }
 STATUSES = tuple(dict.fromkeys([*(state.value for state in SPEAKS_FIRST), *OWN_STATUS.values()]))
 _NEWEST = Keyset((SourceFile.id,), descending=True)
-_BY_PATH = Keyset((SourceFile.path, SourceFile.id))
+# The words of the index: a path may be longer than an entry of an index.
+_PATH_START = literal_column("substr(source_files.path, 1, 200)", Text)
+_BY_PATH = Keyset((_PATH_START, SourceFile.id))
 
 
 def derive_status(state: str, copies: Iterable[tuple[str, bool]]) -> str:
@@ -139,6 +143,8 @@ class FileFilter:
         if self.path is not None:
             query = query.where(SourceFile.path_hash == path_hash(self.path))
         if self.q:
+            start = self.q[:200]
+            query = query.where(start <= _PATH_START, _after(start) > _PATH_START)
             query = query.where(SourceFile.path >= self.q, SourceFile.path < _after(self.q))
         if self.state is not None:
             query = query.where(status_is(self.state))

@@ -1,4 +1,4 @@
-"""Words of file names, and an index for the states that people look for.
+"""Words of file names, and indexes for what people look for.
 
 Revision ID: 0003
 Revises: 0002
@@ -14,6 +14,7 @@ depends_on = None
 
 _WORD = sa.String(64).with_variant(sa.String(64, collation="C"), "postgresql")
 _UNPLANNED = sa.text("state IN ('held', 'skipped', 'refused')")
+_FAILING = sa.text("error_code IS NOT NULL")
 
 
 def upgrade() -> None:
@@ -47,12 +48,28 @@ def upgrade() -> None:
         sqlite_where=_UNPLANNED,
         postgresql_where=_UNPLANNED,
     )
+    for table in ("source_files", "copies"):
+        op.create_index(f"ix_{table}_instrument_id_id", table, ["instrument_id", "id"])
+    op.create_index(
+        "ix_source_files_path_start", "source_files", [sa.text("substr(path, 1, 200)"), "id"]
+    )
+    op.create_index(
+        "ix_copies_failing",
+        "copies",
+        ["error_code", "id"],
+        sqlite_where=_FAILING,
+        postgresql_where=_FAILING,
+    )
     # The words of files that are here already are written in the background, like those of new ones.
     op.execute("INSERT INTO unindexed_names (source_file_id) SELECT id FROM source_files")
 
 
 def downgrade() -> None:
     """Take back."""
+    op.drop_index("ix_copies_failing", table_name="copies")
+    for table in ("source_files", "copies"):
+        op.drop_index(f"ix_{table}_instrument_id_id", table_name=table)
+    op.drop_index("ix_source_files_path_start", table_name="source_files")
     op.drop_index("ix_source_files_unplanned", table_name="source_files")
     op.drop_table("unindexed_names")
     op.drop_table("name_words")
