@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _FEW, _MANY = 1_000, 500_000
 _CLAIMS = 15  # a round, on each of the two
 _REAL_FILES = 12_000  # as many as the hands can take before a round ends
+_PATIENCE_SECONDS = 60.0
 _PROBES = 3  # fair share: lone and beside the others, in each round
 _TABLES = ("source_files", "versions", "copies", "instruments", "scan_state", "slots")
 
@@ -162,8 +163,9 @@ async def _hands(engine: Engine) -> AsyncIterator[None]:
 
 async def _until(question: Callable[[], Awaitable[bool]]) -> None:
     """Wait until something is so: rows of others tell nobody when they change."""
-    while not await question():  # noqa: ASYNC110
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        while not await question():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 async def _pause(database: Database, instrument: uuid.UUID, paused: bool) -> None:
@@ -171,7 +173,10 @@ async def _pause(database: Database, instrument: uuid.UUID, paused: bool) -> Non
         await session.execute(
             update(Instrument).where(Instrument.id == instrument).values(paused=paused)
         )
-    await _until(lambda: _has_copies(database, instrument, flying=True, expected=not paused))
+    try:
+        await _until(lambda: _has_copies(database, instrument, flying=True, expected=not paused))
+    except TimeoutError:
+        raise RuntimeError("the waiting copies are used up: more --rows are needed") from None
 
 
 async def _has_copies(

@@ -38,13 +38,13 @@ def test_identifiers_are_measured_against_a_bare_insert_on_both_databases() -> N
 
 
 def test_the_queue_is_measured_with_few_and_many_and_beside_others() -> None:
-    answer = bench("queue", "--rows", "3000", "--rounds", "1")
+    answer = bench("queue", "--rows", "20000", "--rounds", "1")
     for kind in ("sqlite", "postgresql"):
         assert set(answer[kind]) == {
             "claim_ms_few", "claim_ms_many", "many_vs_few",
             "alone_seconds", "beside_many_seconds", "others_vs_alone",
         }  # fmt: skip
-    assert answer["many"] == 3000
+    assert answer["many"] == 20_000
 
 
 def test_the_catalogue_is_asked_for_every_list() -> None:
