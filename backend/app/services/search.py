@@ -31,7 +31,7 @@ _BY_WORD = Keyset((NameWord.word, NameWord.source_file_id))
 _INDEX_BATCH = 1000
 _BRANCHES = 100  # instruments a statement
 _LOOKED_AT = 200  # candidates a statement
-_MOST_LOOKED_AT = 1000  # candidates a page
+_MOST_LOOKED_AT = 600  # candidates a page
 Key = tuple[str, uuid.UUID]
 
 
