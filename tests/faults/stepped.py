@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
 from app.errors import StreamWeaveError
-from app.harvest.engine import Engine, Opened
+from app.harvest.engine import Engine
+from app.harvest.opened import Opened, OpenInstruments
 from app.harvest.store import instruments
 from app.harvest.store.instruments import InstrumentFacts
 from app.harvest.sweep import sweep
@@ -206,17 +207,21 @@ class SourceThatMayBeAway:
         await self._folder.close()
 
 
-class SteppedEngine(Engine):
-    """An engine behind gates. It does not wait for connections: others may stand still."""
-
-    gates: Gates
+class Impatient(OpenInstruments):
+    """It does not wait for connections: others may stand still."""
 
     @contextlib.asynccontextmanager
-    async def instrument(
+    async def hold(
         self, facts: InstrumentFacts, *, patience_seconds: float = 0.0
     ) -> AsyncIterator[Opened | None]:
-        async with super().instrument(facts, patience_seconds=0.0) as opened:
+        async with super().hold(facts, patience_seconds=0.0) as opened:
             yield opened
+
+
+class SteppedEngine(Engine):
+    """An engine behind gates."""
+
+    gates: Gates
 
     def storage(self, row: StorageLocation) -> Any:
         return GatedStorage(super().storage(row), self.gates)
@@ -241,6 +246,7 @@ class Worker:
         plain = engine_for(self._database, open_source, worker=name)
         self._engine = SteppedEngine(plain.database, plain.ports)
         self._engine.gates = self.gates
+        self._engine.opened = Impatient(plain.database, plain.ports)
 
     @property
     def is_idle(self) -> bool:

@@ -209,7 +209,7 @@ async def test_a_scan_gets_its_turn_while_another_worker_transfers(lab: Lab) -> 
     async def hand() -> None:
         while len(lab.delivered()) < 60:
             await busy.transfer(["main"])
-            await busy.keep_slots()
+            await busy.opened.keep()
 
     hands = [asyncio.create_task(hand()) for _ in range(2)]
     await asleep.wait()

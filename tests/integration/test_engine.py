@@ -12,6 +12,7 @@ from app.clock import utcnow
 from app.errors import StreamWeaveError
 from app.harvest.explain import explain
 from app.harvest.journal import read_journals
+from app.harvest.opened import OpenInstruments
 from app.harvest.store import instruments
 from app.models import (
     Attempt,
@@ -283,12 +284,13 @@ async def test_an_instrument_that_is_off_uses_up_no_attempts(lab: Lab) -> None:
         lab.write(f"{number}.raw", b"x")
     for _ in range(2):
         await lab.engine.scan(lab.instrument)
-    opener = lab.engine.ports.open_source
+    reached = lab.engine.opened
 
     async def away(instrument_id: uuid.UUID, *, concurrency: int) -> Source:
         raise StreamWeaveError("source_unreachable", "connection refused")
 
-    lab.engine.ports = replace(lab.engine.ports, open_source=away)
+    ports = replace(lab.engine.ports, open_source=away)
+    lab.engine.opened = OpenInstruments(lab.database, ports)
     for _ in range(5):
         async with lab.database.write() as session:  # as if its rest were over
             await session.execute(update(ScanState).values(held_until=None))
@@ -300,7 +302,7 @@ async def test_an_instrument_that_is_off_uses_up_no_attempts(lab: Lab) -> None:
     assert {copy.state for copy in copies} <= {"queued", "retry_wait"}
     async with lab.database.read() as session:
         assert await session.scalar(select(func.count()).select_from(Attempt)) == 5
-    lab.engine.ports = replace(lab.engine.ports, open_source=opener)
+    lab.engine.opened = reached
     await lab.database.run(lambda s: instruments.let_go(s, [lab.instrument]))
     await lab.drain()
     assert len(lab.delivered()) == 30

@@ -96,7 +96,7 @@ class BatchWork:
 
     async def _hold_back(self, location: StorageLocation, error: StreamWeaveError) -> None:
         """Let the instrument or the storage location rest that has a trouble of its own."""
-        await self._engine.note_logon(self._batch.instrument_id, error)
+        await self._engine.opened.note_logon(self._batch.instrument_id, error)
         if error.code in INSTRUMENT_LEVEL:
             await self._engine.hold_instrument_back(self._batch.instrument_id)
         if error.code in STORAGE_LEVEL:
@@ -107,7 +107,7 @@ class BatchWork:
         copies = tuple(copy for copy in self._batch.copies if copy.copy_id not in self._filled)
         if not copies:
             return
-        async with self._engine.instrument(facts) as opened:
+        async with self._engine.opened.hold(facts) as opened:
             if opened is None:
                 # Another worker took the last connection meanwhile: no attempt was made.
                 await self._database.run(lambda s: release(s, self._lease.owner))

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,16 +20,11 @@ from app.clock import monotonic, utcnow
 from app.database import Database
 from app.errors import ErrorClass, StreamWeaveError
 from app.harvest.batch import BatchWork
-from app.harvest.bounds import (
-    BoundedSource,
-    free_slots,
-    renew_slots,
-    take_slots,
-    unavailable,
-)
+from app.harvest.bounds import unavailable
 from app.harvest.evidence import reap
 from app.harvest.journal import read_journals
 from app.harvest.look import LookReport, look
+from app.harvest.opened import OpenInstruments
 from app.harvest.ports import Ports
 from app.harvest.quiet import is_quiet
 from app.harvest.scan import ScanLease, ScanReport, scan
@@ -39,24 +34,11 @@ from app.harvest.store.instruments import InstrumentFacts
 from app.harvest.store.wall_clock import forget_future_times
 from app.harvest.work import Batch
 from app.models import ScanState, StorageLocation, new_id
-from app.transfers.base import Source
 from app.transfers.posix import PosixStorage
-from app.transfers.throttle import ThrottledSource, TokenBucket
 
 logger = logging.getLogger("streamweave.engine")
 _REAP_SECONDS = 5.0
 _SET_BACK_SECONDS = 30.0
-_SLOT_POLL_SECONDS = 0.2
-
-
-@dataclass
-class Opened:
-    """An instrument that this process holds slots of."""
-
-    facts: InstrumentFacts
-    source: Source
-    concurrency: int
-    owner: str
 
 
 @dataclass(frozen=True)
@@ -84,9 +66,7 @@ class Engine:
         self.database = database
         self.ports = ports
         self._order: deque[uuid.UUID] = deque()
-        self._open: dict[uuid.UUID, Opened] = {}
-        self._users: dict[uuid.UUID, int] = {}
-        self._opening = asyncio.Lock()
+        self.opened = OpenInstruments(database, ports)
         self._bell = asyncio.Event()
         self.batches = 0  # being worked on now
         self._reaped_at = float("-inf")
@@ -105,70 +85,6 @@ class Engine:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._bell.wait()
-
-    # --- instruments -------------------------------------------------------------------------
-
-    @contextlib.asynccontextmanager
-    async def instrument(
-        self, facts: InstrumentFacts, *, patience_seconds: float = 0.0
-    ) -> AsyncIterator[Opened | None]:
-        """Hold slots and a source of an instrument; None while others hold all its slots."""
-        until = monotonic() + patience_seconds
-        # Other processes free the slots, so there is no event to wait for.
-        while (opened := await self._hold(facts)) is None and monotonic() < until:  # noqa: ASYNC110
-            await asyncio.sleep(_SLOT_POLL_SECONDS)
-        if opened is None:
-            yield None
-            return
-        try:
-            yield opened
-        finally:
-            self._users[facts.id] -= 1
-            if self._users[facts.id] == 0:
-                await self._close_instrument(facts.id)
-
-    async def _hold(self, facts: InstrumentFacts) -> Opened | None:
-        async with self._opening:
-            opened = self._open.get(facts.id) or await self._open_instrument(facts)
-            if opened is not None:
-                self._open[facts.id] = opened
-                self._users[facts.id] = self._users.get(facts.id, 0) + 1
-            return opened
-
-    async def _open_instrument(self, facts: InstrumentFacts) -> Opened | None:
-        settings = self.ports.settings
-        owner = f"{settings.worker}/{new_id()}"
-        taken = await self.database.run(
-            lambda s: take_slots(s, facts.id, owner, facts.connections, settings.lease_seconds)
-        )
-        if not taken:
-            return None
-        try:
-            source = await self.ports.open_source(facts.id, concurrency=len(taken))
-        except StreamWeaveError as error:
-            await self.note_logon(facts.id, error)
-            await self.database.run(lambda s: free_slots(s, owner))
-            raise
-        if facts.bandwidth_bytes_per_second:
-            share = facts.bandwidth_bytes_per_second * len(taken) / facts.connections
-            source = ThrottledSource(source, TokenBucket(share))
-        return Opened(facts, BoundedSource(source, len(taken)), len(taken), owner)
-
-    async def _close_instrument(self, instrument_id: uuid.UUID) -> None:
-        opened = self._open.pop(instrument_id)
-        await opened.source.close()
-        await self.database.run(lambda s: free_slots(s, opened.owner))
-
-    async def keep_slots(self) -> None:
-        """Renew the slots of all open instruments; call it every third of a lease."""
-        for opened in list(self._open.values()):
-            owner, seconds = opened.owner, self.ports.settings.lease_seconds
-            await self.database.run(lambda s, o=owner, n=seconds: renew_slots(s, o, n))  # type: ignore[misc]
-
-    async def note_logon(self, instrument_id: uuid.UUID, error: StreamWeaveError) -> None:
-        """One failed log-on stops the trying, for every worker (accounts get locked out)."""
-        if error.code == "source_logon_failed":
-            await self.database.run(lambda s: instruments.refuse_account(s, instrument_id))
 
     # --- journals ----------------------------------------------------------------------------
 
@@ -231,7 +147,7 @@ class Engine:
         report, looked, error = ScanReport(), LookReport(), None
         keeper = asyncio.create_task(self._keep_scan(lease))
         try:
-            async with self.instrument(facts, patience_seconds=settings.lease_seconds) as opened:
+            async with self.opened.hold(facts, patience_seconds=settings.lease_seconds) as opened:
                 if opened is None:
                     raise StreamWeaveError("instrument_busy")
                 source = opened.source
@@ -243,7 +159,7 @@ class Engine:
                 await look_now()
         except StreamWeaveError as raised:
             error = raised
-            await self.note_logon(instrument_id, raised)
+            await self.opened.note_logon(instrument_id, raised)
         except Exception as raised:
             logger.exception("a scan ended in an unexpected error")
             error = StreamWeaveError("internal_error", f"{type(raised).__name__} in the scan.")
@@ -286,12 +202,12 @@ class Engine:
         )
         values: dict[str, object] = {}
         try:
-            async with self.instrument(facts) as opened:
+            async with self.opened.hold(facts) as opened:
                 if opened is None:
                     return None
                 return await look(lease, opened.source, self.ports)
         except StreamWeaveError as error:
-            await self.note_logon(instrument_id, error)
+            await self.opened.note_logon(instrument_id, error)
             delay = settings.retry.delay_seconds(state.failures + 1)
             values = {
                 "failures": state.failures + 1,
@@ -411,7 +327,7 @@ class Engine:
         locations = await instruments.open_locations(session, zones)
         due = await claiming.due_places(session, served, locations)
         for one in await unavailable(
-            session, due, held=set(self._open), worker=self.ports.settings.worker
+            session, due, held=self.opened.ids, worker=self.ports.settings.worker
         ):
             due.pop(one, None)
         known: list[uuid.UUID] = []

@@ -129,7 +129,7 @@ class Run:
                 s, self.id, self._owner, self.settings.lost_seconds, self.counters
             )
         )
-        await self.engine.keep_slots()
+        await self.engine.opened.keep()
         return facts
 
     async def pause(self, seconds: float) -> None:

@@ -175,7 +175,7 @@ class Worker:
     async def _keep_slots(self) -> None:
         while True:
             await asyncio.sleep(self._options.lease_seconds / 3)
-            await self._guarded(self._engine.keep_slots)
+            await self._guarded(self._engine.opened.keep)
 
     async def _until_done(self) -> None:
         while await self._guarded(self._unfinished) != 0:

@@ -100,17 +100,14 @@ async def set_rows(
             await session.execute(update(table).where(table.c[first].in_(ids)).values(same))
         return
     computed = {name: same.pop(name) for name in list(same) if _is_sql(same[name])}
-    statement = (
-        update(table)
-        .where(*(table.c[key] == bindparam(f"key_{key}") for key in keys))
-        .values({name: bindparam(name) for name in (*names, *same)} | computed)
-    )
     given = [
         {f"key_{key}": row[key] for key in keys} | {name: row[name] for name in names} | same
         for row in rows
     ]
     if computed:
-        await session.execute(statement, given)
+        statement = update(table).where(*(table.c[k] == bindparam(f"key_{k}") for k in keys))
+        set_to = {name: bindparam(name) for name in (*names, *same)} | computed
+        await session.execute(statement.values(set_to), given)
         return
     shape = ("update", table, tuple(keys), names, tuple(same))
     await _execute_many(session, shape, _updating(table, keys, names, tuple(same)), given)
