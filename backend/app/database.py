@@ -48,6 +48,8 @@ T = TypeVar("T")
 _NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs")
 Work = Callable[[AsyncSession], Awaitable[T]]
 _RETRY_SECONDS = 30.0
+# Of SQLite's pages, a connection. The one that writes a harvest touches random places of indexes.
+_CACHE_KIB, _WRITER_CACHE_KIB = 8_000, 32_000
 # PostgreSQL: serialization_failure, deadlock_detected, lock_not_available.
 _LOST_RACE = {"40001", "40P01", "55P03"}
 
@@ -266,7 +268,8 @@ def _make_engine(
         made = create_async_engine(url, **options)
     if is_sqlite:
         engine = made.sync_engine if isinstance(made, AsyncEngine) else made
-        event.listen(engine, "connect", _prepare_sqlite)
+        cache_kib = _WRITER_CACHE_KIB if threads and begin != "BEGIN" else _CACHE_KIB
+        event.listen(engine, "connect", lambda one, _: _prepare_sqlite(one, cache_kib))
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Any) -> None:
@@ -275,7 +278,7 @@ def _make_engine(
     return made
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _prepare_sqlite(connection: Any, cache_kib: int) -> None:
     connection.isolation_level = None  # transactions begin where we say, not where the driver does
     cursor = connection.cursor()
     for pragma in (
@@ -283,7 +286,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         "busy_timeout=20000",
-        "cache_size=-32000",
+        f"cache_size=-{cache_kib}",
         "temp_store=MEMORY",
     ):
         cursor.execute(f"PRAGMA {pragma}")

@@ -10,6 +10,7 @@ import asyncio
 import shutil
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -65,6 +66,7 @@ class LabMachine(RuleBasedStateMachine):
     """A lab with two workers in which anything may happen at any time."""
 
     template: ClassVar[Path]
+    moves: ClassVar[Counter[tuple[str, str]]] = Counter()  # of copies, over all examples
 
     def __init__(self) -> None:
         super().__init__()
@@ -279,6 +281,17 @@ class LabMachine(RuleBasedStateMachine):
             if self.truth.is_at_rest():
                 break
         self.truth.check_at_rest()
+        self.moves.update((row["was"], row["is_now"]) for row in self.truth.rows(_MOVES))
+
+
+# Without these the examples would have shown nothing.
+_SEEN_AT_LEAST = {
+    ("transferring", "publishing"),
+    ("publishing", "available"),
+    ("transferring", "queued"),  # lost by its worker
+    ("publishing", "conflict"),
+}
+_MOVES = "SELECT was, is_now FROM moves"
 
 
 def _play(template: Path, tmp_path: Path, examples: int, steps: int, **options: Any) -> None:
@@ -294,6 +307,7 @@ def _play(template: Path, tmp_path: Path, examples: int, steps: int, **options: 
             **options,
         ),
     )
+    assert LabMachine.moves.keys() >= _SEEN_AT_LEAST
 
 
 def test_whatever_happens_in_whatever_order_the_promises_hold(

@@ -62,6 +62,11 @@ class BatchWithMoments:
 
 def watch_storage(engine: Engine, **after: Callable[..., Awaitable[None]]) -> None:
     """Make the engine's storages call back after the named steps of a batch."""
+    wrap_batches(engine, lambda batch: BatchWithMoments(batch, after))
+
+
+def wrap_batches(engine: Engine, wrap: Callable[[StorageBatch], Any]) -> None:
+    """Put something around each batch of the engine's storages."""
     real = engine.storage
 
     def storage(row: StorageLocation) -> Any:
@@ -69,11 +74,11 @@ def watch_storage(engine: Engine, **after: Callable[..., Awaitable[None]]) -> No
         batch = opened.batch
 
         @contextlib.asynccontextmanager
-        async def watched() -> AsyncIterator[Any]:
+        async def wrapped() -> AsyncIterator[Any]:
             async with batch() as inner:
-                yield BatchWithMoments(inner, after)
+                yield wrap(inner)
 
-        opened.batch = watched  # type: ignore[method-assign]
+        opened.batch = wrapped  # type: ignore[method-assign]
         return opened
 
     engine.storage = storage  # type: ignore[method-assign]

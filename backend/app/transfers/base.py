@@ -137,6 +137,16 @@ class ReadsAhead(Protocol):
         ...
 
 
+async def chunks_of(pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[bytes, None]:
+    """Stream one file's chunks out of its pieces; its error is raised."""
+    async with aclosing(pieces):
+        async for _, piece in pieces:
+            if isinstance(piece, StreamWeaveError):
+                raise piece
+            if piece is not None:
+                yield piece
+
+
 async def read_many(source: Source, files: Sequence[Wanted]) -> AsyncGenerator[Piece, None]:
     """Stream several files of any source, by one connection where it can."""
     if isinstance(source, ReadsAhead):

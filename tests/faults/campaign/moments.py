@@ -6,14 +6,13 @@ third `read` is ("read", 3). The round answers with what the worker has to do to
 
 import contextlib
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
-from app.errors import StreamWeaveError
 from app.harvest.engine import Engine
-from app.models import StorageLocation
-from app.transfers.base import Piece, Source, Target, Wanted, read_many
+from app.transfers.base import Piece, Source, Target, Wanted, chunks_of, read_many
+from tests.faults.wrappers import wrap_batches
 
 Moment = tuple[str, int]
 # Steps of a storage batch: a moment stands before or after each of them.
@@ -64,12 +63,8 @@ class MomentSource:
         return await self._source.stat(paths)
 
     async def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
-        async with contextlib.aclosing(self.read_many([Wanted(path, size_bytes)])) as pieces:
-            async for _, piece in pieces:
-                if isinstance(piece, StreamWeaveError):
-                    raise piece
-                if piece is not None:
-                    yield piece
+        async for chunk in chunks_of(self.read_many([Wanted(path, size_bytes)])):
+            yield chunk
 
     async def read_many(self, files: Sequence[Wanted]) -> AsyncGenerator[Piece, None]:
         begun = -1
@@ -114,18 +109,4 @@ class _MomentBatch:
 
 def with_moments(engine: Engine, moments: Moments) -> None:
     """Put the moments of storage batches into an engine."""
-    real = engine.storage
-
-    def storage(row: StorageLocation) -> Any:
-        opened = real(row)
-        batch = opened.batch
-
-        @contextlib.asynccontextmanager
-        async def stepped() -> AsyncIterator[Any]:
-            async with batch() as inner:
-                yield _MomentBatch(inner, moments)
-
-        opened.batch = stepped  # type: ignore[method-assign]
-        return opened
-
-    engine.storage = storage  # type: ignore[method-assign]
+    wrap_batches(engine, lambda batch: _MomentBatch(batch, moments))

@@ -1,25 +1,27 @@
 """A campaign over several processes: rounds stand alone, and mostly wait for time-outs."""
 
 import asyncio
+import contextlib
 import json
+import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 
-async def _part(arguments: Sequence[str], part: str) -> dict[str, Any]:
+async def _part(arguments: Sequence[str], part: str, found: list[dict[str, Any]]) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.faults.campaign", *arguments, "--json", "--part", part,
-        stdout=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
+    saying = asyncio.ensure_future(process.communicate())
     try:
-        said, _ = await process.communicate()
+        await asyncio.shield(saying)
     except asyncio.CancelledError:
-        # The parts were interrupted too, and report the rounds that came to their end.
-        said, _ = await process.communicate()
-    found: dict[str, Any] = json.loads(said.splitlines()[-1])
-    return found
+        process.send_signal(signal.SIGINT)  # it reports the rounds that came to their end
+    said, _ = await saying
+    found.append(json.loads(said.splitlines()[-1]))
 
 
 def merged(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -40,9 +42,12 @@ def merged(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def run_parts(arguments: Sequence[str], jobs: int) -> dict[str, Any]:
     """Run every round in one of `jobs` processes; return the report of all."""
+    found: list[dict[str, Any]] = []
 
-    async def together() -> list[dict[str, Any]]:
-        parts = (_part(arguments, f"{number}/{jobs}") for number in range(jobs))
-        return list(await asyncio.gather(*parts))
+    async def together() -> None:
+        parts = (_part(arguments, f"{number}/{jobs}", found) for number in range(jobs))
+        await asyncio.gather(*parts)
 
-    return merged(asyncio.run(together()))
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(together())
+    return merged(found)

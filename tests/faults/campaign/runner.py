@@ -25,6 +25,7 @@ from tests.faults.campaign.setting import Services, Setting, setting_of
 from tests.faults.checker import Violation
 from tests.integration.source_fixtures import Servers
 
+_AGAIN = 3  # in a slice that must have each kind
 _LONG_SECONDS = 25.0  # a round that needs longer to come to rest is worth a look
 
 
@@ -115,8 +116,9 @@ async def run_round(number: int, choice: Choice | None, plan: Plan, services: Se
             chosen = choice[1] if choice else by_turns(setting, number, plan.only, rng)
             for kind in chosen:
                 await _act(kind, round_)
-                if choice and not result.faults[kind.name]:
-                    await _act(kind, round_)  # its moment did not come: once more
+                for _ in range(_AGAIN):
+                    if choice and not result.faults[kind.name]:
+                        await _act(kind, round_)  # its moment did not come
             began = time.monotonic()
             await round_.finish()
             result.phases.append(("finish", time.monotonic() - began))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import StreamWeaveError
-from app.transfers.base import Entry, FileFacts, Piece, SourceCapabilities, Wanted
+from app.transfers.base import Entry, FileFacts, Piece, SourceCapabilities, Wanted, chunks_of
 from app.transfers.paths import name_problem, parent
 from app.transfers.rclone.classify import classify
 from app.transfers.rclone.rc import RcAddress, RcClient
@@ -105,12 +105,9 @@ class RcloneSource:
 
     async def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
         """Stream the file's bytes."""
-        async with aclosing(self.read_many([Wanted(path, size_bytes)])) as pieces:
-            async for _, piece in pieces:
-                if isinstance(piece, StreamWeaveError):
-                    raise piece
-                if piece is not None:
-                    yield piece
+        async with aclosing(chunks_of(self.read_many([Wanted(path, size_bytes)]))) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def read_many(self, files: Sequence[Wanted]) -> AsyncGenerator[Piece, None]:
         """Stream files over one connection; an error costs the connection, not the next files."""

@@ -1,12 +1,13 @@
 """What a fault kind is."""
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from tests.faults.campaign.round import Round
 from tests.faults.campaign.setting import Setting
 
 
-class Kind:
+class Kind(ABC):
     """One kind of fault: where it fits, what it may lead to, and how it is done.
 
     `codes` are the catalogued codes that attempts may end with because of it.
@@ -20,6 +21,6 @@ class Kind:
         """Whether it can be done in a setting."""
         return True
 
+    @abstractmethod
     async def act(self, round_: Round) -> None:
         """Do it while the engine works, once or several times, counting what happened."""
-        raise NotImplementedError

@@ -4,13 +4,17 @@ import asyncio
 import contextlib
 import hashlib
 import os
+from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 from tests.faults.campaign.kinds.base import Kind
 from tests.faults.campaign.round import Round
 from tests.faults.campaign.setting import REMOTE, Setting
 from tests.faults.campaign.sources import Remote
+from tests.integration.source_fixtures import eventually
 
+_LONGEST_SECONDS = 6.0
 _BROKEN = frozenset(
     {
         "rclone_unavailable", "source_connection_lost", "source_unreachable", "source_timeout",
@@ -39,9 +43,20 @@ class OverNetwork(Kind):
             await self.harm(round_, round_.remote, worker.go_on)
         await round_.over(worker, within_seconds=4.0)
 
+    @abstractmethod
     async def harm(self, round_: Round, remote: Remote, go_on: object) -> None:
         """Do it, let the worker go on, and mend it again."""
-        raise NotImplementedError
+
+
+async def _lasts(has_struck: Callable[[], bool]) -> None:
+    """A fault lasts until it has struck and a moment longer; not for ever where nothing passes."""
+
+    async def struck() -> bool:
+        return has_struck()
+
+    with contextlib.suppress(TimeoutError):
+        await eventually(struck, within_seconds=_LONGEST_SECONDS)
+    await asyncio.sleep(0.3)  # the moment
 
 
 def _go(go_on: object) -> None:
@@ -101,7 +116,7 @@ class ConnectionCut(OverNetwork):
         wanted = round_.rng.randrange(1, 6)
         remote.proxy.cut(after_bytes=round_.rng.randrange(1, 1 << 20), times=wanted)
         _go(go_on)
-        await asyncio.sleep(0.4)  # as long as the fault lasts
+        await _lasts(lambda: remote.proxy.cuts_left < wanted)
         round_.injected(self.name, wanted - remote.proxy.cuts_left)
         remote.proxy.cuts_left = 0
 
@@ -116,7 +131,7 @@ class SlowLink(OverNetwork):
         remote.proxy.slowed_bytes = 0
         remote.proxy.bytes_per_second = 1_000_000
         _go(go_on)
-        await asyncio.sleep(0.8)  # as long as the fault lasts
+        await _lasts(lambda: remote.proxy.slowed_bytes > 0)
         remote.proxy.bytes_per_second = 0
         if remote.proxy.slowed_bytes:
             round_.injected(self.name)
@@ -139,7 +154,7 @@ class Lie(OverNetwork):
         liar.tell_flip = tell
         liar.lies = [self.lie] * round_.rng.randrange(1, 5)
         _go(go_on)
-        await asyncio.sleep(0.5)  # as long as the fault lasts
+        await _lasts(lambda: len(liar.lied) > before)
         liar.lies = []
         round_.injected(self.name, len(liar.lied) - before)
 
