@@ -34,7 +34,7 @@ def main() -> int:
             file.write(json.dumps(found) + "\n")
     sys.stdout.write(json.dumps(found) + "\n" if options.json else _told(found))
     left_out = bool(found["not_run"]) and os.environ.get("CI") == "true"
-    return 1 if found["violations"] or left_out else 0
+    return 1 if found["violations"] or found["broken"] or left_out else 0
 
 
 def _here(options: argparse.Namespace, only: tuple[str, ...]) -> dict[str, Any]:
@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 def _told(found: dict[str, Any]) -> str:
     lines = [f"{name:32} {count}" for name, count in found["faults_by_kind"].items()]
     lines += [f"not run: {name}: {reason}" for name, reason in found["not_run"].items()]
+    lines += [f"broke: round {number}: {error}" for number, error in found["broken"].items()]
     lines.append(
         f"{found['rounds']} rounds, {found['faults']} faults, "
         f"{found['violations']} violations, {found['seconds']:.0f} s"

@@ -110,11 +110,7 @@ class PostgresqlDatabases:
 
     def kill_backend(self, which: float) -> bool:
         """Kill -9 one process that serves a worker: the server restarts all of itself."""
-        backends = [
-            process
-            for process in self._processes()
-            if any("round_" in part for part in process.cmdline())
-        ]
+        backends = [one for one in self._processes() if _serves_a_round(one)]
         if not backends:
             return False
         backends[int(which * len(backends))].kill()
@@ -148,3 +144,10 @@ class PostgresqlDatabases:
         """End it and remove its data."""
         self._server.cleanup()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _serves_a_round(process: psutil.Process) -> bool:
+    try:
+        return any("round_" in part for part in process.cmdline())
+    except psutil.NoSuchProcess:  # ended meanwhile, or is a zombie of the server
+        return False

@@ -36,6 +36,7 @@ def merged(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     whole["faults_by_kind"] = dict(sorted(kinds.items()))
     whole["kinds_without_a_fault"] = [name for name, count in sorted(kinds.items()) if not count]
     whole["not_run"] = {name: why for part in parts for name, why in part["not_run"].items()}
+    whole["broken"] = {number: why for part in parts for number, why in part["broken"].items()}
     whole["seconds"] = max(part["seconds"] for part in parts)
     return whole
 

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -60,6 +61,8 @@ class Report:
     seed: int
     results: list[Result] = field(default_factory=list)
     not_run: dict[str, str] = field(default_factory=dict)
+    #: rounds that ended by a mistake of their own, and which
+    broken: dict[int, str] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
@@ -83,6 +86,7 @@ class Report:
             "faults_by_kind": {name: found[name] for name in sorted(known | found.keys())},
             "kinds_without_a_fault": sorted(known - found.keys()),
             "not_run": self.not_run,
+            "broken": {str(number): why for number, why in sorted(self.broken.items())},
             "files": sum(result.files for result in self.results),
             "violations": len(self.violations),
             "violations_found": [
@@ -147,10 +151,16 @@ async def run(plan: Plan, services: Services, report: Report) -> None:
     began = time.monotonic()
     for number in numbers:
         started = time.monotonic()
-        if plan.is_whole_stack(number) or (plan.cover and number not in choices):
-            result = await asyncio.to_thread(run_stack_round, number, plan, services)
-        else:
-            result = await run_round(number, choices.get(number), plan, services)
+        try:
+            if plan.is_whole_stack(number) or (plan.cover and number not in choices):
+                result = await asyncio.to_thread(run_stack_round, number, plan, services)
+            else:
+                result = await run_round(number, choices.get(number), plan, services)
+        except Exception as error:  # noqa: BLE001  told with its traceback, and the exit code
+            # A mistake of the round itself: told, counted, and no other round is lost for it.
+            report.broken[number] = repr(error)
+            say(f"round {number} BROKE: {traceback.format_exc()}")
+            continue
         report.results.append(result)
         report.seconds = time.monotonic() - began
         if plan.verbose:
