@@ -1,0 +1,21 @@
+import { queryOptions } from "@tanstack/react-query";
+import * as api from "./generated/files/files";
+import { listOptions } from "./lists";
+import type { ListFilesParams } from "./models";
+
+export type FileFilters = Omit<ListFilesParams, "limit" | "cursor">;
+
+export const fileKeys = {
+  all: ["files"] as const,
+  one: (id: string) => ["files", id] as const,
+  versions: (id: string) => ["files", id, "versions"] as const,
+};
+
+export const filesQuery = (filters: FileFilters) =>
+  listOptions(fileKeys.all, filters, api.listFiles);
+
+export const fileQuery = (id: string) =>
+  queryOptions({ queryKey: fileKeys.one(id), queryFn: () => api.getFile(id) });
+
+export const versionsQuery = (id: string) =>
+  queryOptions({ queryKey: fileKeys.versions(id), queryFn: () => api.listFileVersions(id) });

@@ -1,0 +1,79 @@
+import { queryOptions } from "@tanstack/react-query";
+import { useChange } from "./changes";
+import { tagOf } from "./client";
+import * as api from "./generated/instruments/instruments";
+import { listOptions } from "./lists";
+import type {
+  InstrumentCreate,
+  InstrumentPatch,
+  InstrumentRead,
+  ListInstrumentsParams,
+  SourceDraft,
+} from "./models";
+
+export type InstrumentFilters = Omit<ListInstrumentsParams, "limit" | "cursor">;
+
+export const instrumentKeys = {
+  all: ["instruments"] as const,
+  one: (id: string) => ["instruments", id] as const,
+  progress: (id: string) => ["instruments", id, "progress"] as const,
+  people: (id: string) => ["instruments", id, "people"] as const,
+};
+
+export const instrumentsQuery = (filters: InstrumentFilters = {}) =>
+  listOptions(instrumentKeys.all, filters, api.listInstruments, 500);
+
+export const instrumentQuery = (id: string) =>
+  queryOptions({ queryKey: instrumentKeys.one(id), queryFn: () => api.getInstrument(id) });
+
+export const progressQuery = (id: string) =>
+  queryOptions({ queryKey: instrumentKeys.progress(id), queryFn: () => api.getProgress(id) });
+
+export const peopleQuery = (id: string) =>
+  queryOptions({ queryKey: instrumentKeys.people(id), queryFn: () => api.listInstrumentUsers(id) });
+
+export const useCreateInstrument = () =>
+  useChange((body: InstrumentCreate) => api.createInstrument(body), instrumentKeys.all);
+
+export const useChangeInstrument = (read: InstrumentRead) =>
+  useChange(
+    (patch: InstrumentPatch) => api.changeInstrument(read.id, patch, { "if-match": tagOf(read) }),
+    instrumentKeys.all,
+  );
+
+export const useDeleteInstrument = (read: InstrumentRead) =>
+  useChange(() => api.deleteInstrument(read.id, { "if-match": tagOf(read) }), instrumentKeys.all);
+
+export const useCheckDraft = () => useChange((draft: SourceDraft) => api.checkDraft(draft));
+
+export const useCheckInstrument = () => useChange((id: string) => api.checkInstrument(id));
+
+/** One key a press: a press that is sent twice starts one run. */
+export const useHarvestNow = () =>
+  useChange(
+    (id: string) => api.harvestNow(id, { "idempotency-key": crypto.randomUUID() }),
+    instrumentKeys.all,
+    ["runs"],
+  );
+
+export const usePauseInstrument = () =>
+  useChange(
+    ({ id, paused }: { id: string; paused: boolean }) =>
+      paused ? api.pauseInstrument(id) : api.resumeInstrument(id),
+    instrumentKeys.all,
+  );
+
+export const useConfirmListing = () =>
+  useChange((id: string) => api.confirmListing(id), instrumentKeys.all);
+
+export const useGrant = (instrumentId: string) =>
+  useChange(
+    (userId: string) => api.grantInstrument(instrumentId, userId),
+    instrumentKeys.people(instrumentId),
+  );
+
+export const useRevoke = (instrumentId: string) =>
+  useChange(
+    (userId: string) => api.revokeInstrument(instrumentId, userId),
+    instrumentKeys.people(instrumentId),
+  );

@@ -1,0 +1,99 @@
+import type { QueryKey } from "@tanstack/react-query";
+
+export type LiveState = "connecting" | "connected" | "reconnecting";
+
+interface LiveListener {
+  onState: (state: LiveState) => void;
+  /** Any word from the server. */
+  onHeard: () => void;
+  /** What the event made stale. */
+  onStale: (keys: QueryKey[]) => void;
+  /** Events were missed: everything is asked again. */
+  onResync: () => void;
+}
+
+/** What a live event says: a kind, and the ids that it is about. */
+export interface LiveEvent {
+  kind: string;
+  instrument_id?: string | null;
+  count?: number;
+}
+
+const FIRST_PAUSE_MILLISECONDS = 1_000;
+const LONGEST_PAUSE_MILLISECONDS = 15_000;
+/** The server sends a heartbeat every 15 s; silence for longer means that nobody is there. */
+const SILENCE_MILLISECONDS = 40_000;
+
+/** Which queries each kind of event makes stale; a kind's room is what stands before its dot. */
+const STALE: Record<string, QueryKey[]> = {
+  copy: [["files"], ["transfers"], ["overview"], ["instruments"]],
+  file: [["files"], ["overview"], ["instruments"]],
+  run: [["runs"], ["overview"], ["instruments"]],
+  scan: [["instruments"], ["overview"], ["files"]],
+  instrument: [["instruments"], ["overview"]],
+  storage: [["storage"], ["overview"]],
+  schedule: [["schedules"]],
+  account: [["accounts"]],
+  user: [["users"], ["me"]],
+  grant: [["instruments"], ["overview"], ["files"]],
+  audit: [["audit"]],
+};
+
+/** Return what an event makes stale. An unknown kind makes everything stale: slow, never wrong. */
+export function staleKeys(event: LiveEvent): QueryKey[] {
+  return STALE[event.kind.split(".")[0] ?? ""] ?? [[]];
+}
+
+/**
+ * Listen to the server's events (Server-Sent Events) for as long as the page lives; return what
+ * ends it. The browser sends Last-Event-ID when it connects again; what it won't do by itself
+ * (after an error answer, or a silent connection) is done here.
+ */
+export function connectLive(listener: LiveListener): () => void {
+  let source: EventSource | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let silence: ReturnType<typeof setTimeout> | undefined;
+  let pause = FIRST_PAUSE_MILLISECONDS;
+  let lastId = "";
+  let wasConnected = false;
+
+  const heard = (event?: MessageEvent<string>) => {
+    if (event?.lastEventId) lastId = event.lastEventId;
+    clearTimeout(silence);
+    silence = setTimeout(reconnect, SILENCE_MILLISECONDS);
+    listener.onHeard();
+  };
+  const reconnect = () => {
+    source?.close();
+    listener.onState(wasConnected ? "reconnecting" : "connecting");
+    clearTimeout(timer);
+    timer = setTimeout(connect, pause);
+    pause = Math.min(pause * 2, LONGEST_PAUSE_MILLISECONDS);
+  };
+  const connect = () => {
+    source = new EventSource(lastId ? `/api/events?after=${lastId}` : "/api/events");
+    source.onopen = () => {
+      pause = FIRST_PAUSE_MILLISECONDS;
+      wasConnected = true;
+      heard();
+      listener.onState("connected");
+    };
+    source.onerror = reconnect;
+    source.addEventListener("hello", heard);
+    source.addEventListener("heartbeat", heard);
+    source.addEventListener("resync", (event) => {
+      heard(event);
+      listener.onResync();
+    });
+    source.onmessage = (event: MessageEvent<string>) => {
+      heard(event);
+      listener.onStale(staleKeys(JSON.parse(event.data) as LiveEvent));
+    };
+  };
+  connect();
+  return () => {
+    source?.close();
+    clearTimeout(timer);
+    clearTimeout(silence);
+  };
+}

@@ -1,0 +1,2 @@
+/** What goes over the wire, generated from the OpenAPI document. */
+export * from "./generated/endpoints.schemas";

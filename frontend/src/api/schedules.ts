@@ -1,0 +1,24 @@
+import { useChange } from "./changes";
+import { tagOf } from "./client";
+import * as api from "./generated/schedules/schedules";
+import { listOptions } from "./lists";
+import type { ListSchedulesParams, ScheduleCreate, SchedulePatch, ScheduleRead } from "./models";
+
+export type ScheduleFilters = Omit<ListSchedulesParams, "limit" | "cursor">;
+
+export const scheduleKeys = { all: ["schedules"] as const };
+
+export const schedulesQuery = (filters: ScheduleFilters = {}) =>
+  listOptions(scheduleKeys.all, filters, api.listSchedules, 500);
+
+export const useCreateSchedule = () =>
+  useChange((body: ScheduleCreate) => api.createSchedule(body), scheduleKeys.all);
+
+export const useChangeSchedule = (read: ScheduleRead) =>
+  useChange(
+    (patch: SchedulePatch) => api.changeSchedule(read.id, patch, { "if-match": tagOf(read) }),
+    scheduleKeys.all,
+  );
+
+export const useDeleteSchedule = (read: ScheduleRead) =>
+  useChange(() => api.deleteSchedule(read.id, { "if-match": tagOf(read) }), scheduleKeys.all);

@@ -1,0 +1,31 @@
+import { queryOptions } from "@tanstack/react-query";
+import { useChange } from "./changes";
+import { tagOf } from "./client";
+import * as api from "./generated/storage/storage";
+import { listOptions } from "./lists";
+import type { StorageCreate, StoragePatch, StorageRead } from "./models";
+
+export const storageKeys = {
+  all: ["storage"] as const,
+  one: (id: string) => ["storage", id] as const,
+};
+
+export const storageQuery = () => listOptions(storageKeys.all, {}, api.listStorage, 500);
+
+export const oneStorageQuery = (id: string) =>
+  queryOptions({ queryKey: storageKeys.one(id), queryFn: () => api.getStorage(id) });
+
+export const useCreateStorage = () =>
+  useChange((body: StorageCreate) => api.createStorage(body), storageKeys.all);
+
+export const useChangeStorage = (read: StorageRead) =>
+  useChange(
+    (patch: StoragePatch) => api.changeStorage(read.id, patch, { "if-match": tagOf(read) }),
+    storageKeys.all,
+  );
+
+export const useDeleteStorage = (read: StorageRead) =>
+  useChange(() => api.deleteStorage(read.id, { "if-match": tagOf(read) }), storageKeys.all);
+
+export const useCheckStorage = () =>
+  useChange((id: string) => api.checkStorage(id), storageKeys.all);

@@ -1,0 +1,29 @@
+import { queryOptions } from "@tanstack/react-query";
+import { useChange } from "./changes";
+import * as api from "./generated/transfers/transfers";
+import { listOptions } from "./lists";
+import type { ListTransfersParams, RetryMany } from "./models";
+
+export type TransferFilters = Omit<ListTransfersParams, "limit" | "cursor">;
+
+export const transferKeys = {
+  all: ["transfers"] as const,
+  one: (id: string) => ["transfers", id] as const,
+};
+
+export const transfersQuery = (filters: TransferFilters = {}) =>
+  listOptions(transferKeys.all, filters, api.listTransfers);
+
+export const transferQuery = (id: string) =>
+  queryOptions({ queryKey: transferKeys.one(id), queryFn: () => api.getTransfer(id) });
+
+export const useRetryTransfer = () =>
+  useChange((id: string) => api.retryTransfer(id), transferKeys.all, ["files"], ["overview"]);
+
+export const useRetryTransfers = () =>
+  useChange(
+    (filter: RetryMany) => api.retryTransfers(filter),
+    transferKeys.all,
+    ["files"],
+    ["overview"],
+  );

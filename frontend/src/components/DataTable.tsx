@@ -1,0 +1,368 @@
+import {
+  Checkbox,
+  Group,
+  Menu,
+  Skeleton,
+  Stack,
+  Switch,
+  Text,
+  UnstyledButton,
+} from "@mantine/core";
+import { useLocalStorage } from "@mantine/hooks";
+import { IconAdjustmentsHorizontal } from "@tabler/icons-react";
+import { useNavigate } from "@tanstack/react-router";
+import {
+  type ColumnDef,
+  columnVisibilityFeature,
+  type Table,
+  tableFeatures,
+  useTable,
+} from "@tanstack/react-table";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import classes from "./DataTable.module.css";
+import { Empty } from "./Empty";
+import { formatNumber } from "./format";
+import { ProblemPanel } from "./ProblemPanel";
+
+/** One column: what it is called, what it shows of a row. */
+export interface Column<Row> {
+  id: string;
+  header: string;
+  cell: (row: Row) => ReactNode;
+  /** A CSS width; columns without one share what is left. */
+  width?: string;
+  /** Numbers stand right, so that they can be compared. */
+  align?: "end";
+  /** Hidden until the person chooses it. */
+  hidden?: boolean;
+}
+
+/** The part of an endless query that a table needs. */
+export interface RowSource<Row> {
+  rows: Row[];
+  isPending: boolean;
+  error: unknown;
+  hasNextPage?: boolean;
+  isFetchingNextPage?: boolean;
+  fetchNextPage?: () => void;
+  refetch: () => void;
+}
+
+interface DataTableProps<Row> {
+  /** Names the table for those who hear it, and its kept choices. */
+  name: string;
+  label: string;
+  columns: Column<Row>[];
+  source: RowSource<Row>;
+  rowKey: (row: Row) => string;
+  /** Where a row leads: Enter and click go there. */
+  rowHref?: (row: Row) => string;
+  empty: { title: string; hint?: string; action?: ReactNode };
+  /** Stands left of the view options. */
+  toolbar?: ReactNode;
+  /** Whether an empty list is due to filters. */
+  isFiltered?: boolean;
+}
+
+const features = tableFeatures({ columnVisibilityFeature });
+const ROW_HEIGHT = 45;
+const DENSE_ROW_HEIGHT = 34;
+const OVERSCAN = 8;
+const FETCH_AHEAD_ROWS = 30;
+const SKELETONS = ["a", "b", "c", "d", "e", "f"];
+
+function useColumns<Row extends object>(columns: Column<Row>[]): ColumnDef<typeof features, Row>[] {
+  return useMemo(
+    () => columns.map((column) => ({ id: column.id, header: column.header })),
+    [columns],
+  );
+}
+
+/** A table of any length: sticky header, column choice, density, keyboard, at most some rows drawn. */
+export function DataTable<Row extends object>(props: DataTableProps<Row>) {
+  const { columns, source, rowKey } = props;
+  const [dense, setDense] = useLocalStorage({ key: "streamweave-dense", defaultValue: false });
+  const [visibility, setVisibility] = useLocalStorage<Record<string, boolean>>({
+    key: `streamweave-columns-${props.name}`,
+    defaultValue: Object.fromEntries(
+      columns.filter((one) => one.hidden).map((one) => [one.id, false]),
+    ),
+  });
+  const table = useTable({
+    features,
+    columns: useColumns(columns),
+    data: source.rows,
+    getRowId: rowKey,
+    state: { columnVisibility: visibility },
+    onColumnVisibilityChange: (change) =>
+      setVisibility((old) => (typeof change === "function" ? change(old) : change)),
+  });
+  const visible = new Set(table.getVisibleLeafColumns().map((column) => column.id));
+  const shown = columns.filter((column) => visible.has(column.id));
+  return (
+    <Stack gap={8}>
+      <Group justify="space-between" align="flex-end" gap="sm">
+        <div style={{ flex: 1, minWidth: 0 }}>{props.toolbar}</div>
+        <ViewOptions table={table} dense={dense} onDense={setDense} columns={columns} />
+      </Group>
+      <Rows {...props} shown={shown} dense={dense} />
+    </Stack>
+  );
+}
+
+interface ViewOptionsProps<Row extends object> {
+  table: Table<typeof features, Row>;
+  columns: Column<Row>[];
+  dense: boolean;
+  onDense: (dense: boolean) => void;
+}
+
+function ViewOptions<Row extends object>({
+  table,
+  columns,
+  dense,
+  onDense,
+}: ViewOptionsProps<Row>) {
+  const { t } = useTranslation();
+  return (
+    <Menu closeOnItemClick={false} position="bottom-end" withinPortal>
+      <Menu.Target>
+        <UnstyledButton c="dimmed" fz="sm" visibleFrom="sm">
+          <Group gap={6} wrap="nowrap">
+            <IconAdjustmentsHorizontal size={16} aria-hidden />
+            {t("common.actions.view_options")}
+          </Group>
+        </UnstyledButton>
+      </Menu.Target>
+      <Menu.Dropdown p="sm">
+        <Stack gap="xs">
+          <Switch
+            size="xs"
+            label={t("common.actions.density")}
+            checked={dense}
+            onChange={(event) => onDense(event.currentTarget.checked)}
+          />
+          <Text size="xs" c="dimmed">
+            {t("common.actions.columns")}
+          </Text>
+          {columns.slice(1).map((column) => (
+            <Checkbox
+              key={column.id}
+              size="xs"
+              label={column.header}
+              checked={table.getColumn(column.id)?.getIsVisible() ?? true}
+              onChange={() => table.getColumn(column.id)?.toggleVisibility()}
+            />
+          ))}
+        </Stack>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+interface RowsProps<Row> extends DataTableProps<Row> {
+  shown: Column<Row>[];
+  dense: boolean;
+}
+
+function Rows<Row>({ source, shown, dense, ...props }: RowsProps<Row>) {
+  const { t } = useTranslation();
+  const scroller = useRef<HTMLDivElement>(null);
+  const { rows, hasNextPage, isFetchingNextPage, fetchNextPage } = source;
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => (dense ? DENSE_ROW_HEIGHT : ROW_HEIGHT),
+    overscan: OVERSCAN,
+    initialRect: { width: 1000, height: 800 },
+  });
+  const items = virtual.getVirtualItems();
+  const last = items.at(-1)?.index ?? -1;
+  useEffect(() => {
+    if (hasNextPage && !isFetchingNextPage && last >= rows.length - FETCH_AHEAD_ROWS)
+      fetchNextPage?.();
+  }, [last, rows.length, hasNextPage, isFetchingNextPage, fetchNextPage]);
+  const keyboard = useRowKeyboard(rows.length, (index) => virtual.scrollToIndex(index), scroller);
+  const above = items[0]?.start ?? 0;
+  const below = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
+
+  if (source.error && rows.length === 0) {
+    return <ProblemPanel error={source.error} onRetry={source.refetch} />;
+  }
+  return (
+    <div>
+      <div className={classes.scroller} ref={scroller}>
+        <table
+          className={dense ? `${classes.table} ${classes.dense}` : classes.table}
+          aria-label={props.label}
+          aria-rowcount={hasNextPage ? -1 : rows.length + 1}
+          aria-busy={source.isPending}
+        >
+          <Head columns={shown} />
+          <tbody onKeyDown={keyboard.onKeyDown}>
+            {above > 0 && <Spacer height={above} span={shown.length} />}
+            {items.map((item) => {
+              const row = rows[item.index] as Row;
+              return (
+                <BodyRow
+                  key={props.rowKey(row)}
+                  row={row}
+                  index={item.index}
+                  columns={shown}
+                  href={props.rowHref?.(row)}
+                  isCurrent={keyboard.current === item.index}
+                  onFocus={() => keyboard.setCurrent(item.index)}
+                  measure={virtual.measureElement}
+                />
+              );
+            })}
+            {below > 0 && <Spacer height={below} span={shown.length} />}
+            {source.isPending && <Skeletons span={shown.length} />}
+            {!source.isPending && rows.length === 0 && (
+              <tr>
+                <td className={classes.message} colSpan={shown.length}>
+                  {props.isFiltered ? (
+                    <Empty
+                      title={t("common.empty.filtered")}
+                      hint={t("common.empty.filtered_hint")}
+                    />
+                  ) : (
+                    <Empty {...props.empty} />
+                  )}
+                </td>
+              </tr>
+            )}
+          </tbody>
+        </table>
+      </div>
+      <Footer source={source} />
+    </div>
+  );
+}
+
+function Head<Row>({ columns }: { columns: Column<Row>[] }) {
+  return (
+    <thead>
+      <tr>
+        {columns.map((column) => (
+          <th key={column.id} scope="col" data-align={column.align} style={{ width: column.width }}>
+            {column.header}
+          </th>
+        ))}
+      </tr>
+    </thead>
+  );
+}
+
+function Spacer({ height, span }: { height: number; span: number }) {
+  return (
+    <tr className={classes.spacer} aria-hidden>
+      <td colSpan={span} style={{ height }} />
+    </tr>
+  );
+}
+
+function Skeletons({ span }: { span: number }) {
+  return SKELETONS.map((key) => (
+    <tr key={key} aria-hidden>
+      <td colSpan={span}>
+        <Skeleton height={14} radius="sm" />
+      </td>
+    </tr>
+  ));
+}
+
+interface BodyRowProps<Row> {
+  row: Row;
+  index: number;
+  columns: Column<Row>[];
+  href: string | undefined;
+  isCurrent: boolean;
+  onFocus: () => void;
+  /** Cards on a phone differ in height. */
+  measure: (element: HTMLTableRowElement | null) => void;
+}
+
+function BodyRow<Row>({ row, index, columns, href, ...props }: BodyRowProps<Row>) {
+  const navigate = useNavigate();
+  const open = () => {
+    if (href !== undefined) void navigate({ to: href });
+  };
+  return (
+    <tr
+      className={href === undefined ? classes.row : `${classes.row} ${classes.openable}`}
+      ref={props.measure}
+      data-index={index}
+      aria-rowindex={index + 2}
+      tabIndex={props.isCurrent ? 0 : -1}
+      onFocus={props.onFocus}
+      onClick={(event) => {
+        // Links, buttons and marked text inside a row keep their own meaning.
+        const inner = (event.target as HTMLElement).closest("a, button, input");
+        if (!inner && !window.getSelection()?.toString()) open();
+      }}
+      onKeyDown={(event) => {
+        if (event.key === "Enter" && event.target === event.currentTarget) open();
+      }}
+    >
+      {columns.map((column, number) => (
+        <td
+          key={column.id}
+          data-align={column.align}
+          data-label={column.header}
+          data-lead={number === 0 ? true : undefined}
+        >
+          {column.cell(row)}
+        </td>
+      ))}
+    </tr>
+  );
+}
+
+/** Arrow keys, Home, End and page keys move between rows; one row is in the tab order. */
+function useRowKeyboard(
+  count: number,
+  scrollTo: (index: number) => void,
+  scroller: React.RefObject<HTMLDivElement | null>,
+) {
+  const [current, setCurrent] = useState(0);
+  const onKeyDown = (event: KeyboardEvent) => {
+    const steps: Record<string, number> = {
+      ArrowDown: 1,
+      ArrowUp: -1,
+      PageDown: 10,
+      PageUp: -10,
+      Home: -count,
+      End: count,
+    };
+    const step = steps[event.key];
+    if (step === undefined || count === 0) return;
+    event.preventDefault();
+    const next = Math.min(count - 1, Math.max(0, current + step));
+    setCurrent(next);
+    scrollTo(next);
+    // The row may have to be drawn first.
+    requestAnimationFrame(() =>
+      scroller.current?.querySelector<HTMLElement>(`tr[data-index="${next}"]`)?.focus(),
+    );
+  };
+  return { current, setCurrent, onKeyDown };
+}
+
+function Footer<Row>({ source }: { source: RowSource<Row> }) {
+  const { t } = useTranslation();
+  if (source.isPending || source.rows.length === 0) return null;
+  const count = formatNumber(source.rows.length);
+  const text = source.isFetchingNextPage
+    ? t("common.footer.loading_more")
+    : source.hasNextPage
+      ? t("common.footer.shown", { number: count })
+      : t("common.footer.all_shown", { number: count });
+  return (
+    <Text size="xs" c="dimmed" className={classes.footer} role="status">
+      {text}
+    </Text>
+  );
+}

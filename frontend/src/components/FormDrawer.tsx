@@ -1,0 +1,45 @@
+import { Button, Drawer, Group, Stack } from "@mantine/core";
+import type { FormEvent, ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { ProblemPanel } from "./ProblemPanel";
+
+interface FormDrawerProps {
+  title: string;
+  opened: boolean;
+  onClose: () => void;
+  onSubmit: (event: FormEvent<HTMLFormElement>) => void;
+  submitLabel?: string;
+  isPending: boolean;
+  error: unknown;
+  children: ReactNode;
+}
+
+/** A form beside the list that it belongs to; stays open, with what was typed, after an error. */
+export function FormDrawer(props: FormDrawerProps) {
+  const { t } = useTranslation();
+  return (
+    <Drawer
+      opened={props.opened}
+      onClose={props.onClose}
+      position="right"
+      size="md"
+      title={props.title}
+      closeButtonProps={{ "aria-label": t("common.actions.close") }}
+    >
+      <form onSubmit={props.onSubmit} noValidate>
+        <Stack>
+          {props.error ? <ProblemPanel error={props.error} /> : null}
+          {props.children}
+          <Group justify="flex-end">
+            <Button variant="default" onClick={props.onClose}>
+              {t("common.actions.cancel")}
+            </Button>
+            <Button type="submit" loading={props.isPending}>
+              {props.submitLabel ?? t("common.actions.save")}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Drawer>
+  );
+}

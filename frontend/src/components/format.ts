@@ -1,0 +1,86 @@
+import { formatLocale } from "@/i18n";
+
+const STEP = 1000;
+const UNITS = ["B", "kB", "MB", "GB", "TB", "PB", "EB"] as const;
+const SIGNIFICANT = 3;
+
+/** Bytes in SI units (1 kB = 1000 B), three significant digits: "1.21 MB". */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  // 999.5 and more would be shown as 1000 of the smaller unit.
+  while (Math.abs(value) >= STEP - 0.5 && unit < UNITS.length - 1) {
+    value /= STEP;
+    unit += 1;
+  }
+  const digits =
+    unit === 0 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: SIGNIFICANT };
+  return `${new Intl.NumberFormat(formatLocale(), digits).format(value)} ${UNITS[unit]}`;
+}
+
+/** The exact number of bytes, for tooltips. */
+export function formatExactBytes(bytes: number): string {
+  return `${formatNumber(bytes)} B`;
+}
+
+export function formatNumber(value: number): string {
+  return new Intl.NumberFormat(formatLocale()).format(value);
+}
+
+export function formatPercent(part: number): string {
+  return new Intl.NumberFormat(formatLocale(), { style: "percent" }).format(part);
+}
+
+const MINUTE = 60;
+const HOUR = 3600;
+const DAY = 86_400;
+
+/** How long ago (negative) or ahead a moment is, in its biggest sensible unit. */
+export function formatRelative(seconds: number): string {
+  const format = new Intl.RelativeTimeFormat(formatLocale(), { numeric: "auto" });
+  const distance = Math.abs(seconds);
+  if (distance < MINUTE) return format.format(Math.round(seconds), "second");
+  if (distance < HOUR) return format.format(Math.round(seconds / MINUTE), "minute");
+  if (distance < 2 * DAY) return format.format(Math.round(seconds / HOUR), "hour");
+  if (distance < 60 * DAY) return format.format(Math.round(seconds / DAY), "day");
+  if (distance < 700 * DAY) return format.format(Math.round(seconds / (30.44 * DAY)), "month");
+  return format.format(Math.round(seconds / (365.25 * DAY)), "year");
+}
+
+/** A duration in at most two units: "2 h 5 min". */
+export function formatDuration(seconds: number): string {
+  const parts = splitDuration(Math.round(seconds));
+  const format = (value: number, unit: string) =>
+    new Intl.NumberFormat(formatLocale(), { style: "unit", unit, unitDisplay: "short" }).format(
+      value,
+    );
+  return parts.map(([value, unit]) => format(value, unit)).join(" ");
+}
+
+function splitDuration(seconds: number): [number, string][] {
+  if (seconds < MINUTE) return [[seconds, "second"]];
+  const units: [number, string][] = [
+    [Math.floor(seconds / DAY), "day"],
+    [Math.floor((seconds % DAY) / HOUR), "hour"],
+    [Math.floor((seconds % HOUR) / MINUTE), "minute"],
+    [seconds % MINUTE, "second"],
+  ];
+  const first = units.findIndex(([value]) => value > 0);
+  return units.slice(first, first + 2).filter(([value]) => value > 0);
+}
+
+/** Date and time to the second with the zone's name, for tooltips and evidence. */
+export function formatExact(at: Date): string {
+  return new Intl.DateTimeFormat(formatLocale(), {
+    dateStyle: "medium",
+    timeStyle: "long",
+  }).format(at);
+}
+
+/** Date and time to the minute, for columns where the distance says too little. */
+export function formatShort(at: Date): string {
+  return new Intl.DateTimeFormat(formatLocale(), {
+    dateStyle: "medium",
+    timeStyle: "short",
+  }).format(at);
+}

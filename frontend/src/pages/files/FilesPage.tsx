@@ -1,0 +1,141 @@
+import { Text } from "@mantine/core";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useMemo } from "react";
+import { useTranslation } from "react-i18next";
+import { filesQuery } from "@/api/files";
+import { type FileRead, FileStatus } from "@/api/models";
+import { Bytes } from "@/components/Bytes";
+import { type Column, DataTable } from "@/components/DataTable";
+import { ChoiceFilter, FilterBar, InstrumentFilter, SearchFilter } from "@/components/filters";
+import { NameLink } from "@/components/links";
+import { PathText } from "@/components/Mono";
+import { Page } from "@/components/Page";
+import { StatusBadge } from "@/components/StatusBadge";
+import { Time } from "@/components/Time";
+import { useRows } from "@/components/useRows";
+import { compact } from "@/search";
+
+export function FilesPage() {
+  const { t } = useTranslation();
+  const search = useSearch({ from: "/app/files" });
+  const source = useRows(filesQuery(search));
+  const columns = useFileColumns();
+  return (
+    <Page title={t("files.title")} lead={t("files.lead")}>
+      <DataTable
+        name="files"
+        label={t("files.title")}
+        columns={columns}
+        source={source}
+        rowKey={(file) => file.id}
+        rowHref={(file) => `/files/${file.id}`}
+        toolbar={<Filters />}
+        isFiltered={Object.keys(search).length > 0}
+        empty={{ title: t("files.empty"), hint: t("files.empty_hint") }}
+      />
+    </Page>
+  );
+}
+
+function Filters() {
+  const { t } = useTranslation();
+  const search = useSearch({ from: "/app/files" });
+  const navigate = useNavigate({ from: "/files" });
+  const set = (change: Partial<typeof search>) =>
+    void navigate({ search: compact({ ...search, ...change }), replace: true });
+  return (
+    <FilterBar label={t("files.filter.label")}>
+      <SearchFilter
+        label={t("files.filter.search")}
+        value={search.search}
+        onChange={(value) => set({ search: value })}
+      />
+      <InstrumentFilter
+        label={t("files.filter.instrument")}
+        value={search.instrument}
+        onChange={(instrument) => set({ instrument })}
+      />
+      <ChoiceFilter
+        label={t("files.filter.status")}
+        value={search.state}
+        onChange={(state) => set({ state })}
+        choices={Object.values(FileStatus).map((value) => ({
+          value,
+          label: t(`status.${value}.name`),
+        }))}
+      />
+    </FilterBar>
+  );
+}
+
+function useFileColumns(): Column<FileRead>[] {
+  const { t } = useTranslation();
+  return useMemo(
+    () => [
+      {
+        id: "path",
+        header: t("files.columns.path"),
+        cell: (file) => (
+          <NameLink to="/files/$fileId" params={{ fileId: file.id }} maw="100%">
+            <PathText path={file.path} />
+          </NameLink>
+        ),
+      },
+      {
+        id: "status",
+        header: t("files.columns.status"),
+        width: "160px",
+        cell: (file) => <StatusBadge status={file.status} sentence={file.reason ?? undefined} />,
+      },
+      {
+        id: "instrument",
+        header: t("files.columns.instrument"),
+        width: "160px",
+        cell: (file) => <span translate="no">{file.instrument_name}</span>,
+      },
+      {
+        id: "size",
+        header: t("files.columns.size"),
+        width: "100px",
+        align: "end",
+        cell: (file) => <Bytes value={file.size_bytes} />,
+      },
+      {
+        id: "changed",
+        header: t("files.columns.changed"),
+        width: "140px",
+        cell: (file) => <Time at={file.modified_at} />,
+      },
+      {
+        id: "first_seen",
+        header: t("files.columns.first_seen"),
+        width: "140px",
+        hidden: true,
+        cell: (file) => <Time at={file.first_seen_at} />,
+      },
+      {
+        id: "copies",
+        header: t("files.columns.copies"),
+        width: "90px",
+        align: "end",
+        cell: (file) =>
+          t("files.copies_of", {
+            available: file.copies.filter((copy) => copy.state === "available").length,
+            all: file.copies.length,
+          }),
+      },
+      {
+        id: "ark",
+        header: t("files.columns.ark"),
+        width: "200px",
+        hidden: true,
+        cell: (file) => (
+          <Text span size="sm" ff="monospace" translate="no">
+            {file.ark}
+          </Text>
+        ),
+      },
+    ],
+    [t],
+  );
+}

@@ -1,0 +1,100 @@
+import { List } from "@mantine/core";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
+import type { IncarnationPolicy, InstrumentRead } from "@/api/models";
+import { storageQuery } from "@/api/storage";
+import { Bytes } from "@/components/Bytes";
+import { Facts } from "@/components/Facts";
+import { formatDuration, formatNumber, formatPercent } from "@/components/format";
+import { TextLink } from "@/components/links";
+import { Code } from "@/components/Mono";
+import { Section } from "@/components/Section";
+import { Time } from "@/components/Time";
+import { useMe } from "@/contexts/session";
+
+/** How an instrument is reached and judged. What only admins may know is left out by the API. */
+export function InstrumentFacts({ instrument }: { instrument: InstrumentRead }) {
+  const { t } = useTranslation();
+  const hours = instrument.quiet_hours as { from: string; to: string; time_zone: string } | null;
+  return (
+    <Section title={t("instruments.facts.title")}>
+      <Facts
+        items={[
+          [
+            t("instruments.columns.protocol"),
+            <Code key="p">{instrument.protocol.toUpperCase()}</Code>,
+          ],
+          instrument.host !== null && [
+            t("instruments.facts.host"),
+            <Code key="h">{[instrument.host, instrument.port].filter(Boolean).join(":")}</Code>,
+          ],
+          instrument.url !== null && [
+            t("instruments.facts.url"),
+            <Code key="u">{instrument.url}</Code>,
+          ],
+          Boolean(instrument.root) && [
+            t("instruments.facts.root"),
+            <Code key="r">{instrument.root ?? ""}</Code>,
+          ],
+          [t("instruments.columns.zone"), <Code key="z">{instrument.zone}</Code>],
+          [
+            t("instruments.facts.quiet"),
+            t("instruments.facts.quiet_value", {
+              duration: formatDuration(instrument.quiet_seconds),
+            }),
+          ],
+          [
+            t("instruments.facts.incarnation"),
+            t(`instruments.incarnation.${instrument.incarnation_policy as IncarnationPolicy}`),
+          ],
+          instrument.start_from !== null && [
+            t("instruments.facts.start_from"),
+            <Time key="s" at={instrument.start_from} exact />,
+          ],
+          [t("instruments.facts.connections"), formatNumber(instrument.connections)],
+          [
+            t("instruments.facts.bandwidth"),
+            instrument.bandwidth_bytes_per_second === null ? (
+              t("instruments.facts.unlimited")
+            ) : (
+              <Bytes key="b" value={instrument.bandwidth_bytes_per_second} />
+            ),
+          ],
+          hours !== null && [
+            t("instruments.facts.quiet_hours"),
+            <span key="q" translate="no">
+              {hours.from}–{hours.to} {hours.time_zone}
+            </span>,
+          ],
+          [
+            t("instruments.facts.shrink"),
+            t("instruments.facts.shrink_value", { share: formatPercent(instrument.shrink_ratio) }),
+          ],
+          instrument.storage.length > 0 && [
+            t("instruments.facts.storage"),
+            <StorageNames key="places" instrument={instrument} />,
+          ],
+        ]}
+      />
+    </Section>
+  );
+}
+
+function StorageNames({ instrument }: { instrument: InstrumentRead }) {
+  const me = useMe();
+  const { data } = useInfiniteQuery({ ...storageQuery(), enabled: me.is_superuser });
+  const places = data?.pages.flatMap((page) => page.items) ?? [];
+  const nameOf = (id: string) => places.find((place) => place.id === id)?.name ?? id;
+  if (!me.is_superuser) return formatNumber(instrument.storage.length);
+  return (
+    <List size="sm" listStyleType="none">
+      {instrument.storage.map(({ storage_location_id: id }) => (
+        <List.Item key={id}>
+          <TextLink to="/storage" translate="no">
+            {nameOf(id)}
+          </TextLink>
+        </List.Item>
+      ))}
+    </List>
+  );
+}

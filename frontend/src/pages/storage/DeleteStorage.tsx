@@ -1,0 +1,20 @@
+import { useTranslation } from "react-i18next";
+import type { StorageRead } from "@/api/models";
+import { useDeleteStorage } from "@/api/storage";
+import { DeleteDialog } from "@/components/DeleteDialog";
+
+export function DeleteStorage({ storage, onClose }: { storage: StorageRead; onClose: () => void }) {
+  const { t } = useTranslation();
+  const remove = useDeleteStorage(storage);
+  return (
+    <DeleteDialog
+      title={t("storage.delete.title", { name: storage.name })}
+      consequences={t("storage.delete.consequences")}
+      confirmLabel={t("storage.delete.confirm")}
+      isPending={remove.isPending}
+      error={remove.error}
+      onConfirm={() => remove.mutate(undefined, { onSuccess: onClose })}
+      onClose={onClose}
+    />
+  );
+}

@@ -1,0 +1,121 @@
+import { Button, Modal } from "@mantine/core";
+import { IconEdit, IconPlugConnected, IconPlus, IconTrash } from "@tabler/icons-react";
+import { useMemo, useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { StorageRead } from "@/api/models";
+import { storageQuery } from "@/api/storage";
+import { type Column, DataTable } from "@/components/DataTable";
+import { PathText } from "@/components/Mono";
+import { Page } from "@/components/Page";
+import { RowMenu } from "@/components/RowMenu";
+import { useRows } from "@/components/useRows";
+import { DeleteStorage } from "./DeleteStorage";
+import { StorageCheck } from "./StorageCheck";
+import { StorageForm } from "./StorageForm";
+import { StorageHealth } from "./StorageHealth";
+
+type Task = { kind: "add" } | { kind: "edit" | "check" | "delete"; storage: StorageRead };
+
+export function StoragePage() {
+  const { t } = useTranslation();
+  const source = useRows(storageQuery());
+  const [task, setTask] = useState<Task | null>(null);
+  const add = (
+    <Button leftSection={<IconPlus size={16} />} onClick={() => setTask({ kind: "add" })}>
+      {t("storage.add")}
+    </Button>
+  );
+  return (
+    <Page title={t("storage.title")} lead={t("storage.lead")} actions={add}>
+      <DataTable
+        name="storage"
+        label={t("storage.title")}
+        columns={useColumns(setTask)}
+        source={source}
+        rowKey={(storage) => storage.id}
+        empty={{ title: t("storage.empty"), hint: t("storage.empty_hint"), action: add }}
+      />
+      <Tasks task={task} onDone={() => setTask(null)} />
+    </Page>
+  );
+}
+
+function Tasks({ task, onDone }: { task: Task | null; onDone: () => void }) {
+  const { t } = useTranslation();
+  if (task === null) return null;
+  if (task.kind === "add") return <StorageForm storage={null} onClose={onDone} />;
+  if (task.kind === "edit") return <StorageForm storage={task.storage} onClose={onDone} />;
+  if (task.kind === "delete") return <DeleteStorage storage={task.storage} onClose={onDone} />;
+  return (
+    <Modal opened onClose={onDone} title={t("storage.check.title", { name: task.storage.name })}>
+      <StorageCheck storage={task.storage} />
+    </Modal>
+  );
+}
+
+function useColumns(onTask: (task: Task) => void): Column<StorageRead>[] {
+  const { t } = useTranslation();
+  return useMemo(
+    () => [
+      {
+        id: "name",
+        header: t("storage.columns.name"),
+        width: "200px",
+        cell: (one) => <span translate="no">{one.name}</span>,
+      },
+      {
+        id: "health",
+        header: t("storage.columns.health"),
+        width: "140px",
+        cell: (one) => <StorageHealth storage={one} />,
+      },
+      {
+        id: "path",
+        header: t("storage.columns.path"),
+        cell: (one) => <PathText path={one.path} />,
+      },
+      {
+        id: "kind",
+        header: t("storage.columns.kind"),
+        width: "90px",
+        cell: (one) => <span translate="no">{one.kind.toUpperCase()}</span>,
+      },
+      {
+        id: "zone",
+        header: t("storage.columns.zone"),
+        width: "100px",
+        cell: (one) => <span translate="no">{one.zone}</span>,
+      },
+      {
+        id: "actions",
+        header: t("common.actions.more"),
+        width: "80px",
+        align: "end",
+        cell: (one) => (
+          <RowMenu
+            name={one.name}
+            actions={[
+              {
+                label: t("storage.check.button"),
+                icon: IconPlugConnected,
+                onClick: () => onTask({ kind: "check", storage: one }),
+              },
+              {
+                label: t("common.actions.edit"),
+                icon: IconEdit,
+                onClick: () => onTask({ kind: "edit", storage: one }),
+              },
+              {
+                label: t("common.actions.delete"),
+                icon: IconTrash,
+                danger: true,
+                onClick: () => onTask({ kind: "delete", storage: one }),
+              },
+            ]}
+          />
+        ),
+      },
+    ],
+    [t, onTask],
+  );
+}

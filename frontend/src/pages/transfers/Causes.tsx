@@ -1,0 +1,4 @@
+/** Failures grouped by cause; shown when there are any. */
+export function Causes() {
+  return null;
+}

@@ -1,0 +1,146 @@
+import { CloseButton, Group, Text } from "@mantine/core";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useMemo } from "react";
+import { useTranslation } from "react-i18next";
+import { CopyState, type FileStatus, type TransferRead } from "@/api/models";
+import { transfersQuery } from "@/api/transfers";
+import { Bytes } from "@/components/Bytes";
+import { type Column, DataTable } from "@/components/DataTable";
+import { ChoiceFilter, FilterBar, InstrumentFilter } from "@/components/filters";
+import { formatNumber } from "@/components/format";
+import { NameLink } from "@/components/links";
+import { PathText } from "@/components/Mono";
+import { Page } from "@/components/Page";
+import { StatusBadge } from "@/components/StatusBadge";
+import { Time } from "@/components/Time";
+import { useRows } from "@/components/useRows";
+import { compact } from "@/search";
+import { Causes } from "./Causes";
+
+export function TransfersPage() {
+  const { t } = useTranslation();
+  const search = useSearch({ from: "/app/transfers" });
+  const source = useRows(transfersQuery(search));
+  const columns = useTransferColumns();
+  return (
+    <Page title={t("transfers.title")} lead={t("transfers.lead")}>
+      <Causes />
+      <DataTable
+        name="transfers"
+        label={t("transfers.title")}
+        columns={columns}
+        source={source}
+        rowKey={(copy) => copy.id}
+        rowHref={(copy) => `/transfers/${copy.id}`}
+        toolbar={<Filters />}
+        isFiltered={Object.keys(search).length > 0}
+        empty={{ title: t("transfers.empty"), hint: t("transfers.empty_hint") }}
+      />
+    </Page>
+  );
+}
+
+function Filters() {
+  const { t } = useTranslation();
+  const search = useSearch({ from: "/app/transfers" });
+  const navigate = useNavigate({ from: "/transfers" });
+  const set = (change: Partial<typeof search>) =>
+    void navigate({ search: compact({ ...search, ...change }), replace: true });
+  const cause = search.error_code && t("transfers.filter.error", { code: search.error_code });
+  return (
+    <FilterBar label={t("transfers.filter.label")}>
+      <InstrumentFilter
+        label={t("transfers.filter.instrument")}
+        value={search.instrument}
+        onChange={(instrument) => set({ instrument })}
+      />
+      <ChoiceFilter
+        label={t("transfers.filter.state")}
+        value={search.state}
+        onChange={(state) => set({ state })}
+        choices={Object.values(CopyState).map((value) => ({
+          value,
+          label: t(`status.${value as FileStatus}.name`),
+        }))}
+      />
+      {cause && (
+        <Group gap={4}>
+          <Text size="sm">{cause}</Text>
+          <CloseButton
+            size="sm"
+            aria-label={t("common.actions.remove_filter", { name: cause })}
+            onClick={() => set({ error_code: undefined })}
+          />
+        </Group>
+      )}
+    </FilterBar>
+  );
+}
+
+function useTransferColumns(): Column<TransferRead>[] {
+  const { t } = useTranslation();
+  return useMemo(
+    () => [
+      {
+        id: "file",
+        header: t("transfers.columns.file"),
+        cell: (copy) => (
+          <NameLink to="/transfers/$transferId" params={{ transferId: copy.id }} maw="100%">
+            <PathText path={copy.path} />
+          </NameLink>
+        ),
+      },
+      {
+        id: "state",
+        header: t("transfers.columns.state"),
+        width: "165px",
+        cell: (copy) => (
+          <StatusBadge
+            status={copy.state as FileStatus}
+            sentence={copy.error_detail ?? undefined}
+          />
+        ),
+      },
+      {
+        id: "why",
+        header: t("transfers.columns.why"),
+        width: "210px",
+        cell: (copy) => <span translate="no">{copy.error_detail}</span>,
+      },
+      {
+        id: "instrument",
+        header: t("transfers.columns.instrument"),
+        width: "150px",
+        cell: (copy) => <span translate="no">{copy.instrument_name}</span>,
+      },
+      {
+        id: "storage",
+        header: t("transfers.columns.storage"),
+        width: "120px",
+        cell: (copy) => <span translate="no">{copy.storage_name}</span>,
+      },
+      {
+        id: "size",
+        header: t("transfers.columns.size"),
+        width: "95px",
+        align: "end",
+        cell: (copy) => <Bytes value={copy.size_bytes} />,
+      },
+      {
+        id: "since",
+        header: t("transfers.columns.since"),
+        width: "135px",
+        cell: (copy) => <Time at={copy.state_since} />,
+      },
+      {
+        id: "attempts",
+        header: t("transfers.columns.attempts"),
+        width: "90px",
+        align: "end",
+        hidden: true,
+        cell: (copy) => formatNumber(copy.attempt),
+      },
+    ],
+    [t],
+  );
+}

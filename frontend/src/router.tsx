@@ -1,0 +1,227 @@
+import type { QueryClient } from "@tanstack/react-query";
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from "@tanstack/react-router";
+import type { AuditFilters } from "./api/audit";
+import type { FileFilters } from "./api/files";
+import { CopyState, FileStatus, RunKind, RunState } from "./api/models";
+import { Problem } from "./api/problem";
+import type { RunFilters } from "./api/runs";
+import { meQuery, setupQuery } from "./api/session";
+import type { TransferFilters } from "./api/transfers";
+import { AppLayout } from "./layouts/AppLayout";
+import { BrokenPage } from "./pages/BrokenPage";
+import { NotFoundPage } from "./pages/NotFoundPage";
+import { compact, oneOf, type Raw, type Search, text } from "./search";
+
+interface Context {
+  client: QueryClient;
+}
+
+const root = createRootRouteWithContext<Context>()({
+  component: Outlet,
+  notFoundComponent: NotFoundPage,
+  errorComponent: ({ error }) => <BrokenPage error={error} />,
+});
+
+const start = createRoute({
+  getParentRoute: () => root,
+  path: "/start",
+  beforeLoad: async ({ context }) => {
+    const { needed } = await context.client.fetchQuery(setupQuery());
+    if (!needed) throw redirect({ to: "/sign-in" });
+  },
+  component: lazyRouteComponent(() => import("./pages/StartPage"), "StartPage"),
+});
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in",
+  validateSearch: (raw: Raw): { next?: string } => compact({ next: text(raw, "next") }),
+  beforeLoad: async ({ context }) => {
+    const { needed } = await context.client.fetchQuery(setupQuery());
+    if (needed) throw redirect({ to: "/start" });
+  },
+  component: lazyRouteComponent(() => import("./pages/SignInPage"), "SignInPage"),
+});
+
+/** Everything inside the shell: whoever is not signed in goes to the form and comes back. */
+const app = createRoute({
+  getParentRoute: () => root,
+  id: "app",
+  beforeLoad: async ({ context, location }) => {
+    try {
+      await context.client.ensureQueryData(meQuery());
+    } catch (error) {
+      if (!(error instanceof Problem && error.code === "not_signed_in")) throw error;
+      const next = location.href === "/" ? undefined : location.href;
+      throw redirect({ to: "/sign-in", search: compact({ next }) });
+    }
+  },
+  component: AppLayout,
+  errorComponent: ({ error }) => <BrokenPage error={error} />,
+});
+
+const page = <Path extends string>(path: Path) => ({ getParentRoute: () => app, path }) as const;
+
+const overview = createRoute({
+  ...page("/"),
+  component: lazyRouteComponent(() => import("./pages/overview/OverviewPage"), "OverviewPage"),
+});
+
+const files = createRoute({
+  ...page("/files"),
+  validateSearch: (raw: Raw): Search<FileFilters> =>
+    compact({
+      instrument: text(raw, "instrument"),
+      state: oneOf(raw, "state", Object.values(FileStatus)),
+      search: text(raw, "search"),
+    }),
+  component: lazyRouteComponent(() => import("./pages/files/FilesPage"), "FilesPage"),
+});
+
+const file = createRoute({
+  ...page("/files/$fileId"),
+  component: lazyRouteComponent(() => import("./pages/files/FilePage"), "FilePage"),
+});
+
+const runs = createRoute({
+  ...page("/runs"),
+  validateSearch: (raw: Raw): Search<RunFilters> =>
+    compact({
+      instrument: text(raw, "instrument"),
+      state: oneOf(raw, "state", Object.values(RunState)),
+      kind: oneOf(raw, "kind", Object.values(RunKind)),
+    }),
+  component: lazyRouteComponent(() => import("./pages/runs/RunsPage"), "RunsPage"),
+});
+
+const run = createRoute({
+  ...page("/runs/$runId"),
+  component: lazyRouteComponent(() => import("./pages/runs/RunPage"), "RunPage"),
+});
+
+const transfers = createRoute({
+  ...page("/transfers"),
+  validateSearch: (raw: Raw): Search<TransferFilters> =>
+    compact({
+      instrument: text(raw, "instrument"),
+      storage: text(raw, "storage"),
+      state: oneOf(raw, "state", Object.values(CopyState)),
+      error_code: text(raw, "error_code"),
+    }),
+  component: lazyRouteComponent(() => import("./pages/transfers/TransfersPage"), "TransfersPage"),
+});
+
+const transfer = createRoute({
+  ...page("/transfers/$transferId"),
+  component: lazyRouteComponent(() => import("./pages/transfers/TransferPage"), "TransferPage"),
+});
+
+const instruments = createRoute({
+  ...page("/instruments"),
+  component: lazyRouteComponent(
+    () => import("./pages/instruments/InstrumentsPage"),
+    "InstrumentsPage",
+  ),
+});
+
+const wizard = createRoute({
+  ...page("/instruments/new"),
+  validateSearch: (raw: Raw): { step?: string } => compact({ step: text(raw, "step") }),
+  component: lazyRouteComponent(() => import("./pages/wizard/WizardPage"), "WizardPage"),
+});
+
+const instrument = createRoute({
+  ...page("/instruments/$instrumentId"),
+  component: lazyRouteComponent(
+    () => import("./pages/instruments/InstrumentPage"),
+    "InstrumentPage",
+  ),
+});
+
+const storage = createRoute({
+  ...page("/storage"),
+  component: lazyRouteComponent(() => import("./pages/storage/StoragePage"), "StoragePage"),
+});
+
+const schedules = createRoute({
+  ...page("/schedules"),
+  component: lazyRouteComponent(() => import("./pages/schedules/SchedulesPage"), "SchedulesPage"),
+});
+
+const accounts = createRoute({
+  ...page("/accounts"),
+  component: lazyRouteComponent(() => import("./pages/accounts/AccountsPage"), "AccountsPage"),
+});
+
+const users = createRoute({
+  ...page("/users"),
+  component: lazyRouteComponent(() => import("./pages/users/UsersPage"), "UsersPage"),
+});
+
+const audit = createRoute({
+  ...page("/audit"),
+  validateSearch: (raw: Raw): Search<AuditFilters> =>
+    compact({
+      instrument: text(raw, "instrument"),
+      subject: text(raw, "subject"),
+      actor: text(raw, "actor"),
+      action: text(raw, "action"),
+    }),
+  component: lazyRouteComponent(() => import("./pages/audit/AuditPage"), "AuditPage"),
+});
+
+const profile = createRoute({
+  ...page("/profile"),
+  component: lazyRouteComponent(() => import("./pages/profile/ProfilePage"), "ProfilePage"),
+});
+
+const system = createRoute({
+  ...page("/system"),
+  component: lazyRouteComponent(() => import("./pages/system/SystemPage"), "SystemPage"),
+});
+
+const tree = root.addChildren([
+  start,
+  signIn,
+  app.addChildren([
+    overview,
+    files,
+    file,
+    runs,
+    run,
+    transfers,
+    transfer,
+    instruments,
+    wizard,
+    instrument,
+    storage,
+    schedules,
+    accounts,
+    users,
+    audit,
+    profile,
+    system,
+  ]),
+]);
+
+export function makeRouter(client: QueryClient) {
+  return createRouter({
+    routeTree: tree,
+    context: { client },
+    defaultPreload: "intent",
+    scrollRestoration: true,
+  });
+}
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: ReturnType<typeof makeRouter>;
+  }
+}
