@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from app.api import problems
 from app.api.csrf import CsrfProtection
 from app.api.openapi import build_document
+from app.api.page import Page
 from app.api.router import api
 from app.api.version import VERSION
 from app.auth.attempts import Attempts
@@ -70,6 +71,8 @@ def create_app(settings: Settings | None = None, *, background: bool = True) -> 
     app.state.attempts = Attempts()
     app.state.session_backend = session_backend(secure=secure)
     app.include_router(api)
+    # Behind all routes, so that a method or a path the API does not know stays its own answer.
+    app.router.default = Page(settings.page_folder, app.router.default)
     problems.install(app)
     app.add_middleware(CsrfProtection, key=settings.fernet_keys()[0], secure=secure)
     app.add_middleware(problems.RequestIds)
