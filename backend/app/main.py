@@ -18,15 +18,16 @@ from app.config import Settings, get_settings
 from app.database import Database
 from app.migrations import head
 from app.services.credentials import Vault
+from app.services.live import Live
 
 
 @contextlib.asynccontextmanager
-async def _background(database: Database, settings: Settings) -> AsyncIterator[None]:
+async def _background(database: Database, settings: Settings, live: Live) -> AsyncIterator[None]:
     """Run reconciler, dispatcher and sealer beside the API."""
     from app.services.background import run_background  # Prefect loads only where it is used
 
     stop = asyncio.Event()
-    task = asyncio.create_task(run_background(database, settings, stop))
+    task = asyncio.create_task(run_background(database, settings, stop, live.ring))
     try:
         yield
     finally:
@@ -51,10 +52,12 @@ def create_app(settings: Settings | None = None, *, background: bool = True) -> 
         await database.check_migrated(head())
         app.state.database = database
         app.state.vault = Vault.from_settings(settings)
+        app.state.live = live = Live(database)
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(database.close)
+            stack.push_async_callback(live.close)
             if background:
-                await stack.enter_async_context(_background(database, settings))
+                await stack.enter_async_context(_background(database, settings, live))
             yield
 
     app = FastAPI(
