@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     bind_host: str = "127.0.0.1"
     bind_port: int = 8700
     public_url: str | None = None
+    page_folder: Path | None = Field(default=None, description="Empty means the checkout's")
     zones: str = "main"
     prefect_api_url: str | None = None
     prefect_auth: SecretStr | None = None

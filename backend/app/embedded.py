@@ -117,6 +117,7 @@ class EmbeddedStack:
         api = [
             python, "-m", "uvicorn", "app.main:create_app", "--factory", "--no-access-log",
             "--host", self.settings.bind_host, "--port", str(self._port),
+            "--timeout-graceful-shutdown", "2",  # live streams never end by themselves
         ]  # fmt: skip
         server = environment | {"PREFECT_SERVER_API_AUTH_STRING": auth}
         return [

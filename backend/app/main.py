@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from app.api import problems
 from app.api.csrf import CsrfProtection
 from app.api.openapi import build_document
+from app.api.page import Page
 from app.api.router import api
 from app.api.version import VERSION
 from app.auth.attempts import Attempts
@@ -17,15 +18,16 @@ from app.config import Settings, get_settings
 from app.database import Database
 from app.migrations import head
 from app.services.credentials import Vault
+from app.services.live import Live
 
 
 @contextlib.asynccontextmanager
-async def _background(database: Database, settings: Settings) -> AsyncIterator[None]:
+async def _background(database: Database, settings: Settings, live: Live) -> AsyncIterator[None]:
     """Run reconciler, dispatcher and sealer beside the API."""
     from app.services.background import run_background  # Prefect loads only where it is used
 
     stop = asyncio.Event()
-    task = asyncio.create_task(run_background(database, settings, stop))
+    task = asyncio.create_task(run_background(database, settings, stop, live.ring))
     try:
         yield
     finally:
@@ -50,10 +52,12 @@ def create_app(settings: Settings | None = None, *, background: bool = True) -> 
         await database.check_migrated(head())
         app.state.database = database
         app.state.vault = Vault.from_settings(settings)
+        app.state.live = live = Live(database)
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(database.close)
+            stack.push_async_callback(live.close)
             if background:
-                await stack.enter_async_context(_background(database, settings))
+                await stack.enter_async_context(_background(database, settings, live))
             yield
 
     app = FastAPI(
@@ -70,6 +74,8 @@ def create_app(settings: Settings | None = None, *, background: bool = True) -> 
     app.state.attempts = Attempts()
     app.state.session_backend = session_backend(secure=secure)
     app.include_router(api)
+    # Behind all routes, so that a method or a path the API does not know stays its own answer.
+    app.router.default = Page(settings.page_folder, app.router.default)
     problems.install(app)
     app.add_middleware(CsrfProtection, key=settings.fernet_keys()[0], secure=secure)
     app.add_middleware(problems.RequestIds)

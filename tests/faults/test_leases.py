@@ -103,7 +103,8 @@ async def test_a_worker_that_wakes_up_before_publishing_writes_nothing(
     assert set(map(tuple, (await attempts(lab)).values())) == {("lost", "published")}
     assert not list(lab.target.rglob("*.part"))
     async with lab.database.read() as session:
-        events = (await session.scalars(select(Outbox.topic))).all()
+        topics = (await session.scalars(select(Outbox.topic))).all()
+    events = [topic for topic in topics if topic.startswith("copy.")]
     assert events == ["copy.available"] * 3
 
 
@@ -185,7 +186,8 @@ async def test_two_engines_share_the_work_and_double_none(lab: Lab, database_url
     assert {tuple(way) for way in tried.values()} == {("published",)}
     async with lab.database.read() as session:
         workers = set(await session.scalars(select(Attempt.worker)))
-        events = (await session.scalars(select(Outbox.id))).all()
+        of_copies = Outbox.topic == "copy.available"
+        events = (await session.scalars(select(Outbox.id).where(of_copies))).all()
     assert workers == {"one", "two"}
     assert len(events) == len(tried) == 300
 

@@ -18,7 +18,8 @@ FOR_ALL = {
     "getMe", "logout", "listTokens", "createToken", "deleteToken", "listInstruments",
     "getInstrument", "harvestNow", "getProgress", "listSchedules", "getSchedule", "listRuns",
     "getRun", "listFiles", "getFile", "listFileVersions", "explain", "listTransfers",
-    "getTransfer", "listAudit",
+    "getTransfer", "listAudit", "streamEvents",
+    "countFiles", "countTransfers", "listCauses",
 }  # fmt: skip
 
 

@@ -72,11 +72,13 @@ async def test_every_file_arrives_whole_proven_and_identified(lab: Lab) -> None:
     async with lab.database.read() as session:
         assert await session.scalar(select(func.count()).select_from(Identifier)) == 5
         assert await session.scalar(select(func.count()).select_from(Attempt)) == 5
-        assert await session.scalar(select(func.count()).select_from(Outbox)) == 5
+        told = list(await session.scalars(select(Outbox.topic).order_by(Outbox.id)))
         roots = await session.scalar(
             select(func.count()).select_from(AuditEvent).where(AuditEvent.action == "copies.proven")
         )
     assert roots == 1
+    assert told.count("copy.available") == 5
+    assert set(told) == {"files.seen", "files.planned", "copies.claimed", "copy.available"}
 
 
 async def test_a_second_harvest_of_an_unchanged_source_writes_nothing(lab: Lab) -> None:

@@ -76,7 +76,10 @@ async def _found(
     while True:
         request = PageRequest(2, cursor, {"search": search})
         page = await list_files(
-            database, user or _user(), request, FileFilter(instrument_id, search=search)
+            database,
+            user or _user(),
+            request,
+            FileFilter((instrument_id,) if instrument_id else (), search=search),
         )
         paths += [view.file.path for view in page.items]
         if (cursor := page.next_cursor) is None:

@@ -11,6 +11,7 @@ from app.auth.accounts import Accounts
 from app.auth.current import (
     current_admin,
     current_user,
+    current_user_token,
     get_accounts,
     get_app_settings,
     get_database,
@@ -39,6 +40,7 @@ AppSettings = Annotated[Settings, Depends(get_app_settings)]
 AppVault = Annotated[Vault, Depends(get_vault)]
 AppAccounts = Annotated[Accounts, Depends(get_accounts)]
 Caller = Annotated[User, Depends(current_user)]
+CallerToken = Annotated[tuple[User, str], Depends(current_user_token)]
 Admin = Annotated[User, Depends(current_admin)]
 
 

@@ -96,7 +96,8 @@ _COUNTS: dict[str, Any] = {
     "listings_held": 0, "mtime_ns": 1795417370000000000, "number": 1, "outbox_waiting": 0,
     "proven_version": 1, "refused_version": 0, "retried": 3, "revision": 4, "sealed": 1204,
     "secret_version": 1, "seq": 1204, "size_bytes": 125665, "storage_with_errors": 0,
-    "unsealed": 0, "version_number": 1, "free_bytes": 812_000_000_000, "connections": 2,
+    "unsealed": 0, "count": 12, "retryable": 4,
+    "version_number": 1, "free_bytes": 812_000_000_000, "connections": 2,
     "port": 445, "bandwidth_bytes_per_second": 50_000_000, "latency_ms": 22.0,
     "quiet_seconds": 120.0, "jitter_seconds": 0.0, "rescan_seconds": 30.0, "shrink_ratio": 0.5,
 }  # fmt: skip

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from app.api.examples import REQUESTS, answer_example
 from app.schemas.base import Problem, ProblemField
+from app.schemas.events import LiveEvent, StreamPosition
 
 _UNUSED = ("HTTPValidationError", "ValidationError")
 _TEMPLATE = "#/components/schemas/{model}"
@@ -17,6 +18,7 @@ TAGS = {
     "accounts": "Service accounts: credentials for instruments. Secrets go in, never out.",
     "audit": "Who did what, when; sealed into a chain that can be computed anew.",
     "auth": "Signing in and out.",
+    "events": "What changes, live.",
     "files": "Files of the instruments, their versions, copies and evidence.",
     "instruments": "What makes data, how it is reached, where its files go.",
     "runs": "Harvests that run or ran.",
@@ -46,7 +48,8 @@ def build_document(app: FastAPI) -> dict[str, Any]:
             schemas.pop(name, None)
         schemas["Problem"] = Problem.model_json_schema(ref_template=_TEMPLATE)
         schemas["Problem"].pop("$defs", None)
-        schemas["ProblemField"] = ProblemField.model_json_schema(ref_template=_TEMPLATE)
+        for model in (ProblemField, LiveEvent, StreamPosition):
+            schemas[model.__name__] = model.model_json_schema(ref_template=_TEMPLATE)
         _name_forms(document, schemas)
         asked = set(_add_request_examples(document))
         _add_answer_examples(schemas, asked)

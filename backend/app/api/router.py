@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from app.api import (
     accounts,
     auth,
+    events,
     files,
     harvest,
     instruments,
@@ -22,6 +23,6 @@ api = APIRouter(prefix="/api")
 # harvest before instruments: `/instruments/check` is no instrument's id.
 for module in (
     setup, auth, users, tokens, accounts, storage, harvest, instruments, schedules, runs, files,
-    transfers, system,
+    transfers, system, events,
 ):  # fmt: skip
     api.include_router(module.router)

@@ -18,12 +18,20 @@ from app.api.deps import (
     page_request,
 )
 from app.api.problems import documented
-from app.api.views import read_transfer, read_transfer_detail
+from app.api.views import read_cause, read_transfer, read_transfer_detail
 from app.models import CopyState
-from app.schemas.transfers import RetriedRead, RetryMany, TransferDetail, TransferPage
-from app.services import transfers
+from app.schemas.transfers import (
+    CauseList,
+    RetriedRead,
+    RetryMany,
+    TransferCounts,
+    TransferDetail,
+    TransferPage,
+)
+from app.services import causes, transfers
 
 router = APIRouter(prefix="/transfers", tags=["transfers"], responses=SIGNED_IN)
+Code = Annotated[str | None, Query(max_length=60, pattern=r"^[a-z0-9_]+$")]
 
 
 @router.get("", operation_id="listTransfers", response_model=TransferPage, responses=LISTED)
@@ -33,7 +41,7 @@ async def list_transfers(  # noqa: PLR0913  one parameter a filter
     instrument: Id | None = None,
     storage: Id | None = None,
     state: CopyState | None = None,
-    error_code: Annotated[str | None, Query(max_length=60, pattern=r"^[a-z0-9_]+$")] = None,
+    error_code: Code = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> TransferPage:
@@ -43,6 +51,27 @@ async def list_transfers(  # noqa: PLR0913  one parameter a filter
     page = await transfers.list_transfers(database, caller, request, narrowed)
     items = [read_transfer(one) for one in page.items]
     return TransferPage(items=items, next_cursor=page.next_cursor)
+
+
+@router.get("/counts", operation_id="countTransfers", response_model=TransferCounts)
+async def count_transfers(
+    database: Db,
+    caller: Caller,
+    instrument: Id | None = None,
+    storage: Id | None = None,
+    error_code: Code = None,
+) -> TransferCounts:
+    """Count copies by state; exact to 10,000."""
+    narrowed = transfers.TransferFilter(instrument, storage, None, error_code)
+    states = await causes.count_transfers(database, caller, narrowed)
+    return TransferCounts.model_validate({"states": states})
+
+
+@router.get("/causes", operation_id="listCauses", response_model=CauseList)
+async def list_causes(database: Db, caller: Caller, instrument: Id | None = None) -> CauseList:
+    """Group what is wrong by cause; retry one by `POST /api/transfers/retry` with its code."""
+    found = await causes.list_causes(database, caller, instrument)
+    return CauseList(items=[read_cause(one) for one in found])
 
 
 @router.post("/retry", operation_id="retryTransfers", response_model=RetriedRead)

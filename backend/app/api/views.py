@@ -8,7 +8,8 @@ from app.clock import from_ns
 from app.errors import CATALOGUE
 from app.models import Attempt, Copy
 from app.schemas.files import CopyEvidence, CopyRead, FileRead, FileStatus, VersionRead
-from app.schemas.transfers import AttemptRead, TransferDetail, TransferRead
+from app.schemas.transfers import AttemptRead, CauseRead, TransferDetail, TransferRead
+from app.services.causes import Cause
 from app.services.files import FileView, VersionView
 from app.services.transfers import TransferView
 
@@ -90,6 +91,19 @@ def _transfer_values(view: TransferView) -> dict[str, Any]:
         "sha256": view.sha256.hex() if view.sha256 else None,
         "remedy": remedy_of(copy.error_code),
     }
+
+
+def read_cause(cause: Cause) -> CauseRead:
+    """Return a cause for the wire, with what the catalogue says of it."""
+    entry = CATALOGUE.get(cause.error_code, CATALOGUE["internal_error"])
+    return CauseRead.model_validate(
+        {
+            **vars(cause),
+            "error_class": entry.error_class.value,
+            "title": entry.title,
+            "remedy": entry.remedy,
+        }
+    )
 
 
 def read_transfer_detail(view: TransferView, attempts: Sequence[Attempt]) -> TransferDetail:

@@ -31,6 +31,7 @@ from app.harvest.scan import ScanLease, ScanReport, scan
 from app.harvest.store import claiming, instruments, scanning
 from app.harvest.store.claiming import Lease
 from app.harvest.store.instruments import InstrumentFacts
+from app.harvest.store.news import tell
 from app.harvest.store.wall_clock import forget_future_times
 from app.harvest.work import Batch
 from app.models import ScanState, StorageLocation, new_id
@@ -57,6 +58,13 @@ class _Work:
     served: list[uuid.UUID]
     locations: list[uuid.UUID]
     due: dict[uuid.UUID, list[claiming.Place]]
+
+
+def _is_news(report: ScanReport, before: ScanState, error_code: object) -> bool:
+    """Whether pages must hear of a scan: most find nothing, every few seconds."""
+    asked, started = before.rescan_requested_at, before.scan_started_at
+    was_asked = asked is not None and (started is None or asked > started)
+    return report.found_something or was_asked or error_code != before.last_error_code
 
 
 class Engine:
@@ -168,7 +176,7 @@ class Engine:
             with contextlib.suppress(asyncio.CancelledError):
                 await keeper
         report.error = error
-        await self._end_scan(lease, report, state.failures)
+        await self._end_scan(lease, report, state)
         return ScanResult(report, looked)
 
     async def look(self, instrument_id: uuid.UUID) -> LookReport | None:
@@ -224,8 +232,8 @@ class Engine:
             await asyncio.sleep(lease.lease_seconds / 3)
             await self.database.run(lease.fence)
 
-    async def _end_scan(self, lease: ScanLease, report: ScanReport, failures: int) -> None:
-        now, error = utcnow(), report.error
+    async def _end_scan(self, lease: ScanLease, report: ScanReport, before: ScanState) -> None:
+        now, error, failures = utcnow(), report.error, before.failures
         values: dict[str, object]
         if error is None:
             values = {
@@ -258,6 +266,8 @@ class Engine:
 
         async def work(session: AsyncSession) -> None:
             await scanning.end(session, lease.instrument.id, lease.generation, values)
+            if _is_news(report, before, values["last_error_code"]):
+                await tell(session, "scan.finished", lease.instrument.id, count=report.files)
             if report.suspicions or error is not None:
                 await self.ports.record(
                     session,

@@ -22,6 +22,7 @@ from app.harvest.scan import ScanLease
 from app.harvest.settle import QuietTime, Seen
 from app.harvest.store import journals, planning, scanning
 from app.harvest.store.bulk import chunks
+from app.harvest.store.news import tell
 from app.harvest.store.scanning import Candidate
 from app.models import FileState
 from app.transfers.base import FileFacts, Source
@@ -160,6 +161,9 @@ async def _write(lease: ScanLease, verdicts: _Verdicts, ports: Ports) -> int:
         await lease.fence(session)
         await scanning.update_files(session, verdicts.rows)
         await scanning.update_files(session, verdicts.held)
+        if verdicts.held:
+            held = len(verdicts.held)
+            await tell(session, "files.held", lease.instrument.id, state="held", count=held)
         known = [file.id for file, _ in verdicts.settled if file.latest_version]
         latest = await planning.latest_versions(session, known)
         journal = await journals.known(

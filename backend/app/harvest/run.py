@@ -53,6 +53,7 @@ class Run:
         self.lost = False
         self._owner = f"{engine.ports.settings.worker}/{new_id()}"
         self._idle = 0
+        self._shown = dict(self.counters)
 
     @contextlib.asynccontextmanager
     async def alive(self) -> AsyncIterator[bool]:
@@ -124,11 +125,18 @@ class Run:
             await self.pause(self.settings.heartbeat_seconds)
 
     async def _say_alive(self) -> runs.RunFacts | None:
+        counters = dict(self.counters)
         facts = await self.engine.database.run(
             lambda s: runs.heartbeat(
-                s, self.id, self._owner, self.settings.lost_seconds, self.counters
+                s,
+                self.id,
+                self._owner,
+                self.settings.lost_seconds,
+                counters,
+                moved=counters != self._shown,
             )
         )
+        self._shown = counters
         await self.engine.opened.keep()
         return facts
 

@@ -22,6 +22,7 @@ from app.errors import StreamWeaveError
 from app.harvest.breaker import judge_listing
 from app.harvest.store import scanning
 from app.harvest.store.instruments import InstrumentFacts
+from app.harvest.store.news import tell
 from app.harvest.store.scanning import KnownDirectory, KnownFile
 from app.models import FileState, IncarnationPolicy, new_id
 from app.transfers.base import Entry, FileFacts, Source
@@ -48,6 +49,11 @@ class ScanReport:
     directory_errors: list[str] = field(default_factory=list)
     suspicions: list[str] = field(default_factory=list)
     error: StreamWeaveError | None = None
+
+    @property
+    def found_something(self) -> bool:
+        """Whether the share is not what it was."""
+        return bool(self.new_files or self.changed_files or self.absent_files)
 
 
 @dataclass(frozen=True)
@@ -378,3 +384,5 @@ class PageChanges:
         await scanning.update_files(session, self.changed)
         await scanning.update_files(session, self.returned)
         await scanning.update_files(session, self.absent)
+        touched = len(self.new) + len(self.changed) + len(self.returned) + len(self.absent)
+        await tell(session, "files.seen", self._lease.instrument.id, count=touched)

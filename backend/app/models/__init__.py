@@ -34,6 +34,7 @@ from app.models.name import NameWord, UnindexedName
 from app.models.run import Check, Lease, Run, RunKind, RunOutcome, RunState, Slot, Worker
 from app.models.source_file import Directory, FileState, ScanState, SourceFile
 from app.models.storage import StorageKind, StorageLocation
+from app.models.tally import HourlyTally, OutboxCursor, StorageSample
 from app.models.user import ApiToken, Grant, User
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "Directory",
     "FileState",
     "Grant",
+    "HourlyTally",
     "IdempotencyKey",
     "Identifier",
     "IncarnationPolicy",
@@ -62,6 +64,7 @@ __all__ = [
     "Lease",
     "NameWord",
     "Outbox",
+    "OutboxCursor",
     "Protocol",
     "Run",
     "RunKind",
@@ -76,6 +79,7 @@ __all__ = [
     "SourceFile",
     "StorageKind",
     "StorageLocation",
+    "StorageSample",
     "UnindexedName",
     "User",
     "Version",

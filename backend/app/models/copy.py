@@ -60,6 +60,7 @@ _MOVING = _IN_FLIGHT | {CopyState.QUEUED, CopyState.RETRY_WAIT}
 
 _WAITING_SQL = "state IN ('queued', 'retry_wait')"
 _IN_FLIGHT_SQL = "state IN ('transferring', 'proving', 'publishing')"
+_TROUBLED_SQL = "state IN ('failed', 'conflict', 'damaged', 'missing')"
 
 
 class Version(Identified, Base):
@@ -147,6 +148,15 @@ class Copy(Identified, Base):
             "id",
             sqlite_where=text(_WAITING_SQL),
             postgresql_where=text(_WAITING_SQL),
+        ),
+        # What needs a person is rare, and counted by instrument on every first page.
+        Index(
+            "ix_copies_troubled",
+            "instrument_id",
+            "state",
+            "id",
+            sqlite_where=text(_TROUBLED_SQL),
+            postgresql_where=text(_TROUBLED_SQL),
         ),
         Index(
             "ix_copies_leased",

@@ -75,6 +75,20 @@ class FilePage(Page[FileRead]):
     """A page of files."""
 
 
+class FileCount(Output):
+    """A number of files; `more`: at least so many ("10,000+")."""
+
+    count: int
+    more: bool
+
+
+class FileCountsRead(Output):
+    """How many files a filter has, and of each status."""
+
+    total: FileCount
+    statuses: dict[FileStatus, FileCount]
+
+
 class CopyEvidence(CopyRead):
     """A copy with what proves it."""
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from app.models import CopyState
 from app.schemas.base import Input, JsonObject, Line, Output, Page
 
 
@@ -37,6 +38,49 @@ class TransferRead(Output):
 
 class TransferPage(Page[TransferRead]):
     """A page of transfers."""
+
+
+class CopyCount(Output):
+    """A number of copies; `more`: at least so many ("10,000+")."""
+
+    count: int
+    more: bool
+
+
+class TransferCounts(Output):
+    """How many copies of each state a filter has."""
+
+    states: dict[CopyState, CopyCount]
+
+
+class CauseInstrument(Output):
+    """What one cause does to one instrument."""
+
+    id: uuid.UUID
+    name: str
+    count: int
+
+
+class CauseRead(Output):
+    """Copies with one error, waiting for another try or for a person."""
+
+    error_code: str
+    error_class: str = Field(description="who has to act", examples=["transient"])
+    title: str
+    remedy: str
+    count: int
+    more: bool = Field(description='at least so many ("10,000+")')
+    retryable: int = Field(description="failed or in conflict: a person can try these again")
+    oldest_at: datetime | None
+    newest_at: datetime | None
+    states: dict[CopyState, int]
+    instruments: list[CauseInstrument]
+
+
+class CauseList(Output):
+    """What is wrong, the most frequent cause first."""
+
+    items: list[CauseRead]
 
 
 class AttemptRead(Output):

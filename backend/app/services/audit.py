@@ -21,11 +21,14 @@ from sqlalchemy import Table, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
+from app.harvest.store.news import tell
 from app.models import AuditEvent, AuditLink, AuditPending, new_id
 
 EVENTS = cast(Table, AuditEvent.__table__)
 PENDING = cast(Table, AuditPending.__table__)
 GENESIS = bytes(32)
+# Of these each copy has an outbox row of its own.
+_TOLD_OTHERWISE = ("copies.proven", "copies.failed")
 
 
 def canonical_json(value: Mapping[str, Any]) -> str:
@@ -59,6 +62,8 @@ async def record(
 ) -> uuid.UUID:
     """Write one event in the caller's transaction and return its id.
 
+    Whatever is audited is news as well: pages that show it hear of it by the outbox.
+
     Args:
         session: the transaction of the fact itself.
         actor: `user:<id>`, `worker:<name>`, `system` or `anonymous`; never a name or an e-mail
@@ -89,6 +94,9 @@ async def record(
         )
     )
     await session.execute(PENDING.insert().values(event_id=event_id))
+    if action not in _TOLD_OTHERWISE:
+        kind, _, key = subject.partition(":")
+        await tell(session, action, instrument_id, **{f"{kind}_id": key})
     return event_id
 
 

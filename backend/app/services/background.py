@@ -1,6 +1,6 @@
 """What the API process does beside answering; each under its lease.
 
-Reconcile, dispatch, seal, write the words of new files' names.
+Reconcile, dispatch, seal, write the words of new files' names, count, prune.
 """
 
 import asyncio
@@ -18,24 +18,45 @@ from app.database import Database
 from app.errors import StreamWeaveError
 from app.services.audit import seal
 from app.services.leases import give_lease_back, take_lease
-from app.services.outbox import dispatch
+from app.services.outbox import dispatch, is_any_unnumbered
 from app.services.reconciler import Reconciler
 from app.services.search import index_names
+from app.services.tallies import count_news, forget_old, is_any_uncounted
 
 logger = logging.getLogger("streamweave.background")
 _PAUSE_SECONDS = 0.05
 _LEASE_SECONDS = 15.0
 
 
-async def run_background(database: Database, settings: Settings, stop: asyncio.Event) -> None:
-    """Run all services until `stop` is set."""
+# What was committed is on people's screens within a second: this, and the pages' tail.
+_DISPATCH_SECONDS = 0.2
+_PRUNE_SECONDS = 60.0
+Look = Callable[[AsyncSession], Awaitable[bool]]
+
+
+async def run_background(
+    database: Database,
+    settings: Settings,
+    stop: asyncio.Event,
+    dispatched: Callable[[], None] = lambda: None,
+) -> None:
+    """Run all services until `stop` is set; `dispatched` is called when there is news."""
     reconciler = Reconciler(database, settings)
+
+    async def send() -> None:
+        await _until_done(database, dispatch, stop)()
+        dispatched()
+
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_service(database, "reconciler", 1.0, stop, reconciler.tick))
             group.create_task(
-                _service(database, "dispatcher", 0.5, stop, _until_done(database, dispatch, stop))
+                _service(database, "dispatcher", _DISPATCH_SECONDS, stop, send, is_any_unnumbered)
             )
+            count = _until_done(database, count_news, stop)
+            group.create_task(_service(database, "counter", 1.0, stop, count, is_any_uncounted))
+            forget = _until_done(database, forget_old, stop)
+            group.create_task(_service(database, "pruner", _PRUNE_SECONDS, stop, forget))
             group.create_task(
                 _service(database, "sealer", 1.0, stop, _until_done(database, seal, stop))
             )
@@ -66,12 +87,19 @@ async def _service(
     pause_seconds: float,
     stop: asyncio.Event,
     work: Callable[[], Awaitable[None]],
+    look: Look | None = None,
 ) -> None:
-    """Do `work` again and again while this process has the lease."""
+    """Do `work` again and again while this process has the lease.
+
+    `look` says by reading whether there is anything to do: taking the lease would write.
+    """
     owner = uuid.uuid4().hex
     while not stop.is_set():
         try:
-            if await database.run(lambda s: take_lease(s, name, owner, _LEASE_SECONDS)):
+            idle = look is not None and not await database.ask(look)
+            if not idle and await database.run(
+                lambda s: take_lease(s, name, owner, _LEASE_SECONDS)
+            ):
                 await work()
         except (SQLAlchemyError, StreamWeaveError) as error:
             logger.warning("%s: %s; again soon", name, error)

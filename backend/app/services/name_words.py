@@ -28,7 +28,9 @@ def words_of(path: str) -> list[str]:
         found.setdefault(whole[:MAX_WORD])
         for inside in _INSIDE.finditer(whole):
             found.setdefault(whole[inside.end() :][:MAX_WORD])
-    return list(found)[:MAX_WORDS]
+    words = list(found)
+    # The last one stays: a name's type is found by it.
+    return words if len(words) <= MAX_WORDS else [*words[: MAX_WORDS - 1], words[-1]]
 
 
 def terms_of(search: str) -> list[str]:

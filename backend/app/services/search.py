@@ -32,15 +32,16 @@ _INDEX_BATCH = 1000
 _BRANCHES = 100  # instruments a statement
 _LOOKED_AT = 200  # candidates a statement
 _MOST_LOOKED_AT = 600  # candidates a page
+_COUNTED_AT_ONCE = 5000
 Key = tuple[str, uuid.UUID]
 
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked for, and on which instrument alone."""
+    """What is looked for, and on which instruments alone (none: on all)."""
 
     text: str
-    instrument_id: uuid.UUID | None = None
+    instruments: tuple[uuid.UUID, ...] = ()
 
 
 async def index_names(session: AsyncSession) -> int:
@@ -79,8 +80,8 @@ async def search_files(
     if not terms:
         return Page([], None)
     instruments = list(await session.scalars(readable_instruments(user)))
-    if search.instrument_id is not None:
-        instruments = [one for one in instruments if one == search.instrument_id]
+    if search.instruments:
+        instruments = [one for one in instruments if one in search.instruments]
     longest = max(terms, key=len)
     after: Key | None = None
     if request.cursor is not None:
@@ -104,20 +105,45 @@ async def search_files(
     return Page([row for _, row in found], cursor)
 
 
+async def candidate_ids(
+    session: AsyncSession, user: User, search: Search, limit: int
+) -> tuple[list[uuid.UUID], bool]:
+    """Return up to `limit` files with a word that fits, and whether these are all."""
+    longest = max(terms_of(search.text), key=len)
+    instruments = list(await session.scalars(readable_instruments(user)))
+    if search.instruments:
+        instruments = [one for one in instruments if one in search.instruments]
+    found: dict[uuid.UUID, None] = {}
+    after: Key | None = None
+    for _ in range(2 * limit // _COUNTED_AT_ONCE):
+        keys = await _candidates(session, instruments, longest, after, _COUNTED_AT_ONCE)
+        found.update(dict.fromkeys(file_id for _, file_id in keys))
+        if len(keys) < _COUNTED_AT_ONCE:
+            return list(found)[:limit], len(found) <= limit
+        if len(found) > limit:
+            break
+        after = keys[-1]
+    return list(found)[:limit], False
+
+
 async def _candidates(
-    session: AsyncSession, instruments: Sequence[uuid.UUID], term: str, after: Key | None
+    session: AsyncSession,
+    instruments: Sequence[uuid.UUID],
+    term: str,
+    after: Key | None,
+    limit: int = _LOOKED_AT,
 ) -> list[Key]:
     """Return the next (word, file) of words that begin with a term, over all instruments."""
     found: list[Key] = []
     for start in range(0, len(instruments), _BRANCHES):
         branches = [
-            _branch(instrument_id, term, after)
+            _branch(instrument_id, term, after).limit(limit)
             for instrument_id in instruments[start : start + _BRANCHES]
         ]
         rows = union_all(*(select(branch.subquery()) for branch in branches)).subquery()
-        ordered = select(rows).order_by(rows.c.word, rows.c.source_file_id).limit(_LOOKED_AT)
+        ordered = select(rows).order_by(rows.c.word, rows.c.source_file_id).limit(limit)
         found += [(row.word, row.source_file_id) for row in await session.execute(ordered)]
-    return sorted(found)[:_LOOKED_AT]
+    return sorted(found)[:limit]
 
 
 def _branch(instrument_id: uuid.UUID, term: str, after: Key | None) -> Select[Any]:
@@ -128,7 +154,7 @@ def _branch(instrument_id: uuid.UUID, term: str, after: Key | None) -> Select[An
     )
     if after is not None:
         query = query.where(tuple_(word, file_id) > after)
-    return query.order_by(word, file_id).limit(_LOOKED_AT)
+    return query.order_by(word, file_id)
 
 
 async def _fitting(

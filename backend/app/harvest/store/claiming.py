@@ -19,6 +19,7 @@ from app.clock import utcnow
 from app.database import lease_now
 from app.harvest.store.attempts import AttemptBatch, AttemptRow, insert_attempts
 from app.harvest.store.bulk import update_rows
+from app.harvest.store.news import tell
 from app.harvest.store.words import IN_FLIGHT, WAITING
 from app.harvest.work import BATCH_BYTES, BATCH_FILES, Batch, ClaimedCopy
 from app.models import PRIORITIES, Copy, CopyState, Instrument, SourceFile, StorageLocation, Version
@@ -150,6 +151,14 @@ async def claim(
             lease_owner=lease.owner,
             lease_until_ms=lease_now(session) + int(lease.seconds * 1000),
         )
+    )
+    await tell(
+        session,
+        "copies.claimed",
+        instrument_id,
+        storage_id=str(storage_location_id),
+        state=CopyState.TRANSFERRING.value,
+        count=len(chosen),
     )
     copies = tuple(_claimed_copy(row, now) for row in chosen)
     return Batch(instrument_id, storage_location_id, copies, recovering=False)

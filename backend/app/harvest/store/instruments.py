@@ -13,6 +13,7 @@ from app.clock import utcnow
 from app.harvest.plan import Destination
 from app.harvest.quiet import is_quiet
 from app.harvest.retry import INSTRUMENT_LEVEL
+from app.harvest.store.news import tell
 from app.models import (
     Copy,
     CopyState,
@@ -131,6 +132,7 @@ async def hold(
     if state is not None:
         state.hold_failures += 1
         state.held_until = utcnow() + timedelta(seconds=delay_seconds(state.hold_failures))
+        await tell(session, "instrument.held", instrument_id)
 
 
 async def let_go(session: AsyncSession, instrument_ids: Sequence[uuid.UUID]) -> None:
@@ -172,6 +174,7 @@ async def hold_storage(
         location.error_code = code
         wait = delay_seconds(location.hold_failures)
         location.paused_until = utcnow() + timedelta(seconds=wait)
+        await tell(session, "storage.held", storage_id=str(storage_location_id), code=code)
 
 
 async def let_storage_go(session: AsyncSession, storage_location_id: uuid.UUID) -> None:
@@ -181,6 +184,7 @@ async def let_storage_go(session: AsyncSession, storage_location_id: uuid.UUID) 
         .where(StorageLocation.id == storage_location_id)
         .values(error_code=None, paused_until=None, hold_failures=0)
     )
+    await tell(session, "storage.released", storage_id=str(storage_location_id))
 
 
 async def open_locations(
@@ -206,3 +210,4 @@ async def refuse_account(session: AsyncSession, instrument_id: uuid.UUID) -> Non
         )
         .values(refused_version=ServiceAccount.secret_version, refused_at=utcnow())
     )
+    await tell(session, "instrument.refused", instrument_id)

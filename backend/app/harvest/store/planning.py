@@ -12,6 +12,7 @@ from app.clock import utcnow
 from app.harvest.plan import Latest, NewVersion, Nothing, Reaim, Work
 from app.harvest.ports import Mint
 from app.harvest.store.bulk import insert_new_rows, insert_rows, set_rows, update_rows
+from app.harvest.store.news import tell
 from app.models import (
     BACKLOG,
     NEW_FILE,
@@ -84,6 +85,15 @@ async def save(
     await _mark_planned(session, [*aimed, *nothing])
     again = [item.file.source_file_id for item in work if item.file.latest is not None]
     await _settle_earlier(session, again, now)
+    if new:
+        await tell(
+            session,
+            "files.planned",
+            instrument_id,
+            state=CopyState.QUEUED.value,
+            count=len(new),
+            size_bytes=sum(item.file.facts.size_bytes for item in new),
+        )
     return queued
 
 

@@ -245,7 +245,9 @@ async def finish_failed(
     changed = [f for f in done if f.error.error_class is ErrorClass.SOURCE_CHANGED]
     await _observe_again(session, changed, now)
     shown = [f for f in done if f.error.error_class is not ErrorClass.SOURCE_CHANGED]
-    await insert_rows(session, OUTBOX, [_failed_event(f, instrument_id, now) for f in shown])
+    states = {row["id"]: row["state"] for row in rows}
+    events = [_failed_event(f, states[f.copy.copy_id], instrument_id, now) for f in shown]
+    await insert_rows(session, OUTBOX, events)
     return await insert_attempts(
         session, [_attempt(f.copy, "failed", worker, now, error=f.error) for f in done]
     )
@@ -306,13 +308,20 @@ def _failed_row(failure: Failure, policy: RetryPolicy, now: datetime) -> dict[st
     }
 
 
-def _failed_event(failure: Failure, instrument_id: uuid.UUID, now: datetime) -> dict[str, Any]:
+def _failed_event(
+    failure: Failure, state: str, instrument_id: uuid.UUID, now: datetime
+) -> dict[str, Any]:
     return {
         "id": new_id(),
         "topic": "copy.failed",
         "instrument_id": instrument_id,
         "created_at": now,
-        "payload": {"copy_id": str(failure.copy.copy_id), "code": failure.error.code},
+        "payload": {
+            "copy_id": str(failure.copy.copy_id),
+            "source_file_id": str(failure.copy.source_file_id),
+            "state": state,
+            "code": failure.error.code,
+        },
     }
 
 

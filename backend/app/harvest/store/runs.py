@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
 from app.database import lease_now
+from app.harvest.store.news import tell
 from app.harvest.store.words import IN_FLIGHT, UNSETTLED, WAITING
 from app.models import (
     Copy,
@@ -64,9 +65,15 @@ async def begin(session: AsyncSession, run_id: uuid.UUID, owner: str, lease_seco
             lease_until_ms=lease_now(session) + int(lease_seconds * 1000),
             started_at=func.coalesce(Run.started_at, utcnow()),
         )
-        .returning(Run.id)
+        .returning(Run.instrument_id, Run.kind)
     )
-    return found.scalar_one_or_none() is not None
+    row = found.one_or_none()
+    if row is None:
+        return False
+    await tell(
+        session, "run.started", row.instrument_id, run_id=str(run_id), state="live", run=row.kind
+    )
+    return True
 
 
 async def heartbeat(
@@ -75,15 +82,22 @@ async def heartbeat(
     owner: str,
     lease_seconds: float,
     counters: dict[str, Any],
+    *,
+    moved: bool = False,
 ) -> RunFacts | None:
-    """Renew a run's lease and show its counters; None when it is no longer ours."""
+    """Renew a run's lease and show its counters; None when it is no longer ours.
+
+    `moved`: the counters are others than last time, which pages want to know.
+    """
     found = await session.execute(
         update(Run)
         .where(Run.id == run_id, Run.state == RunState.LIVE, Run.lease_owner == owner)
         .values(lease_until_ms=lease_now(session) + int(lease_seconds * 1000), counters=counters)
-        .returning(Run.cancel_requested, Run.rescan_requested_at)
+        .returning(Run.cancel_requested, Run.rescan_requested_at, Run.instrument_id)
     )
     row = found.one_or_none()
+    if row is not None and moved:
+        await tell(session, "run.progress", row.instrument_id, run_id=str(run_id), state="live")
     return None if row is None else RunFacts(row.cancel_requested, row.rescan_requested_at)
 
 
@@ -116,9 +130,16 @@ async def end(
             counters=counters,
             error_code=error[0] if error else None,
             error_detail=error[1] if error else None,
-        ).returning(Run.id)
+        ).returning(Run.instrument_id)
     )
-    return found.scalar_one_or_none() is not None
+    row = found.one_or_none()
+    if row is None:
+        return False
+    await tell(
+        session, "run.ended", row.instrument_id, run_id=str(run_id), state="ended",
+        outcome=outcome.value,
+    )  # fmt: skip
+    return True
 
 
 async def has_unfinished_copies(session: AsyncSession, instrument_id: uuid.UUID) -> bool:

@@ -8,4 +8,5 @@ from sqlalchemy import text
 
 WAITING = text("copies.state IN ('queued', 'retry_wait')")
 IN_FLIGHT = text("copies.state IN ('transferring', 'proving', 'publishing')")
+TROUBLED = text("copies.state IN ('failed', 'conflict', 'damaged', 'missing')")
 UNSETTLED = text("source_files.state IN ('settling', 'held')")
