@@ -9,7 +9,7 @@ import {
 } from "@tanstack/react-router";
 import type { AuditFilters } from "./api/audit";
 import type { FileFilters } from "./api/files";
-import { CopyState, FileStatus, RunKind, RunState } from "./api/models";
+import { CopyState, FileOrder, FileStatus, RunKind, RunState } from "./api/models";
 import { Problem } from "./api/problem";
 import type { RunFilters } from "./api/runs";
 import { meQuery, setupQuery } from "./api/session";
@@ -17,7 +17,7 @@ import type { TransferFilters } from "./api/transfers";
 import { AppLayout } from "./layouts/AppLayout";
 import { BrokenPage } from "./pages/BrokenPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
-import { compact, oneOf, type Raw, type Search, text } from "./search";
+import { compact, number, oneOf, type Raw, type Search, someOf, text, texts } from "./search";
 
 interface Context {
   client: QueryClient;
@@ -78,9 +78,18 @@ const files = createRoute({
   ...page("/files"),
   validateSearch: (raw: Raw): Search<FileFilters> =>
     compact({
-      instrument: text(raw, "instrument"),
-      state: oneOf(raw, "state", Object.values(FileStatus)),
+      instrument: texts(raw, "instrument"),
+      state: someOf(raw, "state", Object.values(FileStatus)),
+      type: texts(raw, "type"),
       search: text(raw, "search"),
+      q: text(raw, "q"),
+      modified_after: text(raw, "modified_after"),
+      modified_before: text(raw, "modified_before"),
+      first_seen_after: text(raw, "first_seen_after"),
+      first_seen_before: text(raw, "first_seen_before"),
+      size_min: number(raw, "size_min"),
+      size_max: number(raw, "size_max"),
+      sort: oneOf(raw, "sort", Object.values(FileOrder)),
     }),
   component: lazyRouteComponent(() => import("./pages/files/FilesPage"), "FilesPage"),
 });

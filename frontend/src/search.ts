@@ -19,6 +19,31 @@ export function oneOf<Choice extends string>(
   return choices.find((choice) => choice === value);
 }
 
+/** A filter of several values; one alone stands in the address as itself. */
+export function texts(raw: Raw, name: string): string[] | undefined {
+  const value = raw[name];
+  const found = (Array.isArray(value) ? value : [value]).filter(
+    (one): one is string => typeof one === "string" && one !== "",
+  );
+  return found.length > 0 ? found : undefined;
+}
+
+export function someOf<Choice extends string>(
+  raw: Raw,
+  name: string,
+  choices: readonly Choice[],
+): Choice[] | undefined {
+  const found = texts(raw, name)?.filter((one): one is Choice =>
+    (choices as readonly string[]).includes(one),
+  );
+  return found?.length ? found : undefined;
+}
+
+export function number(raw: Raw, name: string): number | undefined {
+  const value = Number(raw[name]);
+  return raw[name] !== undefined && Number.isFinite(value) ? value : undefined;
+}
+
 /** Leave out what is undefined: an address holds only the filters that are set. */
 export function compact<Search extends object>(search: Search): Search {
   return Object.fromEntries(

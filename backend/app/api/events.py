@@ -34,7 +34,7 @@ async def _frames(live: Live, token_hash: bytes, after: str | None) -> AsyncIter
         while True:
             sent = await listener.next(HEARTBEAT_SECONDS)
             if sent is None:
-                yield b": still here\n\n"
+                yield b"event: heartbeat\ndata: {}\n\n"
                 continue
             yield _frame(sent)
             if sent.event == "signed_out":
@@ -58,7 +58,7 @@ async def stream_events(
     """Stream what changes in what you may see: `hello`, then `change` as it happens.
 
     `resync` means that something was missed: read again what is shown. `signed_out` ends the
-    stream. A comment comes every 15 seconds.
+    stream. `heartbeat` comes after 15 seconds without another: who hears nothing connects again.
     """
     _, token = caller
     frames = _frames(request.app.state.live, hash_token(token), last_event_id or after)

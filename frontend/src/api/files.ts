@@ -1,7 +1,7 @@
 import { queryOptions } from "@tanstack/react-query";
 import * as api from "./generated/files/files";
 import { listOptions } from "./lists";
-import type { ListFilesParams } from "./models";
+import type { CountFilesParams, ListFilesParams } from "./models";
 
 export type FileFilters = Omit<ListFilesParams, "limit" | "cursor">;
 
@@ -19,3 +19,10 @@ export const fileQuery = (id: string) =>
 
 export const versionsQuery = (id: string) =>
   queryOptions({ queryKey: fileKeys.versions(id), queryFn: () => api.listFileVersions(id) });
+
+/** Counts of a list's filters, by status; exact to 10,000. */
+export const fileCountsQuery = (filters: CountFilesParams) =>
+  queryOptions({
+    queryKey: [...fileKeys.all, "counts", filters],
+    queryFn: () => api.countFiles(filters),
+  });

@@ -1,4 +1,5 @@
 import type { QueryKey } from "@tanstack/react-query";
+import type { LiveEvent } from "./models";
 
 export type LiveState = "connecting" | "connected" | "reconnecting";
 
@@ -10,13 +11,8 @@ interface LiveListener {
   onStale: (keys: QueryKey[]) => void;
   /** Events were missed: everything is asked again. */
   onResync: () => void;
-}
-
-/** What a live event says: a kind, and the ids that it is about. */
-export interface LiveEvent {
-  kind: string;
-  instrument_id?: string | null;
-  count?: number;
+  /** The session has ended; nothing more comes. */
+  onSignedOut: () => void;
 }
 
 const FIRST_PAUSE_MILLISECONDS = 1_000;
@@ -26,17 +22,22 @@ const SILENCE_MILLISECONDS = 40_000;
 
 /** Which queries each kind of event makes stale; a kind's room is what stands before its dot. */
 const STALE: Record<string, QueryKey[]> = {
+  breaker: [["instruments"], ["overview"]],
+  copies: [["files"], ["transfers"], ["overview"], ["instruments"]],
   copy: [["files"], ["transfers"], ["overview"], ["instruments"]],
-  file: [["files"], ["overview"], ["instruments"]],
+  files: [["files"], ["overview"], ["instruments"]],
+  grant: [["instruments"], ["overview"], ["files"]],
+  harvest: [["instruments"], ["runs"], ["audit"]],
+  instrument: [["instruments"], ["overview"], ["audit"]],
   run: [["runs"], ["overview"], ["instruments"]],
   scan: [["instruments"], ["overview"], ["files"]],
-  instrument: [["instruments"], ["overview"]],
-  storage: [["storage"], ["overview"]],
-  schedule: [["schedules"]],
-  account: [["accounts"]],
-  user: [["users"], ["me"]],
-  grant: [["instruments"], ["overview"], ["files"]],
-  audit: [["audit"]],
+  schedule: [["schedules"], ["audit"]],
+  service_account: [["accounts"], ["overview"], ["audit"]],
+  sign_in: [["audit"]],
+  storage: [["storage"], ["overview"], ["audit"]],
+  token: [["tokens"], ["audit"]],
+  user: [["users"], ["me"], ["audit"]],
+  version: [["files"]],
 };
 
 /** Return what an event makes stale. An unknown kind makes everything stale: slow, never wrong. */
@@ -85,10 +86,14 @@ export function connectLive(listener: LiveListener): () => void {
       heard(event);
       listener.onResync();
     });
-    source.onmessage = (event: MessageEvent<string>) => {
+    source.addEventListener("change", (event) => {
       heard(event);
       listener.onStale(staleKeys(JSON.parse(event.data) as LiveEvent));
-    };
+    });
+    source.addEventListener("signed_out", () => {
+      source?.close();
+      listener.onSignedOut();
+    });
   };
   connect();
   return () => {

@@ -2,7 +2,7 @@ import { queryOptions } from "@tanstack/react-query";
 import { useChange } from "./changes";
 import * as api from "./generated/transfers/transfers";
 import { listOptions } from "./lists";
-import type { ListTransfersParams, RetryMany } from "./models";
+import type { ListCausesParams, ListTransfersParams, RetryMany } from "./models";
 
 export type TransferFilters = Omit<ListTransfersParams, "limit" | "cursor">;
 
@@ -27,3 +27,10 @@ export const useRetryTransfers = () =>
     ["files"],
     ["overview"],
   );
+
+/** Failures and waiting retries by cause, the most frequent first. */
+export const causesQuery = (filters: ListCausesParams = {}) =>
+  queryOptions({
+    queryKey: [...transferKeys.all, "causes", filters],
+    queryFn: () => api.listCauses(filters),
+  });

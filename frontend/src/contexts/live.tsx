@@ -1,6 +1,7 @@
 import { type Query, type QueryKey, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
 import { connectLive, type LiveState } from "@/api/live";
+import { sessionKeys } from "@/api/session";
 
 interface Live {
   state: LiveState;
@@ -54,6 +55,8 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         schedule();
       },
       onResync: () => void client.invalidateQueries(),
+      // Asking who is signed in is refused now, and the session context shows its form.
+      onSignedOut: () => void client.invalidateQueries({ queryKey: sessionKeys.me }),
     });
     return () => {
       stop();

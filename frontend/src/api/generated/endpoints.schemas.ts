@@ -58,6 +58,63 @@ export interface BearerToken {
   token_type?: string;
 }
 
+/**
+ * What one cause does to one instrument.
+ */
+export interface CauseInstrument {
+  count: number;
+  id: string;
+  name: string;
+}
+
+/**
+ * The states of a copy; `harvest/states.py` has the allowed moves.
+ */
+export type CopyState = typeof CopyState[keyof typeof CopyState];
+
+
+export const CopyState = {
+  queued: 'queued',
+  transferring: 'transferring',
+  proving: 'proving',
+  publishing: 'publishing',
+  available: 'available',
+  retry_wait: 'retry_wait',
+  failed: 'failed',
+  conflict: 'conflict',
+  superseded: 'superseded',
+  damaged: 'damaged',
+  missing: 'missing',
+  removed: 'removed',
+} as const;
+
+/**
+ * Copies with one error, waiting for another try or for a person.
+ */
+export interface CauseRead {
+  count: number;
+  /** who has to act */
+  error_class: string;
+  error_code: string;
+  instruments: CauseInstrument[];
+  /** at least so many ("10,000+") */
+  more: boolean;
+  newest_at: string | null;
+  oldest_at: string | null;
+  remedy: string;
+  /** failed or in conflict: a person can try these again */
+  retryable: number;
+  states: Partial<Record<CopyState, number>>;
+  title: string;
+}
+
+/**
+ * What is wrong, the most frequent cause first.
+ */
+export interface CauseList {
+  items: CauseRead[];
+}
+
 export type CheckReadEntriesItem = { [key: string]: unknown } | string;
 
 export type CheckReadStepsItem = { [key: string]: unknown } | string;
@@ -75,6 +132,14 @@ export interface CheckRead {
   remedy?: string | null;
   steps?: CheckReadStepsItem[];
   write_refused?: boolean | null;
+}
+
+/**
+ * A number of copies; `more`: at least so many ("10,000+").
+ */
+export interface CopyCount {
+  count: number;
+  more: boolean;
 }
 
 export type CopyEvidenceEvidence = { [key: string]: unknown } | null;
@@ -120,27 +185,6 @@ export interface CopyRead {
   storage_name: string;
 }
 
-/**
- * The states of a copy; `harvest/states.py` has the allowed moves.
- */
-export type CopyState = typeof CopyState[keyof typeof CopyState];
-
-
-export const CopyState = {
-  queued: 'queued',
-  transferring: 'transferring',
-  proving: 'proving',
-  publishing: 'publishing',
-  available: 'available',
-  retry_wait: 'retry_wait',
-  failed: 'failed',
-  conflict: 'conflict',
-  superseded: 'superseded',
-  damaged: 'damaged',
-  missing: 'missing',
-  removed: 'removed',
-} as const;
-
 export type ExplanationReadFacts = { [key: string]: unknown };
 
 /**
@@ -152,6 +196,14 @@ export interface ExplanationRead {
   remedy: string | null;
   sentence: string;
   status: string;
+}
+
+/**
+ * A number of files; `more`: at least so many ("10,000+").
+ */
+export interface FileCount {
+  count: number;
+  more: boolean;
 }
 
 /**
@@ -176,6 +228,27 @@ export const FileStatus = {
   settling: 'settling',
   held: 'held',
   skipped: 'skipped',
+} as const;
+
+/**
+ * How many files a filter has, and of each status.
+ */
+export interface FileCountsRead {
+  statuses: Partial<Record<FileStatus, FileCount>>;
+  total: FileCount;
+}
+
+/**
+ * The orders of a list of files.
+ */
+export type FileOrder = typeof FileOrder[keyof typeof FileOrder];
+
+
+export const FileOrder = {
+  '-first_seen': '-first_seen',
+  first_seen: 'first_seen',
+  path: 'path',
+  '-path': '-path',
 } as const;
 
 /**
@@ -510,6 +583,33 @@ export interface InstrumentPatch {
      * @pattern ^[A-Za-z0-9._-]+$
      */
   zone?: string;
+}
+
+/**
+ * What changed, as one `change` event of the stream. Only the ids that matter are sent.
+ *
+ * `count` without ids of its own stands for many changes of one kind: read the lists again.
+ */
+export interface LiveEvent {
+  copy_id?: string | null;
+  /** how many files or changes */
+  count?: number | null;
+  /** the error's, from the catalogue */
+  error_code?: string | null;
+  file_id?: string | null;
+  instrument_id?: string | null;
+  /** copy.available, copy.failed, copies.claimed, files.seen, files.planned, files.held, scan.finished, run.started, run.progress, run.ended, instrument.held, storage.held, storage.released, and every action of the audit trail (instrument.changed, schedule.created, ...) */
+  kind: string;
+  /** of a run that ended */
+  outcome?: string | null;
+  run_id?: string | null;
+  schedule_id?: string | null;
+  service_account_id?: string | null;
+  size_bytes?: number | null;
+  state?: string | null;
+  storage_id?: string | null;
+  user_id?: string | null;
+  version_id?: string | null;
 }
 
 /**
@@ -978,6 +1078,13 @@ export interface StoragePatch {
   zone?: string;
 }
 
+/**
+ * The data of `hello` and `resync` events: where the stream stands.
+ */
+export interface StreamPosition {
+  seq: number;
+}
+
 export type SystemReadPrefect = { [key: string]: unknown };
 
 /**
@@ -1050,6 +1157,13 @@ export interface TokenRead {
 export interface TokenPage {
   items: TokenRead[];
   next_cursor: string | null;
+}
+
+/**
+ * How many copies of each state a filter has.
+ */
+export interface TransferCounts {
+  states: Partial<Record<CopyState, CopyCount>>;
 }
 
 export type TransferDetailEvidence = { [key: string]: unknown } | null;
@@ -1260,6 +1374,17 @@ limit?: number;
 cursor?: string | null;
 };
 
+export type StreamEventsParams = {
+/**
+ * `id` of the last event that was seen
+ */
+after?: string | null;
+};
+
+export type StreamEventsHeaders = {
+'last-event-id'?: string | null;
+};
+
 export type ExplainParams = {
 instrument: string;
 /**
@@ -1270,23 +1395,10 @@ path: string;
 };
 
 export type ListFilesParams = {
-instrument?: string | null;
 /**
- * the derived status
+ * newest first unless said otherwise; by path when `q` is given
  */
-state?: FileStatus | null;
-/**
- * how the path begins
- */
-q?: string | null;
-/**
- * the exact path
- */
-path?: string | null;
-/**
- * beginnings of words of the name; a page may be short and have a next
- */
-search?: string | null;
+sort?: FileOrder | null;
 /**
  * @minimum 1
  * @maximum 500
@@ -1296,6 +1408,89 @@ limit?: number;
  * `next_cursor` of the page before
  */
 cursor?: string | null;
+/**
+ * any of these instruments
+ * @maxItems 100
+ */
+instrument?: string[];
+/**
+ * any of these derived statuses
+ * @maxItems 20
+ */
+state?: FileStatus[];
+/**
+ * any of these extensions, in lower case
+ * @maxItems 20
+ * @items.pattern ^[a-z0-9]{1,16}$
+ */
+type?: string[];
+/**
+ * how the path begins
+ */
+q?: string | null;
+/**
+ * the exact path
+ */
+path?: string | null;
+/**
+ * beginnings of words of the name; finds in the name's order
+ */
+search?: string | null;
+first_seen_after?: string | null;
+first_seen_before?: string | null;
+/**
+ * the source's time
+ */
+modified_after?: string | null;
+/**
+ * the source's time
+ */
+modified_before?: string | null;
+size_min?: number | null;
+size_max?: number | null;
+};
+
+export type CountFilesParams = {
+/**
+ * any of these instruments
+ * @maxItems 100
+ */
+instrument?: string[];
+/**
+ * any of these derived statuses
+ * @maxItems 20
+ */
+state?: FileStatus[];
+/**
+ * any of these extensions, in lower case
+ * @maxItems 20
+ * @items.pattern ^[a-z0-9]{1,16}$
+ */
+type?: string[];
+/**
+ * how the path begins
+ */
+q?: string | null;
+/**
+ * the exact path
+ */
+path?: string | null;
+/**
+ * beginnings of words of the name; finds in the name's order
+ */
+search?: string | null;
+first_seen_after?: string | null;
+first_seen_before?: string | null;
+/**
+ * the source's time
+ */
+modified_after?: string | null;
+/**
+ * the source's time
+ */
+modified_before?: string | null;
+size_min?: number | null;
+size_max?: number | null;
 };
 
 export type ListInstrumentsParams = {
@@ -1432,6 +1627,16 @@ limit?: number;
  * `next_cursor` of the page before
  */
 cursor?: string | null;
+};
+
+export type ListCausesParams = {
+instrument?: string | null;
+};
+
+export type CountTransfersParams = {
+instrument?: string | null;
+storage?: string | null;
+error_code?: string | null;
 };
 
 export type ListUsersParams = {

@@ -1,6 +1,7 @@
 export * from './accounts/accounts';
 export * from './audit/audit';
 export * from './auth/auth';
+export * from './events/events';
 export * from './files/files';
 export * from './instruments/instruments';
 export * from './runs/runs';

@@ -1,27 +1,26 @@
 import { Text } from "@mantine/core";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import { filesQuery } from "@/api/files";
-import { type FileRead, FileStatus } from "@/api/models";
+import { fileCountsQuery, filesQuery } from "@/api/files";
+import type { FileRead } from "@/api/models";
 import { Bytes } from "@/components/Bytes";
 import { type Column, DataTable } from "@/components/DataTable";
-import { ChoiceFilter, FilterBar, InstrumentFilter, SearchFilter } from "@/components/filters";
 import { NameLink } from "@/components/links";
 import { PathText } from "@/components/Mono";
 import { Page } from "@/components/Page";
 import { StatusBadge } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import { useRows } from "@/components/useRows";
-import { compact } from "@/search";
+import { FileFilters, formatCount, useFileSearch } from "./FileFilters";
 
 export function FilesPage() {
   const { t } = useTranslation();
-  const search = useSearch({ from: "/app/files" });
+  const { search } = useFileSearch();
   const source = useRows(filesQuery(search));
   const columns = useFileColumns();
   return (
-    <Page title={t("files.title")} lead={t("files.lead")}>
+    <Page title={t("files.title")} lead={<Total />}>
       <DataTable
         name="files"
         label={t("files.title")}
@@ -29,7 +28,7 @@ export function FilesPage() {
         source={source}
         rowKey={(file) => file.id}
         rowHref={(file) => `/files/${file.id}`}
-        toolbar={<Filters />}
+        toolbar={<FileFilters />}
         isFiltered={Object.keys(search).length > 0}
         empty={{ title: t("files.empty"), hint: t("files.empty_hint") }}
       />
@@ -37,35 +36,14 @@ export function FilesPage() {
   );
 }
 
-function Filters() {
+function Total() {
   const { t } = useTranslation();
-  const search = useSearch({ from: "/app/files" });
-  const navigate = useNavigate({ from: "/files" });
-  const set = (change: Partial<typeof search>) =>
-    void navigate({ search: compact({ ...search, ...change }), replace: true });
-  return (
-    <FilterBar label={t("files.filter.label")}>
-      <SearchFilter
-        label={t("files.filter.search")}
-        value={search.search}
-        onChange={(value) => set({ search: value })}
-      />
-      <InstrumentFilter
-        label={t("files.filter.instrument")}
-        value={search.instrument}
-        onChange={(instrument) => set({ instrument })}
-      />
-      <ChoiceFilter
-        label={t("files.filter.status")}
-        value={search.state}
-        onChange={(state) => set({ state })}
-        choices={Object.values(FileStatus).map((value) => ({
-          value,
-          label: t(`status.${value}.name`),
-        }))}
-      />
-    </FilterBar>
-  );
+  const { search } = useFileSearch();
+  const { sort: _, ...filters } = search;
+  const { data: counts } = useQuery(fileCountsQuery(filters));
+  if (!counts) return <>{t("files.lead")}</>;
+  const { count } = counts.total;
+  return <>{t("files.total", { count, number: formatCount(counts.total) })}</>;
 }
 
 function useFileColumns(): Column<FileRead>[] {

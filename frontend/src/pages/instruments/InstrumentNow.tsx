@@ -63,7 +63,7 @@ function Tally({ label, tally, instrument, state }: TallyProps) {
       <Text size="xs" c="dimmed">
         {label}
       </Text>
-      <TextLink to="/files" search={{ instrument, state }} fz="xl" fw={600}>
+      <TextLink to="/files" search={{ instrument: [instrument], state: [state] }} fz="xl" fw={600}>
         {formatNumber(tally.files)}
       </TextLink>
       <Text size="xs" c="dimmed" translate="no">

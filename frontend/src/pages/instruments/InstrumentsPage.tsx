@@ -76,7 +76,7 @@ function useColumns(): Column<InstrumentRead>[] {
         width: "110px",
         align: "end",
         cell: (one) => (
-          <TextLink to="/files" search={{ instrument: one.id }}>
+          <TextLink to="/files" search={{ instrument: [one.id] }}>
             {formatNumber(one.scan?.files ?? 0)}
           </TextLink>
         ),

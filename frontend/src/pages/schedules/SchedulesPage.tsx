@@ -1,3 +1,128 @@
+import { Button } from "@mantine/core";
+import { IconEdit, IconPlus, IconTrash } from "@tabler/icons-react";
+import { useMemo, useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { ScheduleRead } from "@/api/models";
+import { schedulesQuery, useDeleteSchedule } from "@/api/schedules";
+import { type Column, DataTable } from "@/components/DataTable";
+import { DeleteDialog } from "@/components/DeleteDialog";
+import { NameLink } from "@/components/links";
+import { Page } from "@/components/Page";
+import { RowMenu } from "@/components/RowMenu";
+import { ScheduleSentence } from "@/components/ScheduleSentence";
+import { Time } from "@/components/Time";
+import { useInstruments } from "@/components/useInstruments";
+import { useRows } from "@/components/useRows";
+import { AddSchedule, EditSchedule } from "./ScheduleForm";
+
+type Task = { kind: "add" } | { kind: "edit" | "delete"; schedule: ScheduleRead };
+
 export function SchedulesPage() {
-  return null;
+  const { t } = useTranslation();
+  const { nameOf } = useInstruments();
+  const source = useRows(schedulesQuery());
+  const [task, setTask] = useState<Task | null>(null);
+  const done = () => setTask(null);
+  const add = (
+    <Button leftSection={<IconPlus size={16} />} onClick={() => setTask({ kind: "add" })}>
+      {t("schedules.add")}
+    </Button>
+  );
+  const name = task && "schedule" in task ? (nameOf(task.schedule.instrument_id) ?? "") : "";
+  return (
+    <Page title={t("schedules.title")} lead={t("schedules.lead")} actions={add}>
+      <DataTable
+        name="schedules"
+        label={t("schedules.title")}
+        columns={useColumns(nameOf, setTask)}
+        source={source}
+        rowKey={(schedule) => schedule.id}
+        empty={{ title: t("schedules.empty"), hint: t("schedules.empty_hint"), action: add }}
+      />
+      {task?.kind === "add" && <AddSchedule onClose={done} />}
+      {task?.kind === "edit" && (
+        <EditSchedule schedule={task.schedule} name={name} onClose={done} />
+      )}
+      {task?.kind === "delete" && (
+        <DeleteSchedule schedule={task.schedule} name={name} onClose={done} />
+      )}
+    </Page>
+  );
+}
+
+function DeleteSchedule(props: { schedule: ScheduleRead; name: string; onClose: () => void }) {
+  const { t } = useTranslation();
+  const remove = useDeleteSchedule(props.schedule);
+  return (
+    <DeleteDialog
+      title={t("schedules.delete.title", { name: props.name })}
+      consequences={t("schedules.delete.consequences", { name: props.name })}
+      confirmLabel={t("schedules.delete.confirm")}
+      isPending={remove.isPending}
+      error={remove.error}
+      onConfirm={() => remove.mutate(undefined, { onSuccess: props.onClose })}
+      onClose={props.onClose}
+    />
+  );
+}
+
+function useColumns(
+  nameOf: (id: string) => string | undefined,
+  onTask: (task: Task) => void,
+): Column<ScheduleRead>[] {
+  const { t } = useTranslation();
+  return useMemo(
+    () => [
+      {
+        id: "instrument",
+        header: t("schedules.columns.instrument"),
+        width: "240px",
+        cell: (one) => (
+          <NameLink
+            to="/instruments/$instrumentId"
+            params={{ instrumentId: one.instrument_id }}
+            translate="no"
+          >
+            {nameOf(one.instrument_id)}
+          </NameLink>
+        ),
+      },
+      {
+        id: "when",
+        header: t("schedules.columns.when"),
+        cell: (one) => <ScheduleSentence schedule={one} />,
+      },
+      {
+        id: "next",
+        header: t("schedules.columns.next"),
+        width: "170px",
+        cell: (one) => one.next_times[0] && <Time at={one.next_times[0]} />,
+      },
+      {
+        id: "actions",
+        header: t("common.actions.more"),
+        width: "80px",
+        align: "end",
+        cell: (one) => (
+          <RowMenu
+            name={nameOf(one.instrument_id) ?? ""}
+            actions={[
+              {
+                label: t("common.actions.edit"),
+                icon: IconEdit,
+                onClick: () => onTask({ kind: "edit", schedule: one }),
+              },
+              {
+                label: t("common.actions.delete"),
+                icon: IconTrash,
+                danger: true,
+                onClick: () => onTask({ kind: "delete", schedule: one }),
+              },
+            ]}
+          />
+        ),
+      },
+    ],
+    [t, nameOf, onTask],
+  );
 }

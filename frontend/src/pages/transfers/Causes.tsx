@@ -1,4 +1,84 @@
-/** Failures grouped by cause; shown when there are any. */
+import { Button, Group, Stack, Text } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { IconRefresh } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
+import type { CauseRead } from "@/api/models";
+import { causesQuery, useRetryTransfers } from "@/api/transfers";
+import { formatNumber } from "@/components/format";
+import { TextLink } from "@/components/links";
+import { Code } from "@/components/Mono";
+import { ProblemPanel } from "@/components/ProblemPanel";
+import { Section } from "@/components/Section";
+import { Time } from "@/components/Time";
+import { useMe } from "@/contexts/session";
+import classes from "./Causes.module.css";
+
+/** What failed and why, by cause, with its remedy and one press that tries all of it again. */
 export function Causes() {
-  return null;
+  const { t } = useTranslation();
+  const { data } = useQuery(causesQuery());
+  if (!data || data.items.length === 0) return null;
+  return (
+    <Section title={t("transfers.causes.title")} hint={t("transfers.causes.lead")}>
+      <Stack gap={0}>
+        {data.items.map((cause) => (
+          <Cause key={cause.error_code} cause={cause} />
+        ))}
+      </Stack>
+    </Section>
+  );
+}
+
+function Cause({ cause }: { cause: CauseRead }) {
+  const { t } = useTranslation();
+  const me = useMe();
+  const retry = useRetryTransfers();
+  const number = `${formatNumber(cause.count)}${cause.more ? "+" : ""}`;
+  return (
+    <div className={classes.cause}>
+      <Stack gap={2} miw={0} flex={1}>
+        <Text fw={600} size="sm" translate="no">
+          {cause.title}
+        </Text>
+        <Text size="sm" translate="no">
+          {cause.remedy}
+        </Text>
+        <Group gap="xs">
+          <TextLink to="/transfers" search={{ error_code: cause.error_code }} size="xs">
+            {t("transfers.causes.count", { count: cause.count, number })}
+          </TextLink>
+          <Text size="xs" c="dimmed" component="span">
+            <Time at={cause.newest_at} />
+            {" · "}
+            <span translate="no">{cause.instruments.map((one) => one.name).join(", ")}</span>
+            {" · "}
+            <Code>{cause.error_code}</Code>
+          </Text>
+        </Group>
+        {retry.error && <ProblemPanel error={retry.error} />}
+      </Stack>
+      {me.is_superuser && cause.retryable > 0 && (
+        <Button
+          variant="default"
+          size="xs"
+          leftSection={<IconRefresh size={14} />}
+          loading={retry.isPending}
+          onClick={() =>
+            retry.mutate(
+              { error_code: cause.error_code },
+              {
+                onSuccess: ({ retried }) =>
+                  notifications.show({
+                    message: t("transfers.causes.retried", { count: retried }),
+                  }),
+              },
+            )
+          }
+        >
+          {t("transfers.causes.retry")}
+        </Button>
+      )}
+    </div>
+  );
 }

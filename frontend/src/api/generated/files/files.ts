@@ -6,8 +6,10 @@
  * OpenAPI spec version: 0.1.0
  */
 import type {
+  CountFilesParams,
   ExplainParams,
   ExplanationRead,
+  FileCountsRead,
   FilePage,
   FileRead,
   ListFilesParams,
@@ -35,6 +37,9 @@ export const explain = (
     }
   /**
  * List files, newest first; by path when `q` is given, by word when `search` is.
+ *
+ * A page may be short, even empty, and have a next: filters by size, type, time of change or
+ * name look at a bounded number of files a page.
  * @summary List Files
  */
 export const listFiles = (
@@ -42,6 +47,21 @@ export const listFiles = (
  options?: SecondParameter<typeof request<FilePage>>,) => {
       return request<FilePage>(
       {url: `/api/files`, method: 'GET',
+        params
+    },
+      options);
+    }
+  /**
+ * Count files by status, with the filters of the list; exact to 10,000.
+ *
+ * `statuses` leaves the filter `state` aside, so that it can be shown beside each choice.
+ * @summary Count Files
+ */
+export const countFiles = (
+    params?: CountFilesParams,
+ options?: SecondParameter<typeof request<FileCountsRead>>,) => {
+      return request<FileCountsRead>(
+      {url: `/api/files/counts`, method: 'GET',
         params
     },
       options);
@@ -72,5 +92,6 @@ export const listFileVersions = (
     }
   export type ExplainResult = NonNullable<Awaited<ReturnType<typeof explain>>>
 export type ListFilesResult = NonNullable<Awaited<ReturnType<typeof listFiles>>>
+export type CountFilesResult = NonNullable<Awaited<ReturnType<typeof countFiles>>>
 export type GetFileResult = NonNullable<Awaited<ReturnType<typeof getFile>>>
 export type ListFileVersionsResult = NonNullable<Awaited<ReturnType<typeof listFileVersions>>>

@@ -6,9 +6,13 @@
  * OpenAPI spec version: 0.1.0
  */
 import type {
+  CauseList,
+  CountTransfersParams,
+  ListCausesParams,
   ListTransfersParams,
   RetriedRead,
   RetryMany,
+  TransferCounts,
   TransferDetail,
   TransferPage
 } from '../endpoints.schemas';
@@ -29,6 +33,32 @@ export const listTransfers = (
  options?: SecondParameter<typeof request<TransferPage>>,) => {
       return request<TransferPage>(
       {url: `/api/transfers`, method: 'GET',
+        params
+    },
+      options);
+    }
+  /**
+ * Group what is wrong by cause; retry one by `POST /api/transfers/retry` with its code.
+ * @summary List Causes
+ */
+export const listCauses = (
+    params?: ListCausesParams,
+ options?: SecondParameter<typeof request<CauseList>>,) => {
+      return request<CauseList>(
+      {url: `/api/transfers/causes`, method: 'GET',
+        params
+    },
+      options);
+    }
+  /**
+ * Count copies by state; exact to 10,000.
+ * @summary Count Transfers
+ */
+export const countTransfers = (
+    params?: CountTransfersParams,
+ options?: SecondParameter<typeof request<TransferCounts>>,) => {
+      return request<TransferCounts>(
+      {url: `/api/transfers/counts`, method: 'GET',
         params
     },
       options);
@@ -72,6 +102,8 @@ export const retryTransfer = (
       options);
     }
   export type ListTransfersResult = NonNullable<Awaited<ReturnType<typeof listTransfers>>>
+export type ListCausesResult = NonNullable<Awaited<ReturnType<typeof listCauses>>>
+export type CountTransfersResult = NonNullable<Awaited<ReturnType<typeof countTransfers>>>
 export type RetryTransfersResult = NonNullable<Awaited<ReturnType<typeof retryTransfers>>>
 export type GetTransferResult = NonNullable<Awaited<ReturnType<typeof getTransfer>>>
 export type RetryTransferResult = NonNullable<Awaited<ReturnType<typeof retryTransfer>>>

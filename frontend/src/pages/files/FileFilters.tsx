@@ -1,0 +1,167 @@
+import { Group, NumberInput, Popover, Select, Stack, TagsInput } from "@mantine/core";
+import { DateInput } from "@mantine/dates";
+import "@mantine/dates/styles.css";
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useTranslation } from "react-i18next";
+import { fileCountsQuery } from "@/api/files";
+import { type FileCount, FileOrder, FileStatus } from "@/api/models";
+import { ChecklistFilter, FilterButton } from "@/components/ChecklistFilter";
+import { FilterBar, SearchFilter } from "@/components/filters";
+import { formatNumber } from "@/components/format";
+import { useInstruments } from "@/components/useInstruments";
+import { compact } from "@/search";
+
+const BYTES_A_MEGABYTE = 1e6;
+
+/** The filters of the list and how to change them; they live in the address. */
+export function useFileSearch() {
+  const search = useSearch({ from: "/app/files" });
+  const navigate = useNavigate({ from: "/files" });
+  const set = (change: Partial<typeof search>) =>
+    void navigate({ search: compact({ ...search, ...change }), replace: true });
+  return { search, set };
+}
+
+export function FileFilters() {
+  const { t } = useTranslation();
+  const { search, set } = useFileSearch();
+  const { instruments } = useInstruments();
+  const { sort: _, ...filters } = search;
+  const { data: counts } = useQuery(fileCountsQuery(filters));
+  return (
+    <FilterBar label={t("files.filter.label")}>
+      <SearchFilter
+        label={t("files.filter.search")}
+        value={search.search}
+        onChange={(value) => set({ search: value })}
+      />
+      <ChecklistFilter
+        label={t("files.filter.instrument")}
+        value={search.instrument}
+        onChange={(instrument) => set({ instrument })}
+        options={instruments.map((one) => ({ value: one.id, label: one.name, isData: true }))}
+      />
+      <ChecklistFilter
+        label={t("files.filter.status")}
+        value={search.state}
+        onChange={(state) => set({ state })}
+        options={Object.values(FileStatus).map((value) => ({
+          value,
+          label: t(`status.${value}.name`),
+          count: counts && formatCount(counts.statuses[value]),
+        }))}
+      />
+      <MoreFilters />
+    </FilterBar>
+  );
+}
+
+/** "10,000+" where counting stopped. */
+export function formatCount(count: FileCount | undefined): string {
+  if (count === undefined) return formatNumber(0);
+  return count.more ? `${formatNumber(count.count)}+` : formatNumber(count.count);
+}
+
+function MoreFilters() {
+  const { t } = useTranslation();
+  const { search, set } = useFileSearch();
+  const { type, modified_after, modified_before, size_min, size_max } = search;
+  const inUse = [type, modified_after, modified_before, size_min, size_max];
+  return (
+    <Popover position="bottom-start" withinPortal trapFocus shadow="md" width={340}>
+      <Popover.Target>
+        <FilterButton
+          label={t("files.filter.more")}
+          count={inUse.filter((one) => one !== undefined).length}
+        />
+      </Popover.Target>
+      <Popover.Dropdown>
+        <Stack>
+          <TagsInput
+            label={t("files.filter.type")}
+            description={t("files.filter.type_hint")}
+            value={type ?? []}
+            onChange={(values) => set({ type: values.length > 0 ? values.map(ending) : undefined })}
+          />
+          <ChangedFilter />
+          <Group grow>
+            <SizeFilter
+              label={t("files.filter.size_min")}
+              value={size_min}
+              onChange={(value) => set({ size_min: value })}
+            />
+            <SizeFilter
+              label={t("files.filter.size_max")}
+              value={size_max}
+              onChange={(value) => set({ size_max: value })}
+            />
+          </Group>
+          <Select
+            label={t("files.filter.sort")}
+            data={Object.values(FileOrder).map((value) => ({
+              value,
+              label: t(`files.sort.${value}`),
+            }))}
+            value={search.sort ?? FileOrder["-first_seen"]}
+            allowDeselect={false}
+            onChange={(value) => set({ sort: (value as FileOrder | null) ?? undefined })}
+          />
+        </Stack>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}
+
+/** "*.TIF" and ".tif" mean "tif". */
+function ending(typed: string): string {
+  return typed.toLowerCase().replace(/[^a-z0-9]/g, "");
+}
+
+function ChangedFilter() {
+  const { t } = useTranslation();
+  const { search, set } = useFileSearch();
+  // A day as the person's clock counts it.
+  const dayOf = (at: string | undefined) => (at ? new Date(at) : null);
+  const startOf = (day: string | null) =>
+    day ? new Date(`${day.slice(0, 10)}T00:00:00`).toISOString() : undefined;
+  const endOf = (day: string | null) =>
+    day ? new Date(`${day.slice(0, 10)}T23:59:59.999`).toISOString() : undefined;
+  return (
+    <Group grow>
+      <DateInput
+        label={t("files.filter.changed_after")}
+        value={dayOf(search.modified_after)}
+        onChange={(day) => set({ modified_after: startOf(day) })}
+        clearable
+      />
+      <DateInput
+        label={t("files.filter.changed_before")}
+        value={dayOf(search.modified_before)}
+        onChange={(day) => set({ modified_before: endOf(day) })}
+        clearable
+      />
+    </Group>
+  );
+}
+
+interface SizeFilterProps {
+  label: string;
+  value: number | undefined;
+  onChange: (bytes: number | undefined) => void;
+}
+
+function SizeFilter({ label, value, onChange }: SizeFilterProps) {
+  return (
+    <NumberInput
+      label={label}
+      suffix=" MB"
+      min={0}
+      decimalScale={3}
+      value={value === undefined ? "" : value / BYTES_A_MEGABYTE}
+      onChange={(typed) =>
+        onChange(typeof typed === "number" ? Math.round(typed * BYTES_A_MEGABYTE) : undefined)
+      }
+    />
+  );
+}

@@ -1,0 +1,100 @@
+import { NumberInput, SegmentedControl, Select, Switch, Text, TextInput } from "@mantine/core";
+import type { UseFormReturnType } from "@mantine/form";
+import { useTranslation } from "react-i18next";
+import type { ScheduleKind, ScheduleRead } from "@/api/models";
+import { cronInWords } from "@/components/ScheduleSentence";
+
+export interface ScheduleValues {
+  kind: ScheduleKind;
+  cron: string;
+  time_zone: string;
+  jitter_seconds: number;
+  rescan_seconds: number;
+  enabled: boolean;
+}
+
+/** What a new schedule begins with: watched, or every night at two in the person's own zone. */
+export function initialSchedule(read?: ScheduleRead): ScheduleValues {
+  return {
+    kind: (read?.kind ?? "watch") as ScheduleKind,
+    cron: read?.cron ?? "0 2 * * *",
+    time_zone: read?.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+    jitter_seconds: read?.jitter_seconds ?? 0,
+    rescan_seconds: read?.rescan_seconds ?? 30,
+    enabled: read?.enabled ?? true,
+  };
+}
+
+/** Only the fields that count for the kind are sent. */
+export function scheduleBody({ kind, cron, rescan_seconds, ...rest }: ScheduleValues) {
+  return kind === "cron" ? { ...rest, cron } : { ...rest, rescan_seconds };
+}
+
+interface ScheduleFieldsProps<Values extends ScheduleValues> {
+  form: UseFormReturnType<Values>;
+  /** An existing schedule keeps its kind. */
+  isNew: boolean;
+}
+
+/** When: at set times (spelled out as one types), or watched. */
+export function ScheduleFields<Values extends ScheduleValues>({
+  form,
+  isNew,
+}: ScheduleFieldsProps<Values>) {
+  const { t } = useTranslation();
+  const { kind, cron } = form.values;
+  return (
+    <>
+      {isNew && (
+        <SegmentedControl
+          aria-label={t("schedules.fields.kind")}
+          data={[
+            { value: "watch", label: t("schedules.kind.watch") },
+            { value: "cron", label: t("schedules.kind.cron") },
+          ]}
+          {...form.getInputProps("kind")}
+        />
+      )}
+      {kind === "cron" ? (
+        <>
+          <TextInput
+            label={t("schedules.fields.cron")}
+            description={t("schedules.fields.cron_hint")}
+            spellCheck={false}
+            ff="monospace"
+            required
+            {...form.getInputProps("cron")}
+          />
+          <Text size="sm" translate="no">
+            {cronInWords(cron)}
+          </Text>
+          <Select
+            label={t("schedules.fields.time_zone")}
+            data={["UTC", ...Intl.supportedValuesOf("timeZone")]}
+            searchable
+            allowDeselect={false}
+            {...form.getInputProps("time_zone")}
+          />
+          <NumberInput
+            label={t("schedules.fields.jitter")}
+            description={t("schedules.fields.jitter_hint")}
+            min={0}
+            max={86_400}
+            {...form.getInputProps("jitter_seconds")}
+          />
+        </>
+      ) : (
+        <NumberInput
+          label={t("schedules.fields.rescan")}
+          min={1}
+          max={86_400}
+          {...form.getInputProps("rescan_seconds")}
+        />
+      )}
+      <Switch
+        label={t("schedules.fields.enabled")}
+        {...form.getInputProps("enabled", { type: "checkbox" })}
+      />
+    </>
+  );
+}

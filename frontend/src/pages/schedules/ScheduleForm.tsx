@@ -1,0 +1,74 @@
+import { Select } from "@mantine/core";
+import { useForm } from "@mantine/form";
+import { useTranslation } from "react-i18next";
+import type { ScheduleRead } from "@/api/models";
+import { useChangeSchedule, useCreateSchedule } from "@/api/schedules";
+import { FormDrawer } from "@/components/FormDrawer";
+import { fieldErrors } from "@/components/problems";
+import { useInstruments } from "@/components/useInstruments";
+import { initialSchedule, ScheduleFields, scheduleBody } from "./ScheduleFields";
+
+export function AddSchedule({ onClose }: { onClose: () => void }) {
+  const { t } = useTranslation();
+  const { instruments } = useInstruments();
+  const create = useCreateSchedule();
+  const form = useForm({
+    initialValues: { instrument_id: "", ...initialSchedule() },
+    validateInputOnBlur: true,
+    validate: { instrument_id: (value) => (value ? null : t("schedules.required")) },
+  });
+  return (
+    <FormDrawer
+      title={t("schedules.add")}
+      opened
+      onClose={onClose}
+      isPending={create.isPending}
+      error={create.error}
+      submitLabel={t("common.actions.add")}
+      onSubmit={form.onSubmit(({ instrument_id, ...values }) =>
+        create.mutate(
+          { instrument_id, kind: values.kind, ...scheduleBody(values) },
+          { onSuccess: onClose, onError: (error) => form.setErrors(fieldErrors(error)) },
+        ),
+      )}
+    >
+      <Select
+        label={t("schedules.fields.instrument")}
+        data={instruments.map((one) => ({ value: one.id, label: one.name }))}
+        searchable
+        required
+        {...form.getInputProps("instrument_id")}
+      />
+      <ScheduleFields form={form} isNew />
+    </FormDrawer>
+  );
+}
+
+interface EditScheduleProps {
+  schedule: ScheduleRead;
+  name: string;
+  onClose: () => void;
+}
+
+export function EditSchedule({ schedule, name, onClose }: EditScheduleProps) {
+  const { t } = useTranslation();
+  const change = useChangeSchedule(schedule);
+  const form = useForm({ initialValues: initialSchedule(schedule) });
+  return (
+    <FormDrawer
+      title={t("schedules.edit", { name })}
+      opened
+      onClose={onClose}
+      isPending={change.isPending}
+      error={change.error}
+      onSubmit={form.onSubmit((values) =>
+        change.mutate(scheduleBody(values), {
+          onSuccess: onClose,
+          onError: (error) => form.setErrors(fieldErrors(error)),
+        }),
+      )}
+    >
+      <ScheduleFields form={form} isNew={false} />
+    </FormDrawer>
+  );
+}
