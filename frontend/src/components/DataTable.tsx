@@ -266,7 +266,7 @@ function Spacer({ height, span }: { height: number; span: number }) {
 
 function Skeletons({ span }: { span: number }) {
   return SKELETONS.map((key) => (
-    <tr key={key} aria-hidden>
+    <tr key={key} className={classes.skeleton} aria-hidden>
       <td colSpan={span}>
         <Skeleton height={14} radius="sm" />
       </td>

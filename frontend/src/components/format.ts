@@ -69,18 +69,26 @@ function splitDuration(seconds: number): [number, string][] {
   return units.slice(first, first + 2).filter(([value]) => value > 0);
 }
 
+/** The person's own region where it speaks the page's language: days and months in its order. */
+function timeLocale(): string {
+  const locale = formatLocale();
+  return navigator.languages.find((one) => one.split("-")[0] === locale) ?? locale;
+}
+
 /** Date and time to the second with the zone's name, for tooltips and evidence. */
 export function formatExact(at: Date): string {
-  return new Intl.DateTimeFormat(formatLocale(), {
+  return new Intl.DateTimeFormat(timeLocale(), {
     dateStyle: "medium",
     timeStyle: "long",
+    hourCycle: "h23",
   }).format(at);
 }
 
 /** Date and time to the minute, for columns where the distance says too little. */
 export function formatShort(at: Date): string {
-  return new Intl.DateTimeFormat(formatLocale(), {
+  return new Intl.DateTimeFormat(timeLocale(), {
     dateStyle: "medium",
     timeStyle: "short",
+    hourCycle: "h23",
   }).format(at);
 }

@@ -5,7 +5,7 @@ import type { ComponentPropsWithRef } from "react";
 type A = Omit<ComponentPropsWithRef<"a">, keyof AnchorProps | keyof ButtonProps>;
 
 /** A link in a text, with the router's checked addresses. */
-export const TextLink = createLink((props: AnchorProps & A) => <Anchor {...props} />);
+export const TextLink = createLink((props: AnchorProps & A) => <Anchor fz="inherit" {...props} />);
 
 /** A name in a table or title that leads to its page: looks like the text around it. */
 export const NameLink = createLink((props: AnchorProps & A) => (
