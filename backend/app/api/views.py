@@ -8,6 +8,7 @@ from app.clock import from_ns
 from app.errors import CATALOGUE
 from app.models import Attempt, Copy
 from app.schemas.files import CopyEvidence, CopyRead, FileRead, FileStatus, VersionRead
+from app.schemas.overview import NewestFile
 from app.schemas.transfers import AttemptRead, CauseRead, TransferDetail, TransferRead
 from app.services.causes import Cause
 from app.services.files import FileView, VersionView
@@ -48,6 +49,14 @@ def read_file(view: FileView) -> FileRead:
         remedy=remedy_of(file.reason_code),
         copies=[CopyRead(**_copy_values(copy, name)) for copy, name in view.copies],
     )
+
+
+def read_newest(view: FileView) -> NewestFile:
+    """Return a file with the time since when all its required copies are proven."""
+    required = [copy for copy, _ in view.copies if copy.required] or [c for c, _ in view.copies]
+    proven = [copy.available_at for copy in required if copy.available_at is not None]
+    safe = view.status == FileStatus.AVAILABLE and proven
+    return NewestFile(**read_file(view).model_dump(), safe_since=max(proven) if safe else None)
 
 
 def read_version(view: VersionView, ark: str | None) -> VersionRead:
