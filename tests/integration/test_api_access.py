@@ -19,7 +19,8 @@ FOR_ALL = {
     "getInstrument", "harvestNow", "getProgress", "listSchedules", "getSchedule", "listRuns",
     "getRun", "listFiles", "getFile", "listFileVersions", "explain", "listTransfers",
     "getTransfer", "listAudit", "streamEvents",
-    "countFiles", "countTransfers", "listCauses",
+    "countFiles", "previewSchedule", "getFileStory", "getLive", "getOverview", "countTransfers",
+    "listCauses",
 }  # fmt: skip
 
 

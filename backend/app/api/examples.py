@@ -83,6 +83,9 @@ REQUESTS: dict[str, dict[str, Any]] = {
         },
         "look every ten seconds": {"instrument_id": _ID, "kind": "watch", "rescan_seconds": 10},
     },
+    "previewSchedule": {
+        "every night at two": {"cron": "0 2 * * *", "time_zone": "Europe/Berlin"},
+    },
     "changeSchedule": {"not now": {"enabled": False}},
     "retryTransfers": {
         "after rights were mended": {"error_code": "storage_permission_denied"},
@@ -96,7 +99,8 @@ _COUNTS: dict[str, Any] = {
     "listings_held": 0, "mtime_ns": 1795417370000000000, "number": 1, "outbox_waiting": 0,
     "proven_version": 1, "refused_version": 0, "retried": 3, "revision": 4, "sealed": 1204,
     "secret_version": 1, "seq": 1204, "size_bytes": 125665, "storage_with_errors": 0,
-    "unsealed": 0, "count": 12, "retryable": 4,
+    "unsealed": 0, "count": 12, "retryable": 4, "copies": 214,
+    "today_files": 214, "waiting_bytes": 88_000_000_000, "today_bytes": 1_204_332_001,
     "version_number": 1, "free_bytes": 812_000_000_000, "connections": 2,
     "port": 445, "bandwidth_bytes_per_second": 50_000_000, "latency_ms": 22.0,
     "quiet_seconds": 120.0, "jitter_seconds": 0.0, "rescan_seconds": 30.0, "shrink_ratio": 0.5,

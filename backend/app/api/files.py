@@ -6,9 +6,16 @@ from fastapi import APIRouter, Query
 
 from app.api.deps import LISTED, ONE, SIGNED_IN, Caller, Cursor, Db, Id, Limit, Text, page_request
 from app.api.file_query import FileQuery
-from app.api.views import read_file, read_version
-from app.schemas.files import ExplanationRead, FileCountsRead, FilePage, FileRead, VersionList
-from app.services import explain_view, file_counts, files
+from app.api.views import read_file, read_story, read_version
+from app.schemas.files import (
+    ExplanationRead,
+    FileCountsRead,
+    FilePage,
+    FileRead,
+    FileStory,
+    VersionList,
+)
+from app.services import explain_view, file_counts, files, story
 from app.services.file_filters import FileOrder
 
 router = APIRouter(tags=["files"], responses=SIGNED_IN)
@@ -62,6 +69,17 @@ async def list_versions(file_id: Id, database: Db, caller: Caller) -> VersionLis
     view = await files.get_file(database, caller, file_id)
     versions = await files.list_versions(database, caller, file_id)
     return VersionList(items=[read_version(one, view.file.ark) for one in versions])
+
+
+@router.get(
+    "/files/{file_id}/story",
+    operation_id="getFileStory",
+    response_model=FileStory,
+    responses=ONE,
+)
+async def get_story(file_id: Id, database: Db, caller: Caller) -> FileStory:
+    """Tell what happened to a file, from its first sight to its last proof, oldest first."""
+    return read_story(await story.read_story(database, caller, file_id))
 
 
 @router.get("/explain", operation_id="explain", response_model=ExplanationRead, responses=ONE)

@@ -19,6 +19,7 @@ from app.schemas.base import UtcTime
 from app.schemas.instruments import (
     CheckRead,
     HarvestTicketRead,
+    LiveRead,
     ProgressRead,
     ProgressScan,
     SourceDraft,
@@ -28,6 +29,7 @@ from app.schemas.users import GrantedUser, GrantList, GrantRead
 from app.services import checks, users
 from app.services.idempotency import Trigger, once
 from app.services.instruments import get_instrument
+from app.services.live_transfers import read_live
 from app.services.progress import Progress, Tally, read_progress
 
 router = APIRouter(prefix="/instruments", tags=["instruments"], responses=SIGNED_IN)
@@ -91,6 +93,17 @@ async def get_progress(
 ) -> ProgressRead:
     """Tell how far a harvest is, in counts."""
     return _progress(await read_progress(database, caller, instrument_id, since))
+
+
+@router.get(
+    "/{instrument_id}/live",
+    operation_id="getLive",
+    response_model=LiveRead,
+    responses=ONE,
+)
+async def get_live(instrument_id: Id, database: Db, caller: Caller) -> LiveRead:
+    """Return files in flight, the rate of the last minute, and when all would be done."""
+    return LiveRead.model_validate(await read_live(database, caller, instrument_id))
 
 
 def _progress(found: Progress) -> ProgressRead:

@@ -21,6 +21,7 @@ TAGS = {
     "events": "What changes, live.",
     "files": "Files of the instruments, their versions, copies and evidence.",
     "instruments": "What makes data, how it is reached, where its files go.",
+    "overview": "What a person sees first.",
     "runs": "Harvests that run or ran.",
     "schedules": "When instruments are harvested.",
     "setup": "The first admin.",

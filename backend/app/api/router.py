@@ -9,6 +9,7 @@ from app.api import (
     files,
     harvest,
     instruments,
+    overview,
     runs,
     schedules,
     setup,
@@ -23,6 +24,6 @@ api = APIRouter(prefix="/api")
 # harvest before instruments: `/instruments/check` is no instrument's id.
 for module in (
     setup, auth, users, tokens, accounts, storage, harvest, instruments, schedules, runs, files,
-    transfers, system, events,
+    transfers, system, events, overview,
 ):  # fmt: skip
     api.include_router(module.router)

@@ -1,5 +1,7 @@
 """Schedules: admins edit, users read those of their instruments."""
 
+from datetime import UTC
+
 from fastapi import APIRouter, Response
 
 from app.api.deps import (
@@ -20,8 +22,17 @@ from app.api.deps import (
     set_etag,
 )
 from app.api.problems import documented
+from app.clock import utcnow
 from app.models import Schedule
-from app.schemas.schedules import ScheduleCreate, SchedulePage, SchedulePatch, ScheduleRead
+from app.schemas.schedules import (
+    ScheduleCreate,
+    SchedulePage,
+    SchedulePatch,
+    SchedulePreview,
+    ScheduleRead,
+    ScheduleTime,
+    ScheduleTimes,
+)
 from app.services import schedules
 
 router = APIRouter(prefix="/schedules", tags=["schedules"], responses=SIGNED_IN)
@@ -67,6 +78,17 @@ async def create_schedule(
     """Add a schedule; an instrument has at most one of each kind."""
     schedule = await schedules.create_schedule(database, actor_of(admin), body.model_dump())
     return _answer(response, schedule)
+
+
+@router.post(
+    "/preview", operation_id="previewSchedule", response_model=ScheduleTimes, responses=_RULES
+)
+async def preview_schedule(body: SchedulePreview, _caller: Caller) -> ScheduleTimes:
+    """Return the next five times of a cron expression, before it is saved."""
+    times = schedules.next_times(body.cron, body.time_zone, utcnow())
+    return ScheduleTimes(
+        times=[ScheduleTime(at=one.astimezone(UTC), local=one.isoformat()) for one in times]
+    )
 
 
 @router.get(

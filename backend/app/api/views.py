@@ -7,10 +7,20 @@ from typing import Any
 from app.clock import from_ns
 from app.errors import CATALOGUE
 from app.models import Attempt, Copy
-from app.schemas.files import CopyEvidence, CopyRead, FileRead, FileStatus, VersionRead
+from app.schemas.files import (
+    CopyEvidence,
+    CopyRead,
+    FileRead,
+    FileStatus,
+    FileStory,
+    StoryStep,
+    VersionRead,
+)
+from app.schemas.overview import NewestFile
 from app.schemas.transfers import AttemptRead, CauseRead, TransferDetail, TransferRead
 from app.services.causes import Cause
 from app.services.files import FileView, VersionView
+from app.services.story import Story
 from app.services.transfers import TransferView
 
 
@@ -50,6 +60,14 @@ def read_file(view: FileView) -> FileRead:
     )
 
 
+def read_newest(view: FileView) -> NewestFile:
+    """Return a file with the time since when all its required copies are proven."""
+    required = [copy for copy, _ in view.copies if copy.required] or [c for c, _ in view.copies]
+    proven = [copy.available_at for copy in required if copy.available_at is not None]
+    safe = view.status == FileStatus.AVAILABLE and proven
+    return NewestFile(**read_file(view).model_dump(), safe_since=max(proven) if safe else None)
+
+
 def read_version(view: VersionView, ark: str | None) -> VersionRead:
     """Return a version for the wire; its identifier is derived from the file's."""
     version = view.version
@@ -66,6 +84,12 @@ def read_version(view: VersionView, ark: str | None) -> VersionRead:
             for copy, name in view.copies
         ],
     )
+
+
+def read_story(story: Story) -> FileStory:
+    """Return a story for the wire."""
+    steps = [StoryStep(**vars(step), remedy=remedy_of(step.error_code)) for step in story.steps]
+    return FileStory(file_id=story.file_id, steps=steps, truncated=story.truncated)
 
 
 def read_transfer(view: TransferView) -> TransferRead:

@@ -143,7 +143,11 @@ class BatchWork:
         async with self._engine.storage(location).batch() as destination:
             try:
                 received, failures, untried = await receive(
-                    copies, source, destination, concurrency=concurrency
+                    copies,
+                    source,
+                    destination,
+                    concurrency=concurrency,
+                    arriving=self._engine.arriving,
                 )
                 await self._give_back(untried)
                 crash_point("after_receive")

@@ -33,6 +33,7 @@ from app.harvest.store.claiming import Lease
 from app.harvest.store.instruments import InstrumentFacts
 from app.harvest.store.news import tell
 from app.harvest.store.wall_clock import forget_future_times
+from app.harvest.transfer import Arriving
 from app.harvest.work import Batch
 from app.models import ScanState, StorageLocation, new_id
 from app.transfers.posix import PosixStorage
@@ -77,6 +78,7 @@ class Engine:
         self.opened = OpenInstruments(database, ports)
         self._bell = asyncio.Event()
         self.batches = 0  # being worked on now
+        self.arriving: dict[uuid.UUID, Arriving] = {}
         self._reaped_at = float("-inf")
         self._wall_ahead = float("inf")  # of the monotonic clock, in seconds
         self._journals_read: set[uuid.UUID] = set()

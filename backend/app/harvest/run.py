@@ -16,6 +16,7 @@ from typing import Any
 from app.clock import monotonic, utcnow
 from app.errors import StreamWeaveError
 from app.harvest.engine import Engine
+from app.harvest.shown import show_progress
 from app.harvest.store import instruments, runs
 from app.harvest.store.runs import WatchedInstrument
 from app.harvest.sweep import sweep_when_due
@@ -54,6 +55,7 @@ class Run:
         self._owner = f"{engine.ports.settings.worker}/{new_id()}"
         self._idle = 0
         self._shown = dict(self.counters)
+        self._told: set[uuid.UUID] = set()
 
     @contextlib.asynccontextmanager
     async def alive(self) -> AsyncIterator[bool]:
@@ -138,6 +140,7 @@ class Run:
         )
         self._shown = counters
         await self.engine.opened.keep()
+        self._told = await show_progress(self.engine.database, self.engine.arriving, self._told)
         return facts
 
     async def pause(self, seconds: float) -> None:

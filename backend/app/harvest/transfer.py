@@ -8,11 +8,12 @@ that is `prove`.
 import asyncio
 import contextlib
 import hashlib
+import uuid
 from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
-from app.clock import utcnow
+from app.clock import monotonic, utcnow
 from app.errors import StreamWeaveError
 from app.harvest.crash import crash_point
 from app.harvest.retry import INSTRUMENT_LEVEL, STORAGE_LEVEL
@@ -37,9 +38,13 @@ async def receive(
     destination: StorageBatch,
     *,
     concurrency: int,
+    arriving: dict[uuid.UUID, "Arriving"] | None = None,
 ) -> tuple[list[Proof], list[Failure], list[ClaimedCopy]]:
-    """Read all files of a batch; return what was received, what failed, and what was not tried."""
-    receiver = _Receiver(source, destination)
+    """Read all files of a batch; return what was received, what failed, and what was not tried.
+
+    What is on its way is in `arriving`, for whoever shows how far it is.
+    """
+    receiver = _Receiver(source, destination, {} if arriving is None else arriving)
     pending = list(reversed(copies))
 
     async def work() -> None:
@@ -65,13 +70,14 @@ def _next_window(pending: list[ClaimedCopy], *, lanes: int) -> list[ClaimedCopy]
     return window
 
 
-class _Arriving:
+class Arriving:
     """A file on its way in: hashed and written as it comes."""
 
     def __init__(self, copy: ClaimedCopy, temporary: Temporary) -> None:
         self.copy = copy
         self.digest = hashlib.sha256()
         self.received = 0
+        self.began = monotonic()
         self._temporary = temporary
         self._is_open = True
 
@@ -98,9 +104,12 @@ class _Arriving:
 class _Receiver:
     """The files of one batch on their way in; a fuse blows on an error that concerns them all."""
 
-    def __init__(self, source: Source, destination: StorageBatch) -> None:
+    def __init__(
+        self, source: Source, destination: StorageBatch, arriving: dict[uuid.UUID, Arriving]
+    ) -> None:
         self._source = source
         self._destination = destination
+        self._arriving = arriving
         self.is_blown = False
         self.proofs: list[Proof] = []
         self.failures: list[Failure] = []
@@ -109,7 +118,7 @@ class _Receiver:
     async def take(self, window: Sequence[ClaimedCopy]) -> None:
         """Receive some files over one connection, or note of each why not."""
         files = [Wanted(copy.path, copy.expected.size_bytes) for copy in window]
-        arriving: _Arriving | None = None
+        arriving: Arriving | None = None
         over = 0  # files before this one are done or have failed
         try:
             async with aclosing(read_many(self._source, files)) as pieces:
@@ -131,11 +140,13 @@ class _Receiver:
                         if arriving is not None:
                             await arriving.abandon()
                         is_last = number + 1 == len(window)  # do not read the rest of it
+                    self._arriving.pop(window[number].copy_id, None)
                     arriving, over = None, number + 1
                     if self.is_blown or is_last:
                         break
         finally:
             if arriving is not None:
+                self._arriving.pop(arriving.copy.copy_id, None)
                 await arriving.abandon()
         self.untried.extend(window[over:])
 
@@ -143,10 +154,12 @@ class _Receiver:
         self.failures.append(Failure(copy, error))
         self.is_blown = self.is_blown or error.code in _FUSES
 
-    async def _begin(self, copy: ClaimedCopy) -> _Arriving:
-        return _Arriving(copy, await self._destination.create(copy.target))
+    async def _begin(self, copy: ClaimedCopy) -> Arriving:
+        arriving = Arriving(copy, await self._destination.create(copy.target))
+        self._arriving[copy.copy_id] = arriving
+        return arriving
 
-    async def _end(self, arriving: _Arriving) -> Proof:
+    async def _end(self, arriving: Arriving) -> Proof:
         written = await arriving.end()
         crash_point("after_file")
         return Proof(

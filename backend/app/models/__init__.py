@@ -34,7 +34,7 @@ from app.models.name import NameWord, UnindexedName
 from app.models.run import Check, Lease, Run, RunKind, RunOutcome, RunState, Slot, Worker
 from app.models.source_file import Directory, FileState, ScanState, SourceFile
 from app.models.storage import StorageKind, StorageLocation
-from app.models.tally import HourlyTally, OutboxCursor, StorageSample
+from app.models.tally import CopyProgress, HourlyTally, OutboxCursor, StorageSample
 from app.models.user import ApiToken, Grant, User
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "Base",
     "Check",
     "Copy",
+    "CopyProgress",
     "CopyState",
     "Directory",
     "FileState",

@@ -37,6 +37,20 @@ class HourlyTally(Base):
     failures: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
+class CopyProgress(Base):
+    """How much of a large file has come; only of what takes longer than a heartbeat.
+
+    No foreign key: a row that nobody removed says nothing once its attempt is over.
+    """
+
+    __tablename__ = "copy_progress"
+
+    copy_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    attempt: Mapped[int] = mapped_column()
+    received_bytes: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
 class StorageSample(Base):
     """How full a storage location was, once an hour; a worker that reaches it writes it."""
 

@@ -7,7 +7,7 @@ from fastapi_users_db_sqlalchemy import SQLAlchemyBaseUserTable
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base, Identified, UTCDateTime
+from app.models.base import Base, Identified, Json, JsonDict, UTCDateTime
 
 
 class User(Identified, SQLAlchemyBaseUserTable[uuid.UUID], Base):
@@ -17,6 +17,7 @@ class User(Identified, SQLAlchemyBaseUserTable[uuid.UUID], Base):
 
     display_name: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    preferences: Mapped[JsonDict] = mapped_column(Json, default=dict)
 
 
 class ApiToken(Identified, Base):

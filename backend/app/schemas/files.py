@@ -116,6 +116,49 @@ class VersionList(Output):
     items: list[VersionRead]
 
 
+class StoryStep(Output):
+    """One thing that happened to a file. Which fields are set depends on `kind`."""
+
+    at: datetime
+    kind: str = Field(
+        description="first_seen, settling, held, skipped, refused, absent, planned, "
+        "identifier_minted, attempt, available, conflict, superseded, removed, damaged, missing, "
+        "retried, version.seen_again, or another action of the audit trail",
+        examples=["attempt"],
+    )
+    version: int | None = Field(examples=[1])
+    copy_id: uuid.UUID | None
+    storage_id: uuid.UUID | None
+    storage_name: str | None
+    number: int | None = Field(description="of an attempt")
+    ended_at: datetime | None
+    outcome: str | None = Field(
+        description="of an attempt: published, adopted, resumed, failed, lost",
+        examples=["published"],
+    )
+    worker: str | None
+    actor: str | None = Field(description="who did it, when it was a person's act")
+    error_code: str | None
+    error_detail: str | None
+    remedy: str | None
+    size_bytes: int | None
+    sha256: str | None
+    identifier: str | None
+    details: JsonObject
+    evidence: JsonObject | None
+    audit_event_id: uuid.UUID | None = Field(
+        description="the event that proves it; of an attempt the one with its batch's Merkle root"
+    )
+
+
+class FileStory(Output):
+    """What happened to a file, oldest first; `truncated` when the oldest attempts are left out."""
+
+    file_id: uuid.UUID
+    steps: list[StoryStep]
+    truncated: bool
+
+
 class ExplanationRead(Output):
     """Why a file is (not) here: one sentence, one cause, one action, then the facts."""
 

@@ -230,6 +230,41 @@ class ProgressRead(Output):
     )
 
 
+class InFlightRead(Output):
+    """A copy in a worker's hands."""
+
+    copy_id: uuid.UUID
+    file_id: uuid.UUID
+    path: str
+    storage_id: uuid.UUID
+    storage_name: str
+    state: str = Field(examples=["transferring"])
+    since: datetime
+    size_bytes: int
+    received_bytes: int | None = Field(
+        description="of files that take longer than some seconds; null for the others"
+    )
+
+
+class LiveCount(Output):
+    """A number of copies; `more`: at least so many."""
+
+    count: int
+    more: bool
+
+
+class LiveRead(Output):
+    """What an instrument's files do right now."""
+
+    in_flight: list[InFlightRead] = Field(description="the largest 100")
+    moving: LiveCount
+    waiting: LiveCount
+    waiting_bytes: int
+    files_per_second: float = Field(description="in the last minute", examples=[3.4])
+    bytes_per_second: float = Field(description="in the last minute", examples=[48_000_000.0])
+    eta: datetime | None = Field(description="null when nothing is left or nobody can tell")
+
+
 class CheckRead(Output):
     """The result of a connection test."""
 

@@ -31,6 +31,30 @@ class ScheduleRead(Output):
     updated_at: datetime
 
 
+class SchedulePreview(Input):
+    """A schedule that is not saved yet."""
+
+    cron: Cron
+    time_zone: TimeZone = "UTC"
+    jitter_seconds: float = Field(default=0.0, ge=0, le=86400)
+
+
+class ScheduleTime(Output):
+    """One time at which a harvest would start, at the latest `jitter_seconds` later."""
+
+    at: datetime = Field(description="in UTC")
+    local: str = Field(
+        description="in the schedule's zone, with its offset",
+        examples=["2026-05-21T02:00+02:00"],
+    )
+
+
+class ScheduleTimes(Output):
+    """The next five times of a schedule."""
+
+    times: list[ScheduleTime]
+
+
 class SchedulePage(Page[ScheduleRead]):
     """A page of schedules."""
 

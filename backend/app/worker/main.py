@@ -27,10 +27,12 @@ from app.services.prefect_api import PrefectApi
 from app.worker.checks import Checker
 from app.worker.control import ControlServer
 from app.worker.daemon import Daemon
+from app.worker.samples import measure_storage
 from app.worker.supervise import Child
 
 logger = logging.getLogger("streamweave.worker")
 _REGISTER_SECONDS = 20.0
+_MEASURE_SECONDS = 60.0
 _LONGEST_DIRECTORY = 60  # a socket's path has 108 bytes in all
 
 
@@ -113,6 +115,7 @@ class WorkerSupervisor:
             asyncio.create_task(self._control.serve(), name="control"),
             asyncio.create_task(self._register(), name="register"),
             asyncio.create_task(self._check(), name="checks"),
+            asyncio.create_task(self._measure(), name="samples"),
         ]
         waiting = asyncio.create_task(stop.wait())
         await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -162,6 +165,15 @@ class WorkerSupervisor:
             except SQLAlchemyError as error:
                 logger.warning("the database is away: %s", type(error).__name__)
             await asyncio.sleep(0.5)
+
+    async def _measure(self) -> None:
+        """Measure storage; a new location is measured within a minute, others once an hour."""
+        while True:
+            try:
+                await measure_storage(self._database, self._settings.zone_names)
+            except SQLAlchemyError as error:
+                logger.warning("the database is away: %s", type(error).__name__)
+            await asyncio.sleep(_MEASURE_SECONDS)
 
 
 async def run_worker(settings: Settings) -> None:
