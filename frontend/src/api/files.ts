@@ -26,3 +26,7 @@ export const fileCountsQuery = (filters: CountFilesParams) =>
     queryKey: [...fileKeys.all, "counts", filters],
     queryFn: () => api.countFiles(filters),
   });
+
+/** What happened to a file, oldest first. */
+export const storyQuery = (id: string) =>
+  queryOptions({ queryKey: [...fileKeys.one(id), "story"], queryFn: () => api.getFileStory(id) });

@@ -29,6 +29,14 @@ export const instrumentQuery = (id: string) =>
 export const progressQuery = (id: string) =>
   queryOptions({ queryKey: instrumentKeys.progress(id), queryFn: () => api.getProgress(id) });
 
+/** What moves right now; also asked while nothing is heard, since rates fall by themselves. */
+export const liveQuery = (id: string) =>
+  queryOptions({
+    queryKey: [...instrumentKeys.one(id), "live"],
+    queryFn: () => api.getLive(id),
+    refetchInterval: 5_000,
+  });
+
 export const peopleQuery = (id: string) =>
   queryOptions({ queryKey: instrumentKeys.people(id), queryFn: () => api.listInstrumentUsers(id) });
 

@@ -1,3 +1,4 @@
+import { queryOptions } from "@tanstack/react-query";
 import { useChange } from "./changes";
 import { tagOf } from "./client";
 import * as api from "./generated/schedules/schedules";
@@ -22,3 +23,11 @@ export const useChangeSchedule = (read: ScheduleRead) =>
 
 export const useDeleteSchedule = (read: ScheduleRead) =>
   useChange(() => api.deleteSchedule(read.id, { "if-match": tagOf(read) }), scheduleKeys.all);
+
+/** The next five times of a schedule that is not saved yet. */
+export const scheduleTimesQuery = (body: SchedulePreview) =>
+  queryOptions({
+    queryKey: [...scheduleKeys.all, "times", body],
+    queryFn: () => api.previewSchedule(body),
+    placeholderData: undefined,
+  });

@@ -284,6 +284,67 @@ export interface FilePage {
   next_cursor: string | null;
 }
 
+export type StoryStepDetails = { [key: string]: unknown };
+
+export type StoryStepEvidence = { [key: string]: unknown } | null;
+
+/**
+ * One thing that happened to a file. Which fields are set depends on `kind`.
+ */
+export interface StoryStep {
+  /** who did it, when it was a person's act */
+  actor: string | null;
+  at: string;
+  /** the event that proves it; of an attempt the one with its batch's Merkle root */
+  audit_event_id: string | null;
+  copy_id: string | null;
+  details: StoryStepDetails;
+  ended_at: string | null;
+  error_code: string | null;
+  error_detail: string | null;
+  evidence: StoryStepEvidence;
+  identifier: string | null;
+  /** first_seen, settling, held, skipped, refused, absent, planned, identifier_minted, attempt, available, conflict, superseded, removed, damaged, missing, retried, version.seen_again, or another action of the audit trail */
+  kind: string;
+  /** of an attempt */
+  number: number | null;
+  /** of an attempt: published, adopted, resumed, failed, lost */
+  outcome: string | null;
+  remedy: string | null;
+  sha256: string | null;
+  size_bytes: number | null;
+  storage_id: string | null;
+  storage_name: string | null;
+  version: number | null;
+  worker: string | null;
+}
+
+/**
+ * What happened to a file, oldest first; `truncated` when the oldest attempts are left out.
+ */
+export interface FileStory {
+  file_id: string;
+  steps: StoryStep[];
+  truncated: boolean;
+}
+
+/**
+ * How full a storage location is; a worker that reaches it measures it once an hour.
+ */
+export interface FillRead {
+  error_code: string | null;
+  /** at the growth of the last 14 days */
+  forecast_full_at: string | null;
+  /** why there is none: not_measured, too_few_measurements, not_growing */
+  forecast_reason: string | null;
+  free_bytes: number | null;
+  id: string;
+  measured_at: string | null;
+  name: string;
+  total_bytes: number | null;
+  used_bytes: number | null;
+}
+
 /**
  * A right with the person's name.
  */
@@ -328,6 +389,32 @@ export interface HarvestTicketRead {
 export interface HealthRead {
   ok: boolean;
   version: string;
+}
+
+/**
+ * What became available in one hour.
+ */
+export interface HourRead {
+  copies: number;
+  /** its beginning */
+  hour: string;
+  size_bytes: number;
+}
+
+/**
+ * A copy in a worker's hands.
+ */
+export interface InFlightRead {
+  copy_id: string;
+  file_id: string;
+  path: string;
+  /** of files that take longer than some seconds; null for the others */
+  received_bytes: number | null;
+  since: string;
+  size_bytes: number;
+  state: string;
+  storage_id: string;
+  storage_name: string;
 }
 
 /**
@@ -586,6 +673,14 @@ export interface InstrumentPatch {
 }
 
 /**
+ * A number of copies; `more`: at least so many.
+ */
+export interface LiveCount {
+  count: number;
+  more: boolean;
+}
+
+/**
  * What changed, as one `change` event of the stream. Only the ids that matter are sent.
  *
  * `count` without ids of its own stands for many changes of one kind: read the lists again.
@@ -610,6 +705,172 @@ export interface LiveEvent {
   storage_id?: string | null;
   user_id?: string | null;
   version_id?: string | null;
+}
+
+/**
+ * What an instrument's files do right now.
+ */
+export interface LiveRead {
+  /** in the last minute */
+  bytes_per_second: number;
+  /** null when nothing is left or nobody can tell */
+  eta: string | null;
+  /** in the last minute */
+  files_per_second: number;
+  /** the largest 100 */
+  in_flight: InFlightRead[];
+  moving: LiveCount;
+  waiting: LiveCount;
+  waiting_bytes: number;
+}
+
+/**
+ * How much it matters: files do not arrive; it will come to that; it mends itself.
+ */
+export type NeedSeverity = typeof NeedSeverity[keyof typeof NeedSeverity];
+
+
+export const NeedSeverity = {
+  critical: 'critical',
+  warning: 'warning',
+  notice: 'notice',
+} as const;
+
+/**
+ * One thing that needs a person. `name` is that of what it is about.
+ */
+export interface NeedRead {
+  code: string | null;
+  count: number;
+  instrument_id: string | null;
+  /** failed, conflict, damaged, missing, held, refused, silent, listing_held, instrument_trouble, storage_trouble, storage_nearly_full, account_refused, run_lost, zone_not_served, audit_unsealed */
+  kind: string;
+  more: boolean;
+  name: string | null;
+  remedy: string | null;
+  run_id: string | null;
+  sentence: string;
+  service_account_id: string | null;
+  severity: NeedSeverity;
+  since: string | null;
+  storage_id: string | null;
+}
+
+/**
+ * One of the newest files; `safe_since`: every required copy is proven since then.
+ */
+export interface NewestFile {
+  absent_since: string | null;
+  ark: string | null;
+  copies: CopyRead[];
+  first_seen_at: string;
+  id: string;
+  incarnation: number;
+  instrument_id: string;
+  instrument_name: string;
+  latest_version: number;
+  /** null when the source's time is no date */
+  modified_at: string | null;
+  next_try_at: string | null;
+  path: string;
+  reason: string | null;
+  reason_code: string | null;
+  remedy: string | null;
+  safe_since: string | null;
+  size_bytes: number;
+  status: FileStatus;
+  unchanged_since: string;
+}
+
+export type RunReadCounters = { [key: string]: unknown };
+
+/**
+ * A run: its state says whether it lives, its outcome how it ended.
+ */
+export interface RunRead {
+  cancel_requested: boolean;
+  counters: RunReadCounters;
+  ended_at: string | null;
+  error_code: string | null;
+  error_detail: string | null;
+  flow_run_id: string | null;
+  id: string;
+  instrument_id: string | null;
+  /** harvest | watch | drain */
+  kind: string;
+  /** completed | failed | cancelled | lost */
+  outcome: string | null;
+  requested_at: string;
+  requested_by: string | null;
+  rescan_requested_at: string | null;
+  scan_started_at: string | null;
+  started_at: string | null;
+  /** live | ended */
+  state: string;
+  trigger: string;
+  zone: string;
+}
+
+/**
+ * Where a stream's files and copies stand; `moving` are in a worker's hands.
+ */
+export interface StreamCounts {
+  conflict: FileCount;
+  failed: FileCount;
+  held: FileCount;
+  moving: FileCount;
+  queued: FileCount;
+  retry_wait: FileCount;
+  settling: FileCount;
+}
+
+/**
+ * A place that a stream goes to; `error_code` is null while it is well.
+ */
+export interface StreamStorageRead {
+  error_code: string | null;
+  id: string;
+  name: string;
+}
+
+/**
+ * One instrument, live. Days are UTC days.
+ */
+export interface StreamRead {
+  counts: StreamCounts;
+  id: string;
+  last_file_at: string | null;
+  listing_held_at: string | null;
+  live_run_id: string | null;
+  name: string;
+  paused: boolean;
+  protocol: string;
+  /** complete files a UTC day, 14 days, the last one is today */
+  rhythm: number[];
+  scan_error_code: string | null;
+  /** set when it is silent for longer than it ever was in 28 days */
+  silent_since: string | null;
+  slug: string;
+  storage: StreamStorageRead[];
+  today_bytes: number;
+  /** complete files since midnight UTC */
+  today_files: number;
+  /** the median time between hours with files; null when too few are known */
+  usual_interval_seconds: number | null;
+}
+
+/**
+ * What a person sees first.
+ */
+export interface OverviewRead {
+  at: string;
+  needs_you: NeedRead[];
+  newest: NewestFile[];
+  runs: RunRead[];
+  storage: FillRead[];
+  streams: StreamRead[];
+  /** the last 24 hours, oldest first */
+  throughput: HourRead[];
 }
 
 /**
@@ -706,35 +967,6 @@ export const RunKind = {
   watch: 'watch',
   drain: 'drain',
 } as const;
-
-export type RunReadCounters = { [key: string]: unknown };
-
-/**
- * A run: its state says whether it lives, its outcome how it ended.
- */
-export interface RunRead {
-  cancel_requested: boolean;
-  counters: RunReadCounters;
-  ended_at: string | null;
-  error_code: string | null;
-  error_detail: string | null;
-  flow_run_id: string | null;
-  id: string;
-  instrument_id: string | null;
-  /** harvest | watch | drain */
-  kind: string;
-  /** completed | failed | cancelled | lost */
-  outcome: string | null;
-  requested_at: string;
-  requested_by: string | null;
-  rescan_requested_at: string | null;
-  scan_started_at: string | null;
-  started_at: string | null;
-  /** live | ended */
-  state: string;
-  trigger: string;
-  zone: string;
-}
 
 /**
  * A page of runs.
@@ -838,6 +1070,44 @@ export interface SchedulePatch {
      * @pattern ^[A-Za-z0-9_+/-]+$
      */
   time_zone?: string;
+}
+
+/**
+ * A schedule that is not saved yet.
+ */
+export interface SchedulePreview {
+  /**
+     * @maxLength 200
+     * @pattern ^[0-9A-Za-z*\/,#? -]+$
+     */
+  cron: string;
+  /**
+     * @minimum 0
+     * @maximum 86400
+     */
+  jitter_seconds?: number;
+  /**
+     * @maxLength 100
+     * @pattern ^[A-Za-z0-9_+/-]+$
+     */
+  time_zone?: string;
+}
+
+/**
+ * One time at which a harvest would start, at the latest `jitter_seconds` later.
+ */
+export interface ScheduleTime {
+  /** in UTC */
+  at: string;
+  /** in the schedule's zone, with its offset */
+  local: string;
+}
+
+/**
+ * The next five times of a schedule.
+ */
+export interface ScheduleTimes {
+  times: ScheduleTime[];
 }
 
 export type ServiceAccountCreateSecretKind = typeof ServiceAccountCreateSecretKind[keyof typeof ServiceAccountCreateSecretKind];

@@ -4,6 +4,7 @@ export * from './auth/auth';
 export * from './events/events';
 export * from './files/files';
 export * from './instruments/instruments';
+export * from './overview/overview';
 export * from './runs/runs';
 export * from './schedules/schedules';
 export * from './setup/setup';

@@ -4,6 +4,7 @@ import checks from "./checks.json";
 import common from "./common.json";
 import files from "./files.json";
 import instruments from "./instruments.json";
+import overview from "./overview.json";
 import profile from "./profile.json";
 import runs from "./runs.json";
 import schedules from "./schedules.json";
@@ -22,6 +23,7 @@ export const en = {
   common,
   files,
   instruments,
+  overview,
   profile,
   runs,
   schedules,

@@ -124,8 +124,7 @@ function useColumns(): Column<AuditEventRead>[] {
         header: t("audit.columns.seq"),
         width: "90px",
         align: "end",
-        cell: (event) =>
-          event.seq === null ? t("audit.not_sealed") : formatNumber(event.seq),
+        cell: (event) => (event.seq === null ? t("audit.not_sealed") : formatNumber(event.seq)),
       },
       {
         id: "hash",

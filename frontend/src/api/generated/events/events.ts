@@ -21,7 +21,7 @@ type SecondParameter<T extends (...args: never) => unknown> = Parameters<T>[1];
  * Stream what changes in what you may see: `hello`, then `change` as it happens.
  *
  * `resync` means that something was missed: read again what is shown. `signed_out` ends the
- * stream. A comment comes every 15 seconds.
+ * stream. `heartbeat` comes after 15 seconds without another: who hears nothing connects again.
  * @summary Stream Events
  */
 export const streamEvents = (

@@ -12,6 +12,7 @@ import type {
   FileCountsRead,
   FilePage,
   FileRead,
+  FileStory,
   ListFilesParams,
   VersionList
 } from '../endpoints.schemas';
@@ -79,6 +80,18 @@ export const getFile = (
       options);
     }
   /**
+ * Tell what happened to a file, from its first sight to its last proof, oldest first.
+ * @summary Get Story
+ */
+export const getFileStory = (
+    fileId: string,
+ options?: SecondParameter<typeof request<FileStory>>,) => {
+      return request<FileStory>(
+      {url: `/api/files/${fileId}/story`, method: 'GET'
+    },
+      options);
+    }
+  /**
  * List a file's versions, newest first, with their copies and evidence.
  * @summary List Versions
  */
@@ -94,4 +107,5 @@ export const listFileVersions = (
 export type ListFilesResult = NonNullable<Awaited<ReturnType<typeof listFiles>>>
 export type CountFilesResult = NonNullable<Awaited<ReturnType<typeof countFiles>>>
 export type GetFileResult = NonNullable<Awaited<ReturnType<typeof getFile>>>
+export type GetFileStoryResult = NonNullable<Awaited<ReturnType<typeof getFileStory>>>
 export type ListFileVersionsResult = NonNullable<Awaited<ReturnType<typeof listFileVersions>>>

@@ -19,6 +19,7 @@ import type {
   InstrumentPatch,
   InstrumentRead,
   ListInstrumentsParams,
+  LiveRead,
   ProgressRead,
   SourceDraft
 } from '../endpoints.schemas';
@@ -152,6 +153,18 @@ export const harvestNow = (
       options);
     }
   /**
+ * Return files in flight, the rate of the last minute, and when all would be done.
+ * @summary Get Live
+ */
+export const getLive = (
+    instrumentId: string,
+ options?: SecondParameter<typeof request<LiveRead>>,) => {
+      return request<LiveRead>(
+      {url: `/api/instruments/${instrumentId}/live`, method: 'GET'
+    },
+      options);
+    }
+  /**
  * Leave the instrument alone until it is resumed.
  * @summary Pause Instrument
  */
@@ -249,6 +262,7 @@ export type ChangeInstrumentResult = NonNullable<Awaited<ReturnType<typeof chang
 export type CheckInstrumentResult = NonNullable<Awaited<ReturnType<typeof checkInstrument>>>
 export type ConfirmListingResult = NonNullable<Awaited<ReturnType<typeof confirmListing>>>
 export type HarvestNowResult = NonNullable<Awaited<ReturnType<typeof harvestNow>>>
+export type GetLiveResult = NonNullable<Awaited<ReturnType<typeof getLive>>>
 export type PauseInstrumentResult = NonNullable<Awaited<ReturnType<typeof pauseInstrument>>>
 export type GetProgressResult = NonNullable<Awaited<ReturnType<typeof getProgress>>>
 export type ResumeInstrumentResult = NonNullable<Awaited<ReturnType<typeof resumeInstrument>>>

@@ -12,7 +12,9 @@ import type {
   ScheduleCreate,
   SchedulePage,
   SchedulePatch,
-  ScheduleRead
+  SchedulePreview,
+  ScheduleRead,
+  ScheduleTimes
 } from '../endpoints.schemas';
 
 import { request } from '../../client';
@@ -46,6 +48,20 @@ export const createSchedule = (
       {url: `/api/schedules`, method: 'POST',
       headers: {'Content-Type': 'application/json', },
       data: scheduleCreate
+    },
+      options);
+    }
+  /**
+ * Return the next five times of a cron expression, before it is saved.
+ * @summary Preview Schedule
+ */
+export const previewSchedule = (
+    schedulePreview: BodyType<SchedulePreview>,
+ options?: SecondParameter<typeof request<ScheduleTimes>>,) => {
+      return request<ScheduleTimes>(
+      {url: `/api/schedules/preview`, method: 'POST',
+      headers: {'Content-Type': 'application/json', },
+      data: schedulePreview
     },
       options);
     }
@@ -93,6 +109,7 @@ export const changeSchedule = (
     }
   export type ListSchedulesResult = NonNullable<Awaited<ReturnType<typeof listSchedules>>>
 export type CreateScheduleResult = NonNullable<Awaited<ReturnType<typeof createSchedule>>>
+export type PreviewScheduleResult = NonNullable<Awaited<ReturnType<typeof previewSchedule>>>
 export type DeleteScheduleResult = NonNullable<Awaited<ReturnType<typeof deleteSchedule>>>
 export type GetScheduleResult = NonNullable<Awaited<ReturnType<typeof getSchedule>>>
 export type ChangeScheduleResult = NonNullable<Awaited<ReturnType<typeof changeSchedule>>>

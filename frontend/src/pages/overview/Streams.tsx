@@ -1,0 +1,145 @@
+import { Group, Tooltip } from "@mantine/core";
+import { IconAlertTriangle, IconCircleCheck } from "@tabler/icons-react";
+import { useMemo } from "react";
+import { useTranslation } from "react-i18next";
+import type { FileStatus, StreamRead } from "@/api/models";
+import { CountLink } from "@/components/CountLink";
+import { type Column, DataTable } from "@/components/DataTable";
+import { formatBytes, formatNumber } from "@/components/format";
+import { NameLink, TextLink } from "@/components/links";
+import { Rhythm } from "@/components/Rhythm";
+import { Section } from "@/components/Section";
+import { Time } from "@/components/Time";
+import { StreamDot } from "./StreamDot";
+
+/** The live picture: one line an instrument; each number leads to the list that it counts. */
+export function Streams({ streams }: { streams: StreamRead[] }) {
+  const { t } = useTranslation();
+  return (
+    <Section title={t("overview.streams.title")} hint={t("overview.streams.hint")}>
+      <DataTable
+        name="streams"
+        label={t("overview.streams.title")}
+        columns={useColumns()}
+        source={{ rows: streams, isPending: false, error: null, refetch: () => undefined }}
+        rowKey={(stream) => stream.id}
+        rowHref={(stream) => `/instruments/${stream.id}`}
+        empty={{ title: t("instruments.empty"), hint: t("instruments.empty_hint_user") }}
+      />
+    </Section>
+  );
+}
+
+type CountName = keyof StreamRead["counts"];
+
+/** Several counts as one, with the statuses that they count. */
+function together(stream: StreamRead, names: CountName[]) {
+  const counts = names.map((name) => stream.counts[name]);
+  return {
+    count: counts.reduce((sum, one) => sum + one.count, 0),
+    more: counts.some((one) => one.more),
+  };
+}
+
+function useColumns(): Column<StreamRead>[] {
+  const { t } = useTranslation();
+  return useMemo(() => {
+    const counted = (
+      id: "settling" | "waiting" | "moving" | "trouble",
+      names: CountName[],
+      state: FileStatus[],
+    ): Column<StreamRead> => ({
+      id,
+      header: t(`overview.columns.${id}`),
+      width: "84px",
+      align: "end",
+      cell: (stream) => (
+        <CountLink
+          label={t(`overview.columns.${id}`)}
+          count={together(stream, names)}
+          to="/files"
+          search={{ instrument: [stream.id], state }}
+        />
+      ),
+    });
+    return [
+      {
+        id: "stream",
+        header: t("overview.columns.stream"),
+        cell: (stream) => (
+          <Group gap={8} wrap="nowrap">
+            <StreamDot stream={stream} />
+            <NameLink
+              to="/instruments/$instrumentId"
+              params={{ instrumentId: stream.id }}
+              translate="no"
+              truncate
+            >
+              {stream.name}
+            </NameLink>
+          </Group>
+        ),
+      },
+      {
+        id: "last",
+        header: t("overview.columns.last"),
+        width: "130px",
+        cell: (stream) => <Time at={stream.last_file_at} />,
+      },
+      counted("settling", ["settling"], ["settling"]),
+      counted("waiting", ["queued", "retry_wait"], ["queued", "retry_wait"]),
+      counted("moving", ["moving"], ["transferring", "proving", "publishing"]),
+      counted("trouble", ["failed", "conflict", "held"], ["failed", "conflict", "held"]),
+      {
+        id: "today",
+        header: t("overview.columns.today"),
+        width: "140px",
+        align: "end",
+        cell: (stream) => (
+          <span translate="no">
+            {formatNumber(stream.today_files)} · {formatBytes(stream.today_bytes)}
+          </span>
+        ),
+      },
+      {
+        id: "rhythm",
+        header: t("overview.columns.rhythm"),
+        width: "140px",
+        cell: (stream) => <Rhythm days={stream.rhythm} />,
+      },
+      {
+        id: "to",
+        header: t("overview.columns.to"),
+        width: "140px",
+        cell: (stream) => <Places stream={stream} />,
+      },
+    ];
+  }, [t]);
+}
+
+function Places({ stream }: { stream: StreamRead }) {
+  const { t } = useTranslation();
+  return (
+    <Group gap={8}>
+      {stream.storage.map((place) => {
+        const isWell = place.error_code === null;
+        const Icon = isWell ? IconCircleCheck : IconAlertTriangle;
+        const color = isWell ? "green" : "orange";
+        return (
+          <Tooltip key={place.id} label={place.error_code ?? t("storage.health.ok")}>
+            <span style={{ display: "inline-flex", alignItems: "center", gap: 4 }}>
+              <TextLink to="/storage" c="inherit" translate="no">
+                {place.name}
+              </TextLink>
+              <Icon
+                size={15}
+                color={`light-dark(var(--mantine-color-${color}-8), var(--mantine-color-${color}-5))`}
+                aria-label={place.error_code ?? t("storage.health.ok")}
+              />
+            </span>
+          </Tooltip>
+        );
+      })}
+    </Group>
+  );
+}

@@ -1,0 +1,60 @@
+import { Button, Skeleton, Table } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { lazy, Suspense } from "react";
+import { useTranslation } from "react-i18next";
+import type { HourRead } from "@/api/models";
+import { formatBytes, formatNumber, formatShort } from "@/components/format";
+import { Section } from "@/components/Section";
+
+// The charts come after the first paint.
+const ThroughputChart = lazy(() => import("./ThroughputChart"));
+const HEIGHT = 200;
+
+/** What became available in each of the last 24 hours, as a chart or as a table. */
+export function Throughput({ hours }: { hours: HourRead[] }) {
+  const { t } = useTranslation();
+  const [asTable, { toggle }] = useDisclosure(false);
+  return (
+    <Section
+      title={t("overview.throughput.title")}
+      hint={t("overview.throughput.hint")}
+      actions={
+        <Button variant="subtle" size="compact-xs" onClick={toggle}>
+          {t(asTable ? "overview.throughput.chart" : "overview.throughput.table")}
+        </Button>
+      }
+    >
+      {asTable ? (
+        <HoursTable hours={hours} />
+      ) : (
+        <Suspense fallback={<Skeleton height={HEIGHT} />}>
+          <ThroughputChart hours={hours} height={HEIGHT} />
+        </Suspense>
+      )}
+    </Section>
+  );
+}
+
+function HoursTable({ hours }: { hours: HourRead[] }) {
+  const { t } = useTranslation();
+  return (
+    <Table fz="sm" aria-label={t("overview.throughput.title")}>
+      <Table.Thead>
+        <Table.Tr>
+          <Table.Th>{t("overview.throughput.hour")}</Table.Th>
+          <Table.Th ta="end">{t("overview.throughput.copies")}</Table.Th>
+          <Table.Th ta="end">{t("overview.throughput.bytes")}</Table.Th>
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody translate="no">
+        {hours.toReversed().map((hour) => (
+          <Table.Tr key={hour.hour}>
+            <Table.Td>{formatShort(new Date(hour.hour))}</Table.Td>
+            <Table.Td ta="end">{formatNumber(hour.copies)}</Table.Td>
+            <Table.Td ta="end">{formatBytes(hour.size_bytes)}</Table.Td>
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
+  );
+}
