@@ -3,7 +3,13 @@ import { useChange } from "./changes";
 import { tagOf } from "./client";
 import * as api from "./generated/schedules/schedules";
 import { listOptions } from "./lists";
-import type { ListSchedulesParams, ScheduleCreate, SchedulePatch, ScheduleRead } from "./models";
+import type {
+  ListSchedulesParams,
+  ScheduleCreate,
+  SchedulePatch,
+  SchedulePreview,
+  ScheduleRead,
+} from "./models";
 
 export type ScheduleFilters = Omit<ListSchedulesParams, "limit" | "cursor">;
 

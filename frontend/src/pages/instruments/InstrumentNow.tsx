@@ -8,6 +8,7 @@ import { TextLink } from "@/components/links";
 import { Pending } from "@/components/Pending";
 import { Section } from "@/components/Section";
 import { Time } from "@/components/Time";
+import { InFlight } from "./InFlight";
 
 const SHOWN = [
   { name: "settling", state: "settling" },
@@ -46,6 +47,7 @@ export function InstrumentNow({ instrument }: { instrument: InstrumentRead }) {
           </SimpleGrid>
         )}
       </Pending>
+      <InFlight instrument={instrument} />
     </Section>
   );
 }
