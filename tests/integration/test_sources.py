@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.models import ServiceAccount
+from app.worker.checks import Checker
 from simlab.servers import load_or_make_key
 from tests.integration.source_fixtures import (
     Servers,
@@ -134,3 +135,29 @@ async def test_a_killed_daemon_is_restarted_and_its_remotes_are_made_again(
     await eventually(delivered)
     assert worker.daemon.child.starts == 2
     assert {c.state for c in (await lab.copies()).values()} == {"available"}
+
+
+@pytest.mark.parametrize("kind", ["smb", "sftp", "s3", "webdav"])
+async def test_a_source_is_looked_around_on_before_it_is_saved(
+    worker: Supervisor, servers: Servers, kind: str
+) -> None:
+    reach = servers.fresh(kind)
+    await worker.lab(reach)
+    (reach.folder / "2026").mkdir()
+    (reach.folder / "2026" / "ü 1.raw").write_bytes(b"12345")
+    (reach.folder / "top.raw").write_bytes(b"1")
+    async with worker.database.read() as session:
+        account = (await session.scalars(select(ServiceAccount))).one()
+    request = {
+        "protocol": reach.protocol, "service_account_id": str(account.id), "host": None,
+        "port": None, "url": None, "root": "", "host_key": None, "options": {}, **reach.values,
+    }  # fmt: skip
+    checker = Checker(worker.database, worker.vault, worker.daemon, "w")
+    root = await checker._answer("browse", {**request, "path": ""})
+    below = await checker._answer("browse", {**request, "path": "2026"})
+    newest = await checker._answer("sample", request)
+    assert [one["name"] for one in root["entries"]] == ["2026", "top.raw"]
+    assert [(one["name"], one["size_bytes"]) for one in below["entries"]] == [("ü 1.raw", 5)]
+    assert {one["path"] for one in newest["files"]} == {"2026/ü 1.raw", "top.raw"}
+    remotes = await worker.daemon.client.call("config/listremotes", "looking")
+    assert not remotes.get("remotes"), "what was made for a look is gone"

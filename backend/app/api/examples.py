@@ -74,6 +74,13 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "another host": {"host": "tem2-new.lab.example", "secret": _SECRET},
     },
     "checkDraft": {"a share": _SMB},
+    "browseDraft": {"a folder of a share": {**_SMB, "path": "2026"}},
+    "browseInstrument": {"a folder": {"path": "2026"}},
+    "previewDraft": {
+        "a share, two minutes without change": {
+            **_SMB, "slug": "tem-2", "quiet_seconds": 120, "storage": [_PLACE],
+        },
+    },
     "createSchedule": {
         "every night at two": {
             "instrument_id": _ID,
@@ -99,7 +106,7 @@ _COUNTS: dict[str, Any] = {
     "listings_held": 0, "mtime_ns": 1795417370000000000, "number": 1, "outbox_waiting": 0,
     "proven_version": 1, "refused_version": 0, "retried": 3, "revision": 4, "sealed": 1204,
     "secret_version": 1, "seq": 1204, "size_bytes": 125665, "storage_with_errors": 0,
-    "unsealed": 0, "count": 12, "retryable": 4, "copies": 214,
+    "unsealed": 0, "count": 12, "total": 214, "folders": 7, "retryable": 4, "copies": 214,
     "today_files": 214, "waiting_bytes": 88_000_000_000, "today_bytes": 1_204_332_001,
     "version_number": 1, "free_bytes": 812_000_000_000, "connections": 2,
     "port": 445, "bandwidth_bytes_per_second": 50_000_000, "latency_ms": 22.0,

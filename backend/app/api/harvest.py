@@ -15,24 +15,36 @@ from app.api.deps import (
     actor_of,
 )
 from app.api.problems import documented
+from app.api.views import read_folder
 from app.schemas.base import UtcTime
 from app.schemas.instruments import (
     CheckRead,
+    FolderBrowse,
+    FolderRead,
     HarvestTicketRead,
     LiveRead,
+    PreviewRead,
     ProgressRead,
     ProgressScan,
+    SourceBrowse,
     SourceDraft,
+    SourcePreview,
     TallyRead,
 )
 from app.schemas.users import GrantedUser, GrantList, GrantRead
-from app.services import checks, users
+from app.services import checks, previews, users
+from app.services.edits import InvalidField
 from app.services.idempotency import Trigger, once
 from app.services.instruments import get_instrument
 from app.services.live_transfers import read_live
 from app.services.progress import Progress, Tally, read_progress
 
 router = APIRouter(prefix="/instruments", tags=["instruments"], responses=SIGNED_IN)
+
+_DRAFT = {
+    **documented("zone_not_served"),
+    **documented("invalid_request", "path_not_allowed", "zone_unknown", "secret_required"),
+}
 
 IdempotencyKey = Annotated[
     str | None,
@@ -142,10 +154,7 @@ def _progress(found: Progress) -> ProgressRead:
     "/check",
     operation_id="checkDraft",
     response_model=CheckRead,
-    responses={
-        **documented("zone_not_served"),
-        **documented("invalid_request", "path_not_allowed", "zone_unknown", "secret_required"),
-    },
+    responses=_DRAFT,
 )
 async def check_draft(body: SourceDraft, editor: InstrumentEditor) -> CheckRead:
     """Let a worker of the zone test a source before it is saved."""
@@ -162,6 +171,58 @@ async def check_draft(body: SourceDraft, editor: InstrumentEditor) -> CheckRead:
 async def check_instrument(instrument_id: Id, database: Db, _admin: Admin) -> CheckRead:
     """Let a worker of its zone test the instrument's source."""
     return CheckRead.model_validate(await checks.check_instrument(database, instrument_id))
+
+
+@router.post("/browse", operation_id="browseDraft", response_model=FolderRead, responses=_DRAFT)
+async def browse_draft(body: SourceBrowse, editor: InstrumentEditor) -> FolderRead:
+    """Let a worker list one folder of a source before it is saved."""
+    values = body.model_dump(exclude={"secret", "path"})
+    found = await checks.ask_draft(
+        editor, values, body.secret_text(), "browse", path=_folder(body.path)
+    )
+    return read_folder(found)
+
+
+@router.post(
+    "/{instrument_id}/browse",
+    operation_id="browseInstrument",
+    response_model=FolderRead,
+    responses={**ONE, **documented("zone_not_served")},
+)
+async def browse_instrument(
+    instrument_id: Id, body: FolderBrowse, database: Db, _admin: Admin
+) -> FolderRead:
+    """Let a worker of its zone list one folder of an instrument."""
+    found = await checks.ask_instrument(database, instrument_id, "browse", path=_folder(body.path))
+    return read_folder(found)
+
+
+def _folder(path: str) -> str:
+    if any(part in (".", "..") for part in path.split("/")):
+        raise InvalidField("/path", "Folders are named one by one, without '.' or '..'.")
+    return path.strip("/")
+
+
+@router.post("/preview", operation_id="previewDraft", response_model=PreviewRead, responses=_DRAFT)
+async def preview_draft(body: SourcePreview, editor: InstrumentEditor) -> PreviewRead:
+    """Judge the newest files of a source before it is saved, and say where each would go."""
+    own = {"secret", "slug", "quiet_seconds", "start_from", "storage"}
+    rules = previews.Rules(body.slug, body.quiet_seconds, body.start_from, tuple(body.storage))
+    found = await previews.preview_draft(
+        editor, body.model_dump(exclude=own), body.secret_text(), rules
+    )
+    return PreviewRead.model_validate(found)
+
+
+@router.post(
+    "/{instrument_id}/preview",
+    operation_id="previewInstrument",
+    response_model=PreviewRead,
+    responses={**ONE, **documented("zone_not_served")},
+)
+async def preview_instrument(instrument_id: Id, database: Db, _admin: Admin) -> PreviewRead:
+    """Judge the newest files of an instrument by its rules as they are saved."""
+    return PreviewRead.model_validate(await previews.preview_instrument(database, instrument_id))
 
 
 @router.get(

@@ -16,6 +16,7 @@ from app.schemas.files import (
     StoryStep,
     VersionRead,
 )
+from app.schemas.instruments import BrowsedEntry, FolderRead
 from app.schemas.overview import NewestFile
 from app.schemas.transfers import AttemptRead, CauseRead, TransferDetail, TransferRead
 from app.services.causes import Cause
@@ -84,6 +85,21 @@ def read_version(view: VersionView, ark: str | None) -> VersionRead:
             for copy, name in view.copies
         ],
     )
+
+
+def read_folder(found: dict[str, Any]) -> FolderRead:
+    """Return a folder of a source for the wire."""
+    entries = [
+        BrowsedEntry(
+            name=one["name"],
+            directory=one["directory"],
+            size_bytes=one["size_bytes"],
+            modified_at=_time_of(one["mtime_ns"]) if one["mtime_ns"] is not None else None,
+            error_code=one["error_code"],
+        )
+        for one in found.get("entries", ())
+    ]
+    return FolderRead.model_validate({**found, "entries": entries})
 
 
 def read_story(story: Story) -> FileStory:

@@ -139,6 +139,84 @@ class SourceDraft(_Source):
     """A source to be tested before it is saved."""
 
 
+class SourceBrowse(_Source):
+    """A source to look into before it is saved, and a folder of it."""
+
+    path: PathText = Field(default="", description="below the root; empty is the root")
+
+
+class FolderBrowse(Input):
+    """A folder of an instrument."""
+
+    path: PathText = Field(default="", description="below the root; empty is the root")
+
+
+class SourcePreview(_Source):
+    """A source with the rules that would decide about its files."""
+
+    slug: Slug
+    quiet_seconds: float = Field(default=120.0, ge=0, le=86400 * 30)
+    start_from: UtcTime | None = None
+    storage: list[uuid.UUID] = Field(default_factory=list, max_length=20)
+
+
+class BrowsedEntry(Output):
+    """A name in a folder. `error_code` says why it could not be harvested."""
+
+    name: str
+    directory: bool
+    size_bytes: int | None
+    modified_at: datetime | None
+    error_code: str | None
+
+
+class FolderRead(Output):
+    """One folder of a source: folders first, then files, by name; at most 500."""
+
+    ok: bool
+    code: str | None = None
+    detail: str | None = None
+    remedy: str | None = None
+    latency_ms: float | None = None
+    path: str = ""
+    entries: list[BrowsedEntry] = Field(default_factory=list)
+    total: int = 0
+    truncated: bool = False
+
+
+class PreviewDestination(Output):
+    """Where a file would go."""
+
+    storage_location_id: uuid.UUID
+    storage_name: str
+    path: str = Field(examples=["/srv/archive/tem-2/2026/grid_007.dm4"])
+
+
+class PreviewFile(Output):
+    """A real file, and what would become of it."""
+
+    path: str
+    size_bytes: int
+    modified_at: datetime | None
+    verdict: str = Field(description="settled | settling | skipped", examples=["settled"])
+    reason: str = Field(examples=["Complete: last change 3 h ago, more than 120 s without change."])
+    destinations: list[PreviewDestination]
+
+
+class PreviewRead(Output):
+    """The newest files of a source, judged by the instrument's clock; a harvest looks twice."""
+
+    ok: bool
+    code: str | None = None
+    detail: str | None = None
+    remedy: str | None = None
+    latency_ms: float | None = None
+    files: list[PreviewFile] = Field(default_factory=list)
+    folders: int = Field(default=0, description="how many were looked into")
+    total: int = Field(default=0, description="files that were seen")
+    truncated: bool = Field(default=False, description="there are folders that were left out")
+
+
 class InstrumentCreate(_Source):
     """A new instrument. Which fields its source needs depends on the protocol."""
 

@@ -27,17 +27,31 @@ _SOURCE_FIELDS = (
 
 async def check_instrument(database: Database, instrument_id: uuid.UUID) -> dict[str, Any]:
     """Test the source of a stored instrument."""
+    return await ask_instrument(database, instrument_id, "source")
+
+
+async def ask_instrument(
+    database: Database, instrument_id: uuid.UUID, kind: str, **more: Any
+) -> dict[str, Any]:
+    """Ask of the source of a stored instrument."""
     async with database.read() as session:
         instrument = await find(session, Instrument, instrument_id)
         request = {name: getattr(instrument, name) for name in _SOURCE_FIELDS}
         zone = instrument.zone
-    return await _ask(database, zone, "source", request)
+    return await _ask(database, zone, kind, {**request, **more})
 
 
 async def check_draft(
     editor: Editor, values: Mapping[str, Any], secret: str | None = None
 ) -> dict[str, Any]:
-    """Test a source before it is saved; where its account may go is the same as for saving."""
+    """Test a source before it is saved."""
+    return await ask_draft(editor, values, secret, "source")
+
+
+async def ask_draft(
+    editor: Editor, values: Mapping[str, Any], secret: str | None, kind: str, **more: Any
+) -> dict[str, Any]:
+    """Ask of a source that is not saved; where its account may go is the same as for saving."""
     check_source(values, editor.settings)
 
     async def allow(session: AsyncSession) -> None:
@@ -46,7 +60,7 @@ async def check_draft(
 
     await editor.database.run(allow)
     request = {name: values.get(name) for name in _SOURCE_FIELDS}
-    return await _ask(editor.database, values["zone"], "source", request)
+    return await _ask(editor.database, values["zone"], kind, {**request, **more})
 
 
 async def check_storage(database: Database, storage_id: uuid.UUID) -> dict[str, Any]:

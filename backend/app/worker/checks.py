@@ -6,6 +6,7 @@ sync, publish, refuse to overwrite, remove, free space.
 
 import secrets
 import uuid
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ from app.errors import StreamWeaveError
 from app.harvest.store.instruments import let_account_go, let_storage_go
 from app.models import Check, ServiceAccount, StorageLocation
 from app.services.credentials import Vault
-from app.transfers.base import Target
+from app.transfers.base import Entry, Target
 from app.transfers.local import LocalSource
 from app.transfers.paths import display
 from app.transfers.posix import PosixStorage
 from app.transfers.rclone.remotes import SourceAddress
+from app.transfers.rclone.source import entry_of
 from app.worker.accounts import address
+from app.worker.browsing import ListFolder, browse, sample
 from app.worker.daemon import Daemon
 
 _SHOWN = 20
@@ -45,8 +48,7 @@ class Checker:
             return False
         began = monotonic()
         try:
-            work = self._source if check.kind == "source" else self._storage
-            result = {"ok": True, **await work(check.request)}
+            result = {"ok": True, **await self._answer(check.kind, check.request)}
         except StreamWeaveError as error:
             result = {
                 "ok": False,
@@ -65,6 +67,49 @@ class Checker:
 
         await self._database.run(save)
         return True
+
+    async def _answer(self, kind: str, request: dict[str, Any]) -> dict[str, Any]:
+        if kind == "source":
+            return await self._source(request)
+        if kind == "storage":
+            return await self._storage(request)
+        if kind == "browse":
+            path = str(request.get("path") or "")
+            return await self._listing(request, lambda folder: browse(folder, path))
+        return await self._listing(request, sample)
+
+    async def _listing(
+        self,
+        request: dict[str, Any],
+        look: Callable[[ListFolder], Awaitable[dict[str, Any]]],
+    ) -> dict[str, Any]:
+        """Look around on a source, with one log-on."""
+        if request["protocol"] == "local":
+            return await look(LocalSource(Path(request["root"])).list_directory)
+        account = await self._account(request.get("service_account_id"))
+        source = address(request, account, self._vault, f"look{secrets.token_hex(6)}")
+        client, fs = self._daemon.client, source.remote(source.key)
+
+        async def list_folder(folder: bytes) -> list[Entry]:
+            listing = await client.call(
+                "operations/list",
+                "listing",
+                fs=fs,
+                remote=folder.decode(),
+                opt={"noMimeType": True},
+            )
+            return [entry_of(item) for item in listing.get("list") or ()]
+
+        await self._daemon.with_probe(source.key, source)
+        try:
+            answer = await look(list_folder)
+        except StreamWeaveError as error:
+            await self._note(account, refused=error.code == "source_logon_failed")
+            raise
+        finally:
+            await client.call("config/delete", "dropping the remote", name=source.key)
+        await self._note(account, refused=False)
+        return answer
 
     async def _take(self, session: AsyncSession, zones: list[str]) -> Check | None:
         check = await session.scalar(

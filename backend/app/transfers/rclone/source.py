@@ -85,7 +85,7 @@ class RcloneSource:
             remote=directory.decode(),
             opt={"noMimeType": True},
         )
-        return [_entry(item) for item in answer.get("list") or ()]
+        return [entry_of(item) for item in answer.get("list") or ()]
 
     async def stat(self, paths: Sequence[bytes]) -> Sequence[FileFacts | StreamWeaveError]:
         """Return each file's facts in one call (HTTP and JSON a call cost more than the stat)."""
@@ -197,7 +197,8 @@ class RcloneSource:
         await self._rc.close()
 
 
-def _entry(item: dict[str, Any]) -> Entry:
+def entry_of(item: dict[str, Any]) -> Entry:
+    """Return an entry of rclone's listing."""
     name = str(item["Name"])
     problem = name_problem(name.encode())
     if any(sign in name for sign in _UNCARRIED):

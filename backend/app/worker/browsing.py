@@ -1,0 +1,97 @@
+"""Looking around on a source before it is saved: one folder, or its newest files.
+
+Reads only, as many folders as fit a few seconds, one at a time: it is the instrument's own disk.
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.clock import monotonic
+from app.errors import StreamWeaveError
+from app.transfers.base import Entry
+from app.transfers.paths import display, join, path_problem
+
+SHOWN = 500
+SAMPLES = 20
+_FOLDERS = 60
+_FILES = 20_000
+_SECONDS = 15.0
+ListFolder = Callable[[bytes], Awaitable[Sequence[Entry]]]
+
+
+@dataclass(order=True)
+class _Found:
+    mtime_ns: int
+    path: bytes
+    size_bytes: int
+
+
+async def browse(list_folder: ListFolder, path: str) -> dict[str, Any]:
+    """Return one folder: its folders first, then its files, by name.
+
+    Raises:
+        StreamWeaveError: the path is none, or what the source said.
+    """
+    folder = path.strip("/").encode("utf-8", "surrogateescape")
+    if folder and (problem := path_problem(folder)) is not None:
+        raise StreamWeaveError(problem)
+    entries = sorted(await list_folder(folder), key=lambda e: (not e.is_directory, e.name))
+    return {
+        "path": display(folder),
+        "total": len(entries),
+        "truncated": len(entries) > SHOWN,
+        "entries": [_shown(entry) for entry in entries[:SHOWN]],
+    }
+
+
+def _shown(entry: Entry) -> dict[str, Any]:
+    known = not entry.is_directory and entry.error_code != "source_time_invalid"
+    return {
+        "name": display(entry.name),
+        "directory": entry.is_directory,
+        "size_bytes": entry.facts.size_bytes if known else None,
+        "mtime_ns": entry.facts.mtime_ns if known else None,
+        "error_code": entry.error_code,
+    }
+
+
+async def sample(list_folder: ListFolder) -> dict[str, Any]:
+    """Return the newest files of the folders that can be looked into in a few seconds.
+
+    Folders of later names come first: instruments name them by date.
+    """
+    folders, until = deque([b""]), monotonic() + _SECONDS
+    found: list[_Found] = []
+    looked = files = 0
+    while folders and looked < _FOLDERS and files < _FILES and monotonic() < until:
+        folder = folders.popleft()
+        try:
+            entries = await list_folder(folder)
+        except StreamWeaveError:
+            if not folder:
+                raise
+            continue  # a folder of its own trouble; the check tells of it
+        looked += 1
+        deeper = []
+        for entry in entries:
+            path = join(folder, entry.name)
+            if entry.error_code is not None:
+                continue
+            if entry.is_directory:
+                deeper.append(path)
+            else:
+                files += 1
+                found.append(_Found(entry.facts.mtime_ns, path, entry.facts.size_bytes))
+        folders.extend(sorted(deeper, reverse=True))
+        found = sorted(found, reverse=True)[:SAMPLES]
+    return {
+        "files": [
+            {"path": display(one.path), "size_bytes": one.size_bytes, "mtime_ns": one.mtime_ns}
+            for one in found
+        ],
+        "folders": looked,
+        "total": files,
+        "truncated": bool(folders),
+    }
