@@ -8,10 +8,15 @@ import type {
   InstrumentPatch,
   InstrumentRead,
   ListInstrumentsParams,
+  SourceBrowse,
   SourceDraft,
+  SourcePreview,
 } from "./models";
 
 export type InstrumentFilters = Omit<ListInstrumentsParams, "limit" | "cursor">;
+
+/** A worker asks the instrument, which may be slow: the server gives up after 45 s itself. */
+const PATIENT = { timeout: 60_000 };
 
 export const instrumentKeys = {
   all: ["instruments"] as const,
@@ -52,9 +57,29 @@ export const useChangeInstrument = (read: InstrumentRead) =>
 export const useDeleteInstrument = (read: InstrumentRead) =>
   useChange(() => api.deleteInstrument(read.id, { "if-match": tagOf(read) }), instrumentKeys.all);
 
-export const useCheckDraft = () => useChange((draft: SourceDraft) => api.checkDraft(draft));
+export const useCheckDraft = () =>
+  useChange((draft: SourceDraft) => api.checkDraft(draft, PATIENT));
 
-export const useCheckInstrument = () => useChange((id: string) => api.checkInstrument(id));
+/** One folder of a source that is not saved yet. No live event asks an instrument again. */
+export const folderQuery = (body: SourceBrowse) =>
+  queryOptions({
+    queryKey: ["source", "browse", body],
+    queryFn: () => api.browseDraft(body, PATIENT),
+    staleTime: Infinity,
+    retry: false,
+    placeholderData: undefined,
+  });
+
+/** The newest files of a source that is not saved yet, judged by these rules. */
+export const previewQuery = (body: SourcePreview) =>
+  queryOptions({
+    queryKey: ["source", "preview", body],
+    queryFn: () => api.previewDraft(body, PATIENT),
+    staleTime: Infinity,
+    retry: false,
+  });
+
+export const useCheckInstrument = () => useChange((id: string) => api.checkInstrument(id, PATIENT));
 
 /** One key a press: a press that is sent twice starts one run. */
 export const useHarvestNow = () =>

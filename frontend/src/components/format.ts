@@ -49,12 +49,14 @@ export function formatRelative(seconds: number): string {
 
 /** A duration in at most two units: "2 h 5 min". */
 export function formatDuration(seconds: number): string {
+  if (seconds > 0 && seconds < 1) return formatUnit(Math.round(seconds * 1000), "millisecond");
   const parts = splitDuration(Math.round(seconds));
-  const format = (value: number, unit: string) =>
-    new Intl.NumberFormat(formatLocale(), { style: "unit", unit, unitDisplay: "short" }).format(
-      value,
-    );
-  return parts.map(([value, unit]) => format(value, unit)).join(" ");
+  return parts.map(([value, unit]) => formatUnit(value, unit)).join(" ");
+}
+
+function formatUnit(value: number, unit: string): string {
+  const options = { style: "unit", unit, unitDisplay: "short" } as const;
+  return new Intl.NumberFormat(formatLocale(), options).format(value);
 }
 
 function splitDuration(seconds: number): [number, string][] {

@@ -59,6 +59,17 @@ export interface BearerToken {
 }
 
 /**
+ * A name in a folder. `error_code` says why it could not be harvested.
+ */
+export interface BrowsedEntry {
+  directory: boolean;
+  error_code: string | null;
+  modified_at: string | null;
+  name: string;
+  size_bytes: number | null;
+}
+
+/**
  * What one cause does to one instrument.
  */
 export interface CauseInstrument {
@@ -343,6 +354,33 @@ export interface FillRead {
   name: string;
   total_bytes: number | null;
   used_bytes: number | null;
+}
+
+/**
+ * A folder of an instrument.
+ */
+export interface FolderBrowse {
+  /**
+     * below the root; empty is the root
+     * @maxLength 4096
+     * @pattern ^[^\x00]*$
+     */
+  path?: string;
+}
+
+/**
+ * One folder of a source: folders first, then files, by name; at most 500.
+ */
+export interface FolderRead {
+  code?: string | null;
+  detail?: string | null;
+  entries?: BrowsedEntry[];
+  latency_ms?: number | null;
+  ok: boolean;
+  path?: string;
+  remedy?: string | null;
+  total?: number;
+  truncated?: boolean;
 }
 
 /**
@@ -874,6 +912,46 @@ export interface OverviewRead {
 }
 
 /**
+ * Where a file would go.
+ */
+export interface PreviewDestination {
+  path: string;
+  storage_location_id: string;
+  storage_name: string;
+}
+
+/**
+ * A real file, and what would become of it.
+ */
+export interface PreviewFile {
+  destinations: PreviewDestination[];
+  modified_at: string | null;
+  path: string;
+  reason: string;
+  size_bytes: number;
+  /** settled | settling | skipped */
+  verdict: string;
+}
+
+/**
+ * The newest files of a source, judged by the instrument's clock; a harvest looks twice.
+ */
+export interface PreviewRead {
+  code?: string | null;
+  detail?: string | null;
+  files?: PreviewFile[];
+  /** how many were looked into */
+  folders?: number;
+  latency_ms?: number | null;
+  ok: boolean;
+  remedy?: string | null;
+  /** files that were seen */
+  total?: number;
+  /** there are folders that were left out */
+  truncated?: boolean;
+}
+
+/**
  * What is wrong with one field. `pointer` is a JSON pointer (RFC 6901) into the request.
  */
 export interface ProblemField {
@@ -1244,6 +1322,46 @@ export interface SignInForm {
 /**
  * smb: domain; s3: region, provider, force_path_style; webdav: vendor
  */
+export type SourceBrowseOptions = {[key: string]: string | boolean};
+
+/**
+ * A source to look into before it is saved, and a folder of it.
+ */
+export interface SourceBrowse {
+  host?: string | null;
+  /** sftp: the server's public key */
+  host_key?: string | null;
+  /** smb: domain; s3: region, provider, force_path_style; webdav: vendor */
+  options?: SourceBrowseOptions;
+  /**
+     * below the root; empty is the root
+     * @maxLength 4096
+     * @pattern ^[^\x00]*$
+     */
+  path?: string;
+  port?: number | null;
+  protocol: Protocol;
+  /**
+     * smb: share[/path]; s3: bucket[/prefix]
+     * @maxLength 4096
+     * @pattern ^[^\x00]*$
+     */
+  root?: string;
+  secret?: string | null;
+  service_account_id?: string | null;
+  /** for s3 and webdav */
+  url?: string | null;
+  /**
+     * @minLength 1
+     * @maxLength 100
+     * @pattern ^[A-Za-z0-9._-]+$
+     */
+  zone?: string;
+}
+
+/**
+ * smb: domain; s3: region, provider, force_path_style; webdav: vendor
+ */
 export type SourceDraftOptions = {[key: string]: string | boolean};
 
 /**
@@ -1265,6 +1383,53 @@ export interface SourceDraft {
   root?: string;
   secret?: string | null;
   service_account_id?: string | null;
+  /** for s3 and webdav */
+  url?: string | null;
+  /**
+     * @minLength 1
+     * @maxLength 100
+     * @pattern ^[A-Za-z0-9._-]+$
+     */
+  zone?: string;
+}
+
+/**
+ * smb: domain; s3: region, provider, force_path_style; webdav: vendor
+ */
+export type SourcePreviewOptions = {[key: string]: string | boolean};
+
+/**
+ * A source with the rules that would decide about its files.
+ */
+export interface SourcePreview {
+  host?: string | null;
+  /** sftp: the server's public key */
+  host_key?: string | null;
+  /** smb: domain; s3: region, provider, force_path_style; webdav: vendor */
+  options?: SourcePreviewOptions;
+  port?: number | null;
+  protocol: Protocol;
+  /**
+     * @minimum 0
+     * @maximum 2592000
+     */
+  quiet_seconds?: number;
+  /**
+     * smb: share[/path]; s3: bucket[/prefix]
+     * @maxLength 4096
+     * @pattern ^[^\x00]*$
+     */
+  root?: string;
+  secret?: string | null;
+  service_account_id?: string | null;
+  /**
+     * @maxLength 60
+     * @pattern ^[a-z0-9]+(-[a-z0-9]+)*$
+     */
+  slug: string;
+  start_from?: string | null;
+  /** @maxItems 20 */
+  storage?: string[];
   /** for s3 and webdav */
   url?: string | null;
   /**

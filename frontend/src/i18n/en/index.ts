@@ -14,6 +14,7 @@ import storage from "./storage.json";
 import system from "./system.json";
 import transfers from "./transfers.json";
 import users from "./users.json";
+import wizard from "./wizard.json";
 
 /** All texts, one file a room of the page. English is the source; others follow its keys. */
 export const en = {
@@ -33,4 +34,5 @@ export const en = {
   system,
   transfers,
   users,
+  wizard,
 };

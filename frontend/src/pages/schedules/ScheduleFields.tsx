@@ -1,8 +1,22 @@
-import { NumberInput, SegmentedControl, Select, Switch, Text, TextInput } from "@mantine/core";
+import {
+  List,
+  NumberInput,
+  SegmentedControl,
+  Select,
+  Switch,
+  Text,
+  TextInput,
+} from "@mantine/core";
 import type { UseFormReturnType } from "@mantine/form";
+import { useDebouncedValue } from "@mantine/hooks";
+import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import type { ScheduleKind, ScheduleRead } from "@/api/models";
+import { scheduleTimesQuery } from "@/api/schedules";
+import { ProblemPanel } from "@/components/ProblemPanel";
 import { cronInWords } from "@/components/ScheduleSentence";
+
+const TYPING_PAUSE_MILLISECONDS = 400;
 
 export interface ScheduleValues {
   kind: ScheduleKind;
@@ -68,6 +82,7 @@ export function ScheduleFields<Values extends ScheduleValues>({
           <Text size="sm" translate="no">
             {cronInWords(cron)}
           </Text>
+          <NextTimes cron={cron} zone={form.values.time_zone} />
           <Select
             label={t("schedules.fields.time_zone")}
             data={["UTC", ...Intl.supportedValuesOf("timeZone")]}
@@ -96,5 +111,25 @@ export function ScheduleFields<Values extends ScheduleValues>({
         {...form.getInputProps("enabled", { type: "checkbox" })}
       />
     </>
+  );
+}
+
+/** The next five times, in the schedule's own zone; or why the expression is none. */
+function NextTimes({ cron, zone }: { cron: string; zone: string }) {
+  const { t } = useTranslation();
+  const [settled] = useDebouncedValue(cron, TYPING_PAUSE_MILLISECONDS);
+  const { data, error } = useQuery(scheduleTimesQuery({ cron: settled, time_zone: zone }));
+  if (error) return <ProblemPanel error={error} />;
+  return (
+    <div>
+      <Text size="xs" c="dimmed">
+        {t("schedules.next_times")}
+      </Text>
+      <List size="sm" listStyleType="none" translate="no">
+        {data?.times.map((time) => (
+          <List.Item key={time.at}>{time.local.replace("T", " ")}</List.Item>
+        ))}
+      </List>
+    </div>
   );
 }

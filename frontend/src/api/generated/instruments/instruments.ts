@@ -9,6 +9,8 @@ import type {
   ChangeInstrumentHeaders,
   CheckRead,
   DeleteInstrumentHeaders,
+  FolderBrowse,
+  FolderRead,
   GetProgressParams,
   GrantList,
   GrantRead,
@@ -20,8 +22,11 @@ import type {
   InstrumentRead,
   ListInstrumentsParams,
   LiveRead,
+  PreviewRead,
   ProgressRead,
-  SourceDraft
+  SourceBrowse,
+  SourceDraft,
+  SourcePreview
 } from '../endpoints.schemas';
 
 import { request } from '../../client';
@@ -59,6 +64,20 @@ export const createInstrument = (
       options);
     }
   /**
+ * Let a worker list one folder of a source before it is saved.
+ * @summary Browse Draft
+ */
+export const browseDraft = (
+    sourceBrowse: BodyType<SourceBrowse>,
+ options?: SecondParameter<typeof request<FolderRead>>,) => {
+      return request<FolderRead>(
+      {url: `/api/instruments/browse`, method: 'POST',
+      headers: {'Content-Type': 'application/json', },
+      data: sourceBrowse
+    },
+      options);
+    }
+  /**
  * Let a worker of the zone test a source before it is saved.
  * @summary Check Draft
  */
@@ -69,6 +88,20 @@ export const checkDraft = (
       {url: `/api/instruments/check`, method: 'POST',
       headers: {'Content-Type': 'application/json', },
       data: sourceDraft
+    },
+      options);
+    }
+  /**
+ * Judge the newest files of a source before it is saved, and say where each would go.
+ * @summary Preview Draft
+ */
+export const previewDraft = (
+    sourcePreview: BodyType<SourcePreview>,
+ options?: SecondParameter<typeof request<PreviewRead>>,) => {
+      return request<PreviewRead>(
+      {url: `/api/instruments/preview`, method: 'POST',
+      headers: {'Content-Type': 'application/json', },
+      data: sourcePreview
     },
       options);
     }
@@ -111,6 +144,21 @@ export const changeInstrument = (
       {url: `/api/instruments/${instrumentId}`, method: 'PATCH',
       headers: {'Content-Type': 'application/json', ...headers},
       data: instrumentPatch
+    },
+      options);
+    }
+  /**
+ * Let a worker of its zone list one folder of an instrument.
+ * @summary Browse Instrument
+ */
+export const browseInstrument = (
+    instrumentId: string,
+    folderBrowse: BodyType<FolderBrowse>,
+ options?: SecondParameter<typeof request<FolderRead>>,) => {
+      return request<FolderRead>(
+      {url: `/api/instruments/${instrumentId}/browse`, method: 'POST',
+      headers: {'Content-Type': 'application/json', },
+      data: folderBrowse
     },
       options);
     }
@@ -173,6 +221,18 @@ export const pauseInstrument = (
  options?: SecondParameter<typeof request<InstrumentRead>>,) => {
       return request<InstrumentRead>(
       {url: `/api/instruments/${instrumentId}/pause`, method: 'POST'
+    },
+      options);
+    }
+  /**
+ * Judge the newest files of an instrument by its rules as they are saved.
+ * @summary Preview Instrument
+ */
+export const previewInstrument = (
+    instrumentId: string,
+ options?: SecondParameter<typeof request<PreviewRead>>,) => {
+      return request<PreviewRead>(
+      {url: `/api/instruments/${instrumentId}/preview`, method: 'POST'
     },
       options);
     }
@@ -255,15 +315,19 @@ export const grantInstrument = (
     }
   export type ListInstrumentsResult = NonNullable<Awaited<ReturnType<typeof listInstruments>>>
 export type CreateInstrumentResult = NonNullable<Awaited<ReturnType<typeof createInstrument>>>
+export type BrowseDraftResult = NonNullable<Awaited<ReturnType<typeof browseDraft>>>
 export type CheckDraftResult = NonNullable<Awaited<ReturnType<typeof checkDraft>>>
+export type PreviewDraftResult = NonNullable<Awaited<ReturnType<typeof previewDraft>>>
 export type DeleteInstrumentResult = NonNullable<Awaited<ReturnType<typeof deleteInstrument>>>
 export type GetInstrumentResult = NonNullable<Awaited<ReturnType<typeof getInstrument>>>
 export type ChangeInstrumentResult = NonNullable<Awaited<ReturnType<typeof changeInstrument>>>
+export type BrowseInstrumentResult = NonNullable<Awaited<ReturnType<typeof browseInstrument>>>
 export type CheckInstrumentResult = NonNullable<Awaited<ReturnType<typeof checkInstrument>>>
 export type ConfirmListingResult = NonNullable<Awaited<ReturnType<typeof confirmListing>>>
 export type HarvestNowResult = NonNullable<Awaited<ReturnType<typeof harvestNow>>>
 export type GetLiveResult = NonNullable<Awaited<ReturnType<typeof getLive>>>
 export type PauseInstrumentResult = NonNullable<Awaited<ReturnType<typeof pauseInstrument>>>
+export type PreviewInstrumentResult = NonNullable<Awaited<ReturnType<typeof previewInstrument>>>
 export type GetProgressResult = NonNullable<Awaited<ReturnType<typeof getProgress>>>
 export type ResumeInstrumentResult = NonNullable<Awaited<ReturnType<typeof resumeInstrument>>>
 export type ListInstrumentUsersResult = NonNullable<Awaited<ReturnType<typeof listInstrumentUsers>>>

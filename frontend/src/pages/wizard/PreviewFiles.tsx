@@ -1,0 +1,55 @@
+import { Text } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import type { FileStatus, PreviewRead } from "@/api/models";
+import { CauseNote } from "@/components/CauseNote";
+import { PathText } from "@/components/Mono";
+import { StatusBadge } from "@/components/StatusBadge";
+import classes from "./FolderStep.module.css";
+
+const STATUS_OF: Record<string, FileStatus> = {
+  settled: "queued",
+  settling: "settling",
+  skipped: "skipped",
+};
+
+interface PreviewFilesProps {
+  preview: PreviewRead;
+  /** Also where each would go. */
+  withPlaces?: boolean;
+}
+
+/** Real files and what would become of each. */
+export function PreviewFiles({ preview, withPlaces = false }: PreviewFilesProps) {
+  const { t } = useTranslation();
+  if (!preview.ok && preview.code) {
+    return (
+      <CauseNote
+        code={preview.code}
+        detail={preview.detail ?? null}
+        remedy={preview.remedy ?? null}
+      />
+    );
+  }
+  const files = preview.files ?? [];
+  return (
+    <ul className={classes.entries}>
+      {files.map((file) => (
+        <li key={file.path} className={classes.entry}>
+          <PathText path={file.path} />
+          <div style={{ display: "flex", gap: 8, alignItems: "center", flexWrap: "wrap" }}>
+            <StatusBadge status={STATUS_OF[file.verdict] ?? "settling"} sentence={file.reason} />
+            <Text size="xs" c="dimmed" component="span" translate="no">
+              {file.reason}
+            </Text>
+          </div>
+          {withPlaces &&
+            file.destinations.map((place) => (
+              <Text key={place.storage_location_id} size="xs" c="dimmed" component="div">
+                {t("wizard.know.to")} <PathText path={place.path} />
+              </Text>
+            ))}
+        </li>
+      ))}
+    </ul>
+  );
+}

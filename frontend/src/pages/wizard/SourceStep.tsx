@@ -1,0 +1,195 @@
+import { NumberInput, Select, Stack, Textarea, TextInput } from "@mantine/core";
+import { useForm } from "@mantine/form";
+import { useTranslation } from "react-i18next";
+import { useCreateAccount } from "@/api/accounts";
+import { Protocol } from "@/api/models";
+import { ProblemPanel } from "@/components/ProblemPanel";
+import { fieldErrors } from "@/components/problems";
+import { AccountFields } from "./AccountFields";
+import { type Draft, hasAccount, hasHost, hasUrl, SLUG, slugOf } from "./draft";
+import { StepButtons, type StepProps } from "./WizardPage";
+import { useWizard } from "./wizard";
+
+/** Name, protocol, address and account. A new account is stored here, so that it can log on. */
+export function SourceStep({ onNext, onBack }: StepProps) {
+  const { draft, change, secret, setSecret, learn } = useWizard();
+  const create = useCreateAccount();
+  const form = useSourceForm();
+  const goOn = async (values: SourceValues) => {
+    const { secret: typed, ...rest } = values;
+    setSecret(typed);
+    learn({ check: null, folder: null, preview: null });
+    if (hasAccount(values.protocol) && values.account === "new") {
+      const account = await create.mutateAsync({
+        name: values.slug,
+        username: values.username,
+        secret_kind: values.secret_kind,
+        secret: typed,
+      });
+      change({ ...rest, account: "existing", account_id: account.id });
+    } else {
+      change(rest);
+    }
+    onNext();
+  };
+  return (
+    <form
+      noValidate
+      onSubmit={form.onSubmit((values) => {
+        goOn(values).catch((error: unknown) => form.setErrors(fieldErrors(error)));
+      })}
+      // Leaving a field keeps what was typed, also when the step is left half done.
+      onBlur={() => {
+        const { secret: typed, ...rest } = form.getValues();
+        change(rest);
+        if (typed !== secret) setSecret(typed);
+      }}
+    >
+      <Stack>
+        {create.error && <ProblemPanel error={create.error} />}
+        <NameFields form={form} isSlugOwn={draft.slug !== slugOf(draft.name)} />
+        <AddressFields form={form} />
+        {hasAccount(form.values.protocol) && <AccountFields form={form} />}
+        <StepButtons onBack={onBack} isPending={create.isPending} />
+      </Stack>
+    </form>
+  );
+}
+
+/** What this step asks for; of the draft everything but what later steps add. */
+type SourceValues = Omit<Draft, "storage" | "schedule" | "folder"> & { secret: string };
+
+function useSourceForm() {
+  const { t } = useTranslation();
+  const { draft, secret } = useWizard();
+  const needed = t("wizard.needed");
+  const needs =
+    (isNeeded: (values: SourceValues) => boolean) => (value: unknown, values: SourceValues) =>
+      isNeeded(values) && !value ? needed : null;
+  const { storage: _, schedule: __, folder: ___, ...rest } = draft;
+  return useForm<SourceValues>({
+    initialValues: { ...rest, secret },
+    validateInputOnBlur: true,
+    validate: {
+      name: (value) => (value.trim() ? null : needed),
+      slug: (value) => (SLUG.test(value) ? null : t("wizard.slug_wrong")),
+      host: needs(({ protocol }) => hasHost(protocol)),
+      url: needs(({ protocol }) => hasUrl(protocol)),
+      root: needs(({ protocol }) => ["smb", "s3", "local"].includes(protocol)),
+      account_id: needs(({ protocol, account }) => hasAccount(protocol) && account === "existing"),
+      username: needs(({ protocol, account }) => hasAccount(protocol) && account === "new"),
+      secret: needs(({ protocol, account }) => hasAccount(protocol) && account === "new"),
+    },
+  });
+}
+
+export type SourceForm = ReturnType<typeof useSourceForm>;
+
+function NameFields({ form, isSlugOwn }: { form: SourceForm; isSlugOwn: boolean }) {
+  const { t } = useTranslation();
+  return (
+    <>
+      <TextInput
+        label={t("wizard.fields.name")}
+        description={t("wizard.fields.name_hint")}
+        required
+        data-autofocus
+        {...form.getInputProps("name")}
+        onChange={(event) => {
+          const name = event.currentTarget.value;
+          // The short name follows until a person gives it one of its own.
+          const follows = !isSlugOwn && !form.isDirty("slug");
+          form.setFieldValue("name", name);
+          if (follows || form.values.slug === slugOf(form.values.name)) {
+            form.setFieldValue("slug", slugOf(name));
+          }
+        }}
+      />
+      <TextInput
+        label={t("wizard.fields.slug")}
+        description={t("wizard.fields.slug_hint")}
+        required
+        spellCheck={false}
+        {...form.getInputProps("slug")}
+      />
+    </>
+  );
+}
+
+function AddressFields({ form }: { form: SourceForm }) {
+  const { t } = useTranslation();
+  const { protocol } = form.values;
+  const rootLabel = {
+    smb: t("wizard.fields.folder_smb"),
+    s3: t("wizard.fields.folder_s3"),
+    sftp: t("wizard.fields.path"),
+    webdav: t("wizard.fields.path"),
+    local: t("wizard.fields.path"),
+  }[protocol];
+  return (
+    <>
+      <Select
+        label={t("wizard.fields.protocol")}
+        data={Object.values(Protocol).map((value) => ({
+          value,
+          label: t(`wizard.protocol.${value}`),
+        }))}
+        allowDeselect={false}
+        {...form.getInputProps("protocol")}
+      />
+      {hasHost(protocol) && (
+        <>
+          <TextInput
+            label={t("wizard.fields.host")}
+            required
+            spellCheck={false}
+            {...form.getInputProps("host")}
+          />
+          <NumberInput
+            label={t("wizard.fields.port")}
+            placeholder={protocol === "smb" ? "445" : "22"}
+            min={1}
+            max={65_535}
+            thousandSeparator=""
+            {...form.getInputProps("port")}
+            value={form.values.port ?? ""}
+            onChange={(value) =>
+              form.setFieldValue("port", typeof value === "number" ? value : null)
+            }
+          />
+        </>
+      )}
+      {hasUrl(protocol) && (
+        <TextInput
+          label={t("wizard.fields.url")}
+          placeholder="https://"
+          required
+          spellCheck={false}
+          {...form.getInputProps("url")}
+        />
+      )}
+      <TextInput
+        label={rootLabel}
+        description={protocol === "local" ? t("wizard.fields.path_hint") : undefined}
+        required={protocol !== "sftp" && protocol !== "webdav"}
+        spellCheck={false}
+        {...form.getInputProps("root")}
+      />
+      {protocol === "sftp" && (
+        <Textarea
+          label={t("wizard.fields.host_key")}
+          description={t("wizard.fields.host_key_hint")}
+          autosize
+          spellCheck={false}
+          {...form.getInputProps("host_key")}
+        />
+      )}
+      {protocol === "smb" && (
+        <TextInput label={t("wizard.fields.domain")} {...form.getInputProps("domain")} />
+      )}
+      {protocol === "s3" && (
+        <TextInput label={t("wizard.fields.region")} {...form.getInputProps("region")} />
+      )}
+    </>
+  );
+}

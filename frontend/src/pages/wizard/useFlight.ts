@@ -1,0 +1,113 @@
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useRef, useState } from "react";
+import {
+  progressQuery,
+  useCheckInstrument,
+  useCreateInstrument,
+  useHarvestNow,
+} from "@/api/instruments";
+import type { CheckRead } from "@/api/models";
+import { useCreateSchedule } from "@/api/schedules";
+import { scheduleBody } from "@/pages/schedules/ScheduleFields";
+import { startFrom } from "./CompleteStep";
+import { sourceOf } from "./draft";
+import { useWizard } from "./wizard";
+
+export const STATIONS = ["saved", "schedule", "connection", "harvest", "scan", "file"] as const;
+export type Station = (typeof STATIONS)[number];
+
+export interface Flight {
+  /** Seconds that each station took, once it is reached. */
+  reached: Partial<Record<Station, number>>;
+  instrumentId: string | null;
+  /** What stopped the flight. */
+  error: unknown;
+  check: CheckRead | null;
+  filesFound: number;
+}
+
+const POLL_MILLISECONDS = 1_000;
+
+/**
+ * Saves, tests and starts, station after station. What one station saved stays saved when a later
+ * one fails: the instrument's page shows it, and its own buttons go on from there.
+ */
+export function useFlight(): Flight {
+  const steps = useSteps();
+  const [reached, setReached] = useState<Flight["reached"]>({});
+  const [instrumentId, setInstrumentId] = useState<string | null>(null);
+  const [check, setCheck] = useState<CheckRead | null>(null);
+  const [error, setError] = useState<unknown>(null);
+  const began = useRef(Date.now());
+  const reach = (station: Station) =>
+    setReached((old) =>
+      old[station] === undefined ? { ...old, [station]: (Date.now() - began.current) / 1000 } : old,
+    );
+  const hasStarted = useRef(false);
+  useEffect(() => {
+    if (hasStarted.current) return; // an effect may run twice; the flight may not
+    hasStarted.current = true;
+    const fly = async () => {
+      const id = await steps.save();
+      setInstrumentId(id);
+      reach("saved");
+      await steps.schedule(id);
+      reach("schedule");
+      const found = await steps.check(id);
+      setCheck(found);
+      if (!found.ok) return;
+      reach("connection");
+      await steps.harvest(id);
+      reach("harvest");
+    };
+    fly().catch(setError);
+  });
+  const { data: progress } = useQuery({
+    ...progressQuery(instrumentId ?? ""),
+    enabled: instrumentId !== null && reached.harvest !== undefined,
+    refetchInterval: POLL_MILLISECONDS,
+  });
+  const isScanned = progress?.scan.last_scan_at != null;
+  const isProven = (progress?.available.files ?? 0) > 0;
+  useEffect(() => {
+    if (isScanned) reach("scan");
+    if (isProven) reach("file");
+  });
+  const filesFound = progress
+    ? progress.settling.files +
+      progress.queued.files +
+      progress.in_flight.files +
+      progress.available.files
+    : 0;
+  return { reached, instrumentId, error, check, filesFound };
+}
+
+/** The four things that the flight does, with the draft's values. */
+function useSteps() {
+  const { draft, secret } = useWizard();
+  const create = useCreateInstrument();
+  const schedule = useCreateSchedule();
+  const check = useCheckInstrument();
+  const harvest = useHarvestNow();
+  return {
+    save: async () => {
+      const instrument = await create.mutateAsync({
+        ...sourceOf(draft, draft.account_id, secret),
+        name: draft.name.trim(),
+        slug: draft.slug,
+        quiet_seconds: draft.quiet_seconds,
+        start_from: startFrom(draft),
+        storage: draft.storage.map((id) => ({ storage_location_id: id })),
+      });
+      return instrument.id;
+    },
+    schedule: (id: string) =>
+      schedule.mutateAsync({
+        instrument_id: id,
+        kind: draft.schedule.kind,
+        ...scheduleBody(draft.schedule),
+      }),
+    check: (id: string) => check.mutateAsync(id),
+    harvest: (id: string) => harvest.mutateAsync(id),
+  };
+}

@@ -1,0 +1,50 @@
+import { createContext, type ReactNode, useContext, useMemo, useState } from "react";
+import type { CheckRead, FolderRead, PreviewRead } from "@/api/models";
+import { useDraft } from "./draft";
+
+interface Wizard extends ReturnType<typeof useDraft> {
+  /** Typed, never kept: it lives as long as this page. */
+  secret: string;
+  setSecret: (secret: string) => void;
+  /** What was learnt from the source so far. */
+  known: Known;
+  learn: (part: Partial<Known>) => void;
+}
+
+interface Known {
+  check: CheckRead | null;
+  folder: FolderRead | null;
+  preview: PreviewRead | null;
+}
+
+const NOTHING: Known = { check: null, folder: null, preview: null };
+const Context = createContext<Wizard | null>(null);
+
+export function useWizard(): Wizard {
+  const wizard = useContext(Context);
+  if (wizard === null) throw new Error("useWizard is for the steps of the wizard.");
+  return wizard;
+}
+
+export function WizardProvider({ children }: { children: ReactNode }) {
+  const { draft, change, discard } = useDraft();
+  const [secret, setSecret] = useState("");
+  const [known, setKnown] = useState(NOTHING);
+  const wizard = useMemo<Wizard>(
+    () => ({
+      draft,
+      change,
+      secret,
+      setSecret,
+      known,
+      learn: (part) => setKnown((old) => ({ ...old, ...part })),
+      discard: () => {
+        discard();
+        setSecret("");
+        setKnown(NOTHING);
+      },
+    }),
+    [draft, change, discard, secret, known],
+  );
+  return <Context.Provider value={wizard}>{children}</Context.Provider>;
+}
