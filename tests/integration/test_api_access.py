@@ -20,7 +20,7 @@ FOR_ALL = {
     "getRun", "listFiles", "getFile", "listFileVersions", "explain", "listTransfers",
     "getTransfer", "listAudit", "streamEvents",
     "countFiles", "previewSchedule", "getFileStory", "getLive", "getOverview", "countTransfers",
-    "listCauses",
+    "changeMe", "listCauses", "exportFiles", "exportTransfers", "exportAudit",
 }  # fmt: skip
 
 

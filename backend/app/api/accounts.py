@@ -27,15 +27,24 @@ from app.schemas.accounts import (
     ServiceAccountPatch,
     ServiceAccountRead,
 )
+from app.schemas.base import UsedBy
 from app.services import accounts
 from app.services.edits import InvalidField
+from app.services.uses import Use, uses_of_accounts
 
 router = APIRouter(prefix="/accounts", tags=["accounts"], responses=SIGNED_IN)
 
 
-def _answer(response: Response, account: ServiceAccount) -> ServiceAccountRead:
+def _read(account: ServiceAccount, uses: list[Use]) -> ServiceAccountRead:
+    read = ServiceAccountRead.model_validate(account)
+    read.used_by = [UsedBy.model_validate(one) for one in uses]
+    return read
+
+
+async def _answer(database: Db, response: Response, account: ServiceAccount) -> ServiceAccountRead:
     set_etag(response, account.revision)
-    return ServiceAccountRead.model_validate(account)
+    uses = await uses_of_accounts(database, [account.id])
+    return _read(account, uses[account.id])
 
 
 @router.get("", operation_id="listAccounts", response_model=ServiceAccountPage, responses=LISTED)
@@ -44,7 +53,9 @@ async def list_accounts(
 ) -> ServiceAccountPage:
     """List service accounts by name."""
     page = await accounts.list_accounts(database, page_request(limit, cursor))
-    return ServiceAccountPage.model_validate(page)
+    uses = await uses_of_accounts(database, [one.id for one in page.items])
+    items = [_read(one, uses[one.id]) for one in page.items]
+    return ServiceAccountPage(items=items, next_cursor=page.next_cursor)
 
 
 @router.post(
@@ -61,7 +72,7 @@ async def create_account(
     values = body.model_dump(exclude={"secret"})
     secret = body.secret.get_secret_value()
     account = await accounts.create_account(database, vault, actor_of(admin), values, secret)
-    return _answer(response, account)
+    return await _answer(database, response, account)
 
 
 @router.get(
@@ -74,7 +85,7 @@ async def get_account(
     response: Response, account_id: Id, database: Db, _admin: Admin
 ) -> ServiceAccountRead:
     """Return one service account, without its secret."""
-    return _answer(response, await accounts.get_account(database, account_id))
+    return await _answer(database, response, await accounts.get_account(database, account_id))
 
 
 @router.patch(
@@ -102,7 +113,7 @@ async def change_account(  # noqa: PLR0913  FastAPI's dependencies are parameter
         body.secret.get_secret_value() if body.secret else None,
     )
     account = await accounts.change_account(database, vault, actor_of(admin), change)
-    return _answer(response, account)
+    return await _answer(database, response, account)
 
 
 @router.delete(

@@ -36,6 +36,10 @@ REQUESTS: dict[str, dict[str, Any]] = {
         }
     },
     "changeUser": {"sign somebody out everywhere": {"is_active": False}},
+    "changeMe": {
+        "a dark page": {"preferences": {"theme": "dark"}},
+        "a new password": {"password": _PASSWORD, "current_password": "<your present password>"},
+    },
     "createToken": {"for a script, for a year": {
         "name": "nightly script", "expires_at": "2027-06-01T00:00:00Z",
     }},
@@ -165,6 +169,7 @@ _OF_SCHEMA: dict[str, dict[str, Any]] = {
     "RunRead": {"kind": "harvest", "state": "ended", "outcome": "completed"},
     "ScheduleRead": {"kind": "cron"},
     "StorageRead": {"kind": "posix", "name": "Archive", "path": "/srv/archive"},
+    "OwnToken": {"kind": "session", "name": ""},
     "TokenRead": {"kind": "token", "name": "nightly script"},
     "TokenCreated": {"kind": "token", "name": "nightly script"},
     "VerificationRead": {"broken_batch": None},

@@ -3,10 +3,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 
+from app.api.csv_answer import CSV, csv_answer
 from app.api.deps import LISTED, ONE, SIGNED_IN, Caller, Cursor, Db, Id, Limit, Text, page_request
 from app.api.file_query import FileQuery
-from app.api.views import read_file, read_story, read_version
+from app.api.views import FILE_COLUMNS, file_row, read_answer, read_file, read_story, read_version
 from app.schemas.files import (
     ExplanationRead,
     FileCountsRead,
@@ -15,8 +17,12 @@ from app.schemas.files import (
     FileStory,
     VersionList,
 )
-from app.services import explain_view, file_counts, files, story
+from app.services import explain_view, file_counts, files, finding, story
+from app.services.csv_text import stream_csv
+from app.services.edits import InvalidField
 from app.services.file_filters import FileOrder
+from app.services.instruments import get_instrument
+from app.services.pagination import Page, PageRequest
 
 router = APIRouter(tags=["files"], responses=SIGNED_IN)
 
@@ -41,6 +47,23 @@ async def list_files(
     request = page_request(limit, cursor, sort=sort, **vars(narrowed))
     page = await files.list_files(database, caller, request, narrowed, sort)
     return FilePage(items=[read_file(one) for one in page.items], next_cursor=page.next_cursor)
+
+
+@router.get(
+    "/files.csv",
+    operation_id="exportFiles",
+    response_class=StreamingResponse,
+    responses=CSV,
+)
+async def export_files(
+    database: Db, caller: Caller, narrowed: FileQuery, sort: FileOrder | None = None
+) -> StreamingResponse:
+    """Return all files of a filter as CSV, with the filters and orders of the list."""
+
+    async def ask(request: PageRequest) -> Page[files.FileView]:
+        return await files.list_files(database, caller, request, narrowed, sort)
+
+    return csv_answer("files", await stream_csv(FILE_COLUMNS, ask, file_row))
 
 
 @router.get("/files/counts", operation_id="countFiles", response_model=FileCountsRead)
@@ -83,7 +106,24 @@ async def get_story(file_id: Id, database: Db, caller: Caller) -> FileStory:
 
 
 @router.get("/explain", operation_id="explain", response_model=ExplanationRead, responses=ONE)
-async def explain(instrument: Id, path: Text, database: Db, caller: Caller) -> ExplanationRead:
-    """Say why a file of an instrument is (not) here."""
+async def explain(
+    database: Db,
+    caller: Caller,
+    instrument: Annotated[Id | None, Query(description="needed with `path`")] = None,
+    path: Annotated[Text | None, Query(description="the exact path on the instrument")] = None,
+    q: Annotated[
+        Text | None, Query(description="a path, a part of a name or an ARK; on any instrument")
+    ] = None,
+) -> ExplanationRead:
+    """Say why a file is (not) here: of an instrument and a path, or of what a person pastes.
+
+    With `q` the best match is explained, and others that could be meant are named.
+    """
+    if q is not None and q.strip():
+        if instrument is not None:
+            await get_instrument(database, caller, instrument)
+        return read_answer(await finding.explain_words(database, caller, q, instrument))
+    if instrument is None or path is None:
+        raise InvalidField("/q", "Give a path or a part of a name, or an instrument and a path.")
     found = await explain_view.explain_path(database, caller, instrument, path)
     return ExplanationRead.model_validate(found)

@@ -21,16 +21,25 @@ from app.api.deps import (
 )
 from app.api.problems import documented
 from app.models import StorageLocation
+from app.schemas.base import UsedBy
 from app.schemas.instruments import CheckRead
 from app.schemas.storage import StorageCreate, StoragePage, StoragePatch, StorageRead
 from app.services import checks, storage
+from app.services.uses import Use, uses_of_storage
 
 router = APIRouter(prefix="/storage", tags=["storage"], responses=SIGNED_IN)
 
 
-def _answer(response: Response, location: StorageLocation) -> StorageRead:
+def _read(location: StorageLocation, uses: list[Use]) -> StorageRead:
+    read = StorageRead.model_validate(location)
+    read.used_by = [UsedBy.model_validate(one) for one in uses]
+    return read
+
+
+async def _answer(database: Db, response: Response, location: StorageLocation) -> StorageRead:
     set_etag(response, location.revision)
-    return StorageRead.model_validate(location)
+    uses = await uses_of_storage(database, [location.id])
+    return _read(location, uses[location.id])
 
 
 @router.get("", operation_id="listStorage", response_model=StoragePage, responses=LISTED)
@@ -39,7 +48,9 @@ async def list_storage(
 ) -> StoragePage:
     """List storage locations by name."""
     page = await storage.list_storage(database, page_request(limit, cursor))
-    return StoragePage.model_validate(page)
+    uses = await uses_of_storage(database, [one.id for one in page.items])
+    items = [_read(one, uses[one.id]) for one in page.items]
+    return StoragePage(items=items, next_cursor=page.next_cursor)
 
 
 @router.post(
@@ -58,7 +69,7 @@ async def create_storage(
 ) -> StorageRead:
     """Add a place to deliver to; makes its directory and sentinel where it can."""
     location = await storage.create_storage(database, settings, actor_of(admin), body.model_dump())
-    return _answer(response, location)
+    return await _answer(database, response, location)
 
 
 @router.get(
@@ -71,7 +82,7 @@ async def get_storage(
     response: Response, storage_id: Id, database: Db, _admin: Admin
 ) -> StorageRead:
     """Return one storage location."""
-    return _answer(response, await storage.get_storage(database, storage_id))
+    return await _answer(database, response, await storage.get_storage(database, storage_id))
 
 
 @router.patch(
@@ -96,7 +107,7 @@ async def change_storage(  # noqa: PLR0913  FastAPI's dependencies are parameter
     """Change a storage location's name or zone."""
     change = storage.StorageChange(storage_id, revision, body.sent())
     location = await storage.change_storage(database, settings, actor_of(admin), change)
-    return _answer(response, location)
+    return await _answer(database, response, location)
 
 
 @router.delete(

@@ -3,7 +3,9 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 
+from app.api.csv_answer import CSV, csv_answer
 from app.api.deps import (
     LISTED,
     PUBLIC,
@@ -18,6 +20,7 @@ from app.api.deps import (
     page_request,
 )
 from app.api.version import VERSION
+from app.api.views import AUDIT_COLUMNS, audit_row
 from app.schemas.system import (
     AuditEventRead,
     AuditPage,
@@ -26,6 +29,8 @@ from app.schemas.system import (
     VerificationRead,
 )
 from app.services import audit_log, health
+from app.services.csv_text import stream_csv
+from app.services.pagination import Page, PageRequest
 
 router = APIRouter()
 Word = Annotated[str, Query(max_length=200, pattern=r"^[A-Za-z0-9_.:-]+$")]
@@ -90,6 +95,30 @@ async def list_audit(  # noqa: PLR0913  one parameter a filter
     request = page_request(limit, cursor, **vars(narrowed))
     page = await audit_log.list_events(database, caller, request, narrowed)
     return AuditPage(items=[_event(one) for one in page.items], next_cursor=page.next_cursor)
+
+
+@router.get(
+    "/audit.csv",
+    operation_id="exportAudit",
+    tags=["audit"],
+    response_class=StreamingResponse,
+    responses={**SIGNED_IN, **CSV},
+)
+async def export_audit(
+    database: Db,
+    caller: Caller,
+    instrument: Id | None = None,
+    subject: Word | None = None,
+    actor: Word | None = None,
+    action: Word | None = None,
+) -> StreamingResponse:
+    """Return all audit events of a filter as CSV, newest first."""
+    narrowed = audit_log.AuditFilter(instrument, subject, actor, action)
+
+    async def ask(request: PageRequest) -> Page[audit_log.EventView]:
+        return await audit_log.list_events(database, caller, request, narrowed)
+
+    return csv_answer("audit", await stream_csv(AUDIT_COLUMNS, ask, audit_row))
 
 
 @router.get(

@@ -2,9 +2,20 @@
 
 from fastapi import APIRouter, Response
 
-from app.api.deps import LISTED, ONE, SIGNED_IN, Caller, Cursor, Db, Id, Limit, page_request
+from app.api.deps import (
+    LISTED,
+    ONE,
+    SIGNED_IN,
+    Caller,
+    CallerToken,
+    Cursor,
+    Db,
+    Id,
+    Limit,
+    page_request,
+)
 from app.auth.tokens import hash_token, new_token
-from app.schemas.users import TokenCreate, TokenCreated, TokenPage, TokenRead
+from app.schemas.users import OwnToken, TokenCreate, TokenCreated, TokenPage, TokenRead
 from app.services import tokens
 
 router = APIRouter(prefix="/tokens", tags=["tokens"], responses=SIGNED_IN)
@@ -12,11 +23,17 @@ router = APIRouter(prefix="/tokens", tags=["tokens"], responses=SIGNED_IN)
 
 @router.get("", operation_id="listTokens", response_model=TokenPage, responses=LISTED)
 async def list_tokens(
-    database: Db, caller: Caller, limit: Limit = 50, cursor: Cursor = None
+    database: Db, caller: CallerToken, limit: Limit = 50, cursor: Cursor = None
 ) -> TokenPage:
     """List one's own sessions and tokens, newest first."""
-    page = await tokens.list_tokens(database, caller.id, page_request(limit, cursor))
-    return TokenPage.model_validate(page)
+    user, value = caller
+    page = await tokens.list_tokens(database, user.id, page_request(limit, cursor))
+    mine = hash_token(value)
+    items = [
+        OwnToken(**TokenRead.model_validate(one).model_dump(), current=one.token_hash == mine)
+        for one in page.items
+    ]
+    return TokenPage(items=items, next_cursor=page.next_cursor)
 
 
 @router.post("", operation_id="createToken", response_model=TokenCreated, status_code=201)

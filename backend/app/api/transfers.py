@@ -3,7 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 
+from app.api.csv_answer import CSV, csv_answer
 from app.api.deps import (
     LISTED,
     ONE,
@@ -18,7 +20,13 @@ from app.api.deps import (
     page_request,
 )
 from app.api.problems import documented
-from app.api.views import read_cause, read_transfer, read_transfer_detail
+from app.api.views import (
+    TRANSFER_COLUMNS,
+    read_cause,
+    read_transfer,
+    read_transfer_detail,
+    transfer_row,
+)
 from app.models import CopyState
 from app.schemas.transfers import (
     CauseList,
@@ -29,6 +37,8 @@ from app.schemas.transfers import (
     TransferPage,
 )
 from app.services import causes, transfers
+from app.services.csv_text import stream_csv
+from app.services.pagination import Page, PageRequest
 
 router = APIRouter(prefix="/transfers", tags=["transfers"], responses=SIGNED_IN)
 Code = Annotated[str | None, Query(max_length=60, pattern=r"^[a-z0-9_]+$")]
@@ -51,6 +61,24 @@ async def list_transfers(  # noqa: PLR0913  one parameter a filter
     page = await transfers.list_transfers(database, caller, request, narrowed)
     items = [read_transfer(one) for one in page.items]
     return TransferPage(items=items, next_cursor=page.next_cursor)
+
+
+@router.get(".csv", operation_id="exportTransfers", response_class=StreamingResponse, responses=CSV)
+async def export_transfers(
+    database: Db,
+    caller: Caller,
+    instrument: Id | None = None,
+    storage: Id | None = None,
+    state: CopyState | None = None,
+    error_code: Code = None,
+) -> StreamingResponse:
+    """Return all transfers of a filter as CSV, newest first."""
+    narrowed = transfers.TransferFilter(instrument, storage, state, error_code)
+
+    async def ask(request: PageRequest) -> Page[transfers.TransferView]:
+        return await transfers.list_transfers(database, caller, request, narrowed)
+
+    return csv_answer("transfers", await stream_csv(TRANSFER_COLUMNS, ask, transfer_row))
 
 
 @router.get("/counts", operation_id="countTransfers", response_model=TransferCounts)

@@ -1,6 +1,8 @@
 """People, for admins; `/users/me` for everyone."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
 
 from app.api.deps import (
     EDITED,
@@ -11,6 +13,7 @@ from app.api.deps import (
     Admin,
     AppAccounts,
     Caller,
+    CallerToken,
     Cursor,
     Db,
     Id,
@@ -22,10 +25,14 @@ from app.api.deps import (
     set_etag,
 )
 from app.api.problems import documented
+from app.auth.attempts import Attempts, client_key
+from app.auth.current import get_attempts
+from app.auth.tokens import hash_token
 from app.models import User
-from app.schemas.users import UserCreate, UserPage, UserPatch, UserRead
+from app.schemas.users import MePatch, MeRead, UserCreate, UserPage, UserPatch, UserRead
 from app.services import users
 from app.services.edits import InvalidField
+from app.services.sign_ins import record_refusal
 
 router = APIRouter(prefix="/users", tags=["users"], responses=SIGNED_IN)
 
@@ -35,10 +42,51 @@ def _answer(response: Response, user: User) -> UserRead:
     return UserRead.model_validate(user)
 
 
-@router.get("/me", operation_id="getMe", response_model=UserRead, responses={200: ETAG})
-async def get_me(response: Response, caller: Caller) -> UserRead:
+def _me(response: Response, user: User) -> MeRead:
+    set_etag(response, users.user_tag(user))
+    return MeRead.model_validate(user)
+
+
+@router.get("/me", operation_id="getMe", response_model=MeRead, responses={200: ETAG})
+async def get_me(response: Response, caller: Caller) -> MeRead:
     """Return who is calling."""
-    return _answer(response, caller)
+    return _me(response, caller)
+
+
+@router.patch(
+    "/me",
+    operation_id="changeMe",
+    response_model=MeRead,
+    responses={
+        200: ETAG,
+        **documented("edit_conflict", "if_match_required", "too_many_attempts", "not_found"),
+    },
+)
+async def change_me(  # noqa: PLR0913  FastAPI's dependencies are parameters
+    request: Request,
+    response: Response,
+    body: MePatch,
+    database: Db,
+    accounts: AppAccounts,
+    attempts: Annotated[Attempts, Depends(get_attempts)],
+    caller: CallerToken,
+    revision: Revision,
+) -> MeRead:
+    """Change one's name, password or preferences; a new password ends all other sessions."""
+    user, token = caller
+    password: str | None = None
+    if body.password is not None:
+        given = body.current_password.get_secret_value() if body.current_password else ""
+        client = client_key(request.client.host if request.client else None)
+        attempt = attempts.begin({"email": user.email.lower(), "client": client})
+        if not (await accounts.sign_in(user.email, given)).accepted:
+            await record_refusal(database, user.id)
+            raise InvalidField("/current_password", "This is not your present password.")
+        attempts.forgive(attempt)
+        password = await hashed(accounts, body.password.get_secret_value(), user.email)
+    values = body.sent("password", "current_password")
+    change = users.OwnChange(revision, values, password, hash_token(token))
+    return _me(response, await users.change_me(database, user.id, change))
 
 
 @router.get("", operation_id="listUsers", response_model=UserPage, responses=LISTED)

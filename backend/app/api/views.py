@@ -1,5 +1,6 @@
 """How files and copies are shown, shared by the routes of files and transfers."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,8 @@ from app.models import Attempt, Copy
 from app.schemas.files import (
     CopyEvidence,
     CopyRead,
+    ExplainedFile,
+    ExplanationRead,
     FileRead,
     FileStatus,
     FileStory,
@@ -19,8 +22,10 @@ from app.schemas.files import (
 from app.schemas.instruments import BrowsedEntry, FolderRead
 from app.schemas.overview import NewestFile
 from app.schemas.transfers import AttemptRead, CauseRead, TransferDetail, TransferRead
+from app.services.audit_log import EventView
 from app.services.causes import Cause
 from app.services.files import FileView, VersionView
+from app.services.finding import Answer
 from app.services.story import Story
 from app.services.transfers import TransferView
 
@@ -100,6 +105,80 @@ def read_folder(found: dict[str, Any]) -> FolderRead:
         for one in found.get("entries", ())
     ]
     return FolderRead.model_validate({**found, "entries": entries})
+
+
+def read_answer(answer: Answer) -> ExplanationRead:
+    """Return an explanation with the file that it is about."""
+    found = answer.explanation
+    return ExplanationRead(
+        status=found.status,
+        sentence=found.sentence,
+        cause_code=found.cause_code,
+        remedy=found.remedy,
+        facts=found.facts,
+        file=_explained(answer.best) if answer.best else None,
+        candidates=[_explained(one) for one in answer.candidates],
+    )
+
+
+def _explained(view: FileView) -> ExplainedFile:
+    file = view.file
+    return ExplainedFile(
+        id=file.id,
+        instrument_id=file.instrument_id,
+        instrument_name=view.instrument_name,
+        path=file.path,
+        status=FileStatus(view.status),
+    )
+
+
+FILE_COLUMNS = (
+    "id", "instrument", "path", "status", "size_bytes", "modified_at", "first_seen_at", "version",
+    "ark", "reason_code", "reason", "storage",
+)  # fmt: skip
+
+
+def file_row(view: FileView) -> list[Any]:
+    """Return a file as a row of CSV."""
+    file = view.file
+    places = "; ".join(f"{name}: {copy.state}" for copy, name in view.copies)
+    return [
+        file.id, view.instrument_name, file.path, view.status, file.size_bytes,
+        _time_of(file.mtime_ns), file.first_seen_at, file.latest_version, file.ark,
+        file.reason_code, file.reason, places,
+    ]  # fmt: skip
+
+
+TRANSFER_COLUMNS = (
+    "id", "instrument", "path", "version", "storage", "dest_path", "state", "size_bytes", "sha256",
+    "attempts", "created_at", "state_since", "available_at", "error_code", "error_detail",
+)  # fmt: skip
+
+
+def transfer_row(view: TransferView) -> list[Any]:
+    """Return a transfer as a row of CSV."""
+    copy = view.copy
+    return [
+        copy.id, view.instrument_name, view.path, view.version_number, view.storage_name,
+        copy.dest_path, copy.state, copy.size_bytes, view.sha256.hex() if view.sha256 else None,
+        copy.attempt, copy.created_at, copy.state_since, copy.available_at, copy.error_code,
+        copy.error_detail,
+    ]  # fmt: skip
+
+
+AUDIT_COLUMNS = (
+    "id", "at", "seq", "actor", "action", "subject", "instrument_id", "details", "hash"
+)  # fmt: skip
+
+
+def audit_row(view: EventView) -> list[Any]:
+    """Return an audit event as a row of CSV."""
+    event = view.event
+    details = json.dumps(view.details, sort_keys=True)
+    return [
+        event.id, event.at, view.seq, event.actor, event.action, event.subject,
+        event.instrument_id, details, view.hash.hex() if view.hash else None,
+    ]  # fmt: skip
 
 
 def read_story(story: Story) -> FileStory:

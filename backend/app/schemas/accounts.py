@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from app.schemas.base import Input, Line, Name, Output, Page, Patch
+from app.schemas.base import Input, Line, Name, Output, Page, Patch, UsedBy
 
 SecretKind = Literal["password", "private_key", "access_key"]
 
@@ -22,6 +22,7 @@ class ServiceAccountRead(Output):
     proven_version: int = Field(description="the newest secret version that logged on")
     refused_version: int = Field(description="the secret version that was refused, or 0")
     refused_at: datetime | None
+    used_by: list[UsedBy] = Field(default_factory=list, description="instruments, by name")
     revision: int
     created_at: datetime
     updated_at: datetime

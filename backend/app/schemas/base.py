@@ -1,5 +1,6 @@
 """What all schemas share: strict input, texts without control characters, UTC times, pages."""
 
+import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -80,6 +81,13 @@ class Page(Output, Generic[T]):
 
     items: list[T]
     next_cursor: str | None
+
+
+class UsedBy(Output):
+    """What uses it."""
+
+    id: uuid.UUID
+    name: str
 
 
 class ProblemField(BaseModel):

@@ -159,6 +159,16 @@ class FileStory(Output):
     truncated: bool
 
 
+class ExplainedFile(Output):
+    """A file that was meant, or could be."""
+
+    id: uuid.UUID
+    instrument_id: uuid.UUID
+    instrument_name: str
+    path: str
+    status: FileStatus
+
+
 class ExplanationRead(Output):
     """Why a file is (not) here: one sentence, one cause, one action, then the facts."""
 
@@ -167,3 +177,7 @@ class ExplanationRead(Output):
     cause_code: str | None
     remedy: str | None
     facts: JsonObject
+    file: ExplainedFile | None = Field(default=None, description="the file that is explained")
+    candidates: list[ExplainedFile] = Field(
+        default_factory=list, description="what else could be meant"
+    )

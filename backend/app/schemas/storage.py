@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.schemas.base import Input, JsonObject, Name, Output, Page, Patch, PathText, Zone
+from app.schemas.base import Input, JsonObject, Name, Output, Page, Patch, PathText, UsedBy, Zone
 
 
 class StorageRead(Output):
@@ -22,6 +22,7 @@ class StorageRead(Output):
     paused_until: datetime | None
     error_code: str | None
     health: JsonObject
+    used_by: list[UsedBy] = Field(default_factory=list, description="instruments, by name")
     revision: int
     created_at: datetime
     updated_at: datetime

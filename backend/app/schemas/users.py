@@ -2,10 +2,13 @@
 
 import uuid
 from datetime import datetime
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
 from app.schemas.base import Email, Input, Line, Name, Output, Page, Patch, UtcTime
+
+TableName = Annotated[str, Field(max_length=60, pattern=r"^[A-Za-z0-9_.-]+$")]
 
 
 class SetupRead(Output):
@@ -31,6 +34,32 @@ class UserRead(Output):
     is_active: bool
     is_superuser: bool
     created_at: datetime
+
+
+class Preferences(Input):
+    """How a person likes the page; null is the page's own choice."""
+
+    locale: str | None = Field(default=None, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$")
+    theme: Literal["light", "dark", "system"] | None = None
+    density: Literal["comfortable", "compact"] | None = None
+    columns: dict[TableName, list[TableName]] = Field(
+        default_factory=dict, max_length=50, description="of each table, those that are shown"
+    )
+
+
+class MeRead(UserRead):
+    """Who is calling, with how they like the page."""
+
+    preferences: Preferences
+
+
+class MePatch(Patch):
+    """What changes about oneself. A new password needs the present one."""
+
+    display_name: Line = ""
+    password: SecretStr | None = Field(default=None, min_length=1, max_length=1000)
+    current_password: SecretStr | None = Field(default=None, min_length=1, max_length=1000)
+    preferences: Preferences = Field(default_factory=Preferences)
 
 
 class UserPage(Page[UserRead]):
@@ -66,7 +95,13 @@ class TokenRead(Output):
     expires_at: datetime | None
 
 
-class TokenPage(Page[TokenRead]):
+class OwnToken(TokenRead):
+    """One of one's own; `current` is what this request came with."""
+
+    current: bool
+
+
+class TokenPage(Page[OwnToken]):
     """A page of tokens."""
 
 

@@ -63,7 +63,8 @@ async def _newest_copies(
     return found
 
 
-async def _views(session: AsyncSession, rows: Sequence[tuple[SourceFile, str]]) -> list[FileView]:
+async def views_of(session: AsyncSession, rows: Sequence[tuple[SourceFile, str]]) -> list[FileView]:
+    """Return files with their copies and status."""
     copies = await _newest_copies(session, [file for file, _ in rows])
     views = []
     for file, name in rows:
@@ -108,7 +109,7 @@ async def list_files(
     """
     async with database.read() as session:
         page = await find_files(session, user, request, narrowed, order)
-        return Page(await _views(session, page.items), page.next_cursor)
+        return Page(await views_of(session, page.items), page.next_cursor)
 
 
 async def find_files(
@@ -137,7 +138,7 @@ async def get_file(database: Database, user: User, file_id: uuid.UUID) -> FileVi
         row = (await session.execute(query)).one_or_none()
         if row is None:
             raise StreamWeaveError("not_found")
-        return (await _views(session, [(row[0], row[1])]))[0]
+        return (await views_of(session, [(row[0], row[1])]))[0]
 
 
 async def list_versions(database: Database, user: User, file_id: uuid.UUID) -> list[VersionView]:

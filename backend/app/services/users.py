@@ -8,6 +8,7 @@ import hmac
 import secrets
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -183,6 +184,51 @@ async def change_user(
         await audit.record(
             session, actor=actor, action="user.changed", subject=f"user:{user_id}", details=details
         )
+        await session.refresh(user)
+        return user
+
+    return await database.run(work)
+
+
+@dataclass(frozen=True)
+class OwnChange:
+    """What somebody changes about themselves; the session that asks goes on."""
+
+    tag: int
+    values: Mapping[str, Any]
+    hashed_password: str | None
+    token_hash: bytes
+
+
+async def change_me(database: Database, user_id: uuid.UUID, change: OwnChange) -> User:
+    """Change one's own account; a new password revokes all other sessions and tokens.
+
+    What the page remembers of a person is no fact for the audit trail.
+    """
+
+    async def work(session: AsyncSession) -> User:
+        user = await session.get(User, user_id, with_for_update=True)
+        if user is None:
+            raise StreamWeaveError("not_found")
+        if user_tag(user) != change.tag:
+            raise StreamWeaveError("edit_conflict")
+        stored = changes(user, change.values)
+        audited = sorted(set(stored) - {"preferences"})
+        if change.hashed_password:
+            stored["hashed_password"] = change.hashed_password
+            audited.append("password")
+            others = ApiToken.token_hash != change.token_hash
+            await session.execute(delete(ApiToken).where(ApiToken.user_id == user_id, others))
+        if stored:
+            await session.execute(update(User).where(User.id == user_id).values(**stored))
+        if audited:
+            await audit.record(
+                session,
+                actor=user_actor(user_id),
+                action="user.changed",
+                subject=f"user:{user_id}",
+                details={"fields": audited},
+            )
         await session.refresh(user)
         return user
 
