@@ -30,3 +30,12 @@ export const fileCountsQuery = (filters: CountFilesParams) =>
 /** What happened to a file, oldest first. */
 export const storyQuery = (id: string) =>
   queryOptions({ queryKey: [...fileKeys.one(id), "story"], queryFn: () => api.getFileStory(id) });
+
+/** Why a file is (not) here, for whatever a person pastes: a path, a part of a name, an ARK. */
+export const explainQuery = (q: string, instrument?: string) =>
+  queryOptions({
+    queryKey: [...fileKeys.all, "explain", q, instrument],
+    queryFn: () => api.explain(instrument ? { q, instrument } : { q }),
+    enabled: q.length > 1,
+    placeholderData: undefined,
+  });

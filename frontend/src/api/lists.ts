@@ -23,3 +23,15 @@ export function listOptions<Item, Filters extends object>(
     getNextPageParam: (page: CursorPage<Item>) => page.next_cursor,
   });
 }
+
+/** The address of a list as CSV, with the filters of the page. */
+export function csvHref(path: string, filters: object): string {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(filters)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== undefined && one !== null) params.append(name, String(one));
+    }
+  }
+  const query = params.toString();
+  return query ? `${path}?${query}` : path;
+}

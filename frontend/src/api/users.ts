@@ -4,7 +4,7 @@ import { tagOf } from "./client";
 import * as tokens from "./generated/tokens/tokens";
 import * as api from "./generated/users/users";
 import { listOptions } from "./lists";
-import type { TokenCreate, UserCreate, UserPatch, UserRead } from "./models";
+import type { MePatch, TokenCreate, UserCreate, UserPatch, UserRead } from "./models";
 
 export const userKeys = {
   all: ["users"] as const,
@@ -30,6 +30,17 @@ export const useChangeUser = (read: UserRead) =>
     (patch: UserPatch) => api.changeUser(read.id, patch, { "if-match": tagOf(read) }),
     userKeys.all,
     ["me"],
+  );
+
+/** One's own name and password; the answer replaces what is known of the person. */
+export const useChangeMe = () =>
+  useChange(
+    async (patch: MePatch) => {
+      const read = await api.getMe();
+      return api.changeMe(patch, { "if-match": tagOf(read) });
+    },
+    ["me"],
+    userKeys.all,
   );
 
 export const tokensQuery = () => listOptions(userKeys.tokens, {}, tokens.listTokens, 500);

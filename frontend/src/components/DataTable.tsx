@@ -1,4 +1,5 @@
 import {
+  Anchor,
   Checkbox,
   Group,
   Menu,
@@ -9,7 +10,7 @@ import {
   UnstyledButton,
 } from "@mantine/core";
 import { useLocalStorage } from "@mantine/hooks";
-import { IconAdjustmentsHorizontal } from "@tabler/icons-react";
+import { IconAdjustmentsHorizontal, IconDownload } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
 import {
   type ColumnDef,
@@ -37,6 +38,8 @@ export interface Column<Row> {
   align?: "end";
   /** Hidden until the person chooses it. */
   hidden?: boolean;
+  /** Whether a row's value is not worth its line on a phone. */
+  isQuiet?: (row: Row) => boolean;
 }
 
 /** The part of an endless query that a table needs. */
@@ -64,6 +67,8 @@ interface DataTableProps<Row> {
   toolbar?: ReactNode;
   /** Whether an empty list is due to filters. */
   isFiltered?: boolean;
+  /** The whole list with its filters as CSV. */
+  csvHref?: string;
 }
 
 const features = tableFeatures({ columnVisibilityFeature });
@@ -105,10 +110,23 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
     <Stack gap={8}>
       <Group justify="space-between" align="flex-end" gap="sm">
         <div style={{ flex: 1, minWidth: 0 }}>{props.toolbar}</div>
+        {props.csvHref && <CsvLink href={props.csvHref} name={props.name} />}
         <ViewOptions table={table} dense={dense} onDense={setDense} columns={columns} />
       </Group>
       <Rows {...props} shown={shown} dense={dense} />
     </Stack>
+  );
+}
+
+function CsvLink({ href, name }: { href: string; name: string }) {
+  const { t } = useTranslation();
+  return (
+    <Anchor href={href} download={`${name}.csv`} c="dimmed" fz="sm" visibleFrom="sm">
+      <Group gap={6} wrap="nowrap" component="span">
+        <IconDownload size={16} aria-hidden />
+        {t("common.actions.download_csv")}
+      </Group>
+    </Anchor>
   );
 }
 
@@ -313,6 +331,7 @@ function BodyRow<Row>({ row, index, columns, href, ...props }: BodyRowProps<Row>
           data-align={column.align}
           data-label={column.header}
           data-lead={number === 0 ? true : undefined}
+          data-quiet={column.isQuiet?.(row) ? true : undefined}
         >
           {column.cell(row)}
         </td>

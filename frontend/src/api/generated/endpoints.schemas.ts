@@ -196,26 +196,10 @@ export interface CopyRead {
   storage_name: string;
 }
 
-export type ExplanationReadFacts = { [key: string]: unknown };
-
 /**
- * Why a file is (not) here: one sentence, one cause, one action, then the facts.
+ * A table as text, its first line the names of the columns.
  */
-export interface ExplanationRead {
-  cause_code: string | null;
-  facts: ExplanationReadFacts;
-  remedy: string | null;
-  sentence: string;
-  status: string;
-}
-
-/**
- * A number of files; `more`: at least so many ("10,000+").
- */
-export interface FileCount {
-  count: number;
-  more: boolean;
-}
+export type CsvText = string;
 
 /**
  * A file's status for people; `services/files.py` derives it.
@@ -240,6 +224,42 @@ export const FileStatus = {
   held: 'held',
   skipped: 'skipped',
 } as const;
+
+/**
+ * A file that was meant, or could be.
+ */
+export interface ExplainedFile {
+  id: string;
+  instrument_id: string;
+  instrument_name: string;
+  path: string;
+  status: FileStatus;
+}
+
+export type ExplanationReadFacts = { [key: string]: unknown };
+
+/**
+ * Why a file is (not) here: one sentence, one cause, one action, then the facts.
+ */
+export interface ExplanationRead {
+  /** what else could be meant */
+  candidates?: ExplainedFile[];
+  cause_code: string | null;
+  facts: ExplanationReadFacts;
+  /** the file that is explained */
+  file?: ExplainedFile | null;
+  remedy: string | null;
+  sentence: string;
+  status: string;
+}
+
+/**
+ * A number of files; `more`: at least so many ("10,000+").
+ */
+export interface FileCount {
+  count: number;
+  more: boolean;
+}
 
 /**
  * How many files a filter has, and of each status.
@@ -762,6 +782,66 @@ export interface LiveRead {
   waiting_bytes: number;
 }
 
+export type PreferencesDensity = typeof PreferencesDensity[keyof typeof PreferencesDensity] | null;
+
+
+export const PreferencesDensity = {
+  comfortable: 'comfortable',
+  compact: 'compact',
+} as const;
+
+export type PreferencesTheme = typeof PreferencesTheme[keyof typeof PreferencesTheme] | null;
+
+
+export const PreferencesTheme = {
+  light: 'light',
+  dark: 'dark',
+  system: 'system',
+} as const;
+
+/**
+ * of each table, those that are shown
+ */
+export type PreferencesColumns = { [key: string]: unknown };
+
+/**
+ * How a person likes the page; null is the page's own choice.
+ */
+export interface Preferences {
+  /** of each table, those that are shown */
+  columns?: PreferencesColumns;
+  density?: PreferencesDensity;
+  locale?: string | null;
+  theme?: PreferencesTheme;
+}
+
+/**
+ * What changes about oneself. A new password needs the present one.
+ */
+export interface MePatch {
+  current_password?: string | null;
+  /**
+     * @maxLength 400
+     * @pattern ^[^\x00-\x1f\x7f]*$
+     */
+  display_name?: string;
+  password?: string | null;
+  preferences?: Preferences;
+}
+
+/**
+ * Who is calling, with how they like the page.
+ */
+export interface MeRead {
+  created_at: string;
+  display_name: string;
+  email: string;
+  id: string;
+  is_active: boolean;
+  is_superuser: boolean;
+  preferences: Preferences;
+}
+
 /**
  * How much it matters: files do not arrive; it will come to that; it mends itself.
  */
@@ -909,6 +989,19 @@ export interface OverviewRead {
   streams: StreamRead[];
   /** the last 24 hours, oldest first */
   throughput: HourRead[];
+}
+
+/**
+ * One of one's own; `current` is what this request came with.
+ */
+export interface OwnToken {
+  created_at: string;
+  current: boolean;
+  expires_at: string | null;
+  id: string;
+  /** session | token */
+  kind: string;
+  name: string;
 }
 
 /**
@@ -1222,6 +1315,14 @@ export interface ServiceAccountCreate {
 }
 
 /**
+ * What uses it.
+ */
+export interface UsedBy {
+  id: string;
+  name: string;
+}
+
+/**
  * Credentials for sources, without their secret.
  */
 export interface ServiceAccountRead {
@@ -1237,6 +1338,8 @@ export interface ServiceAccountRead {
   secret_kind: string;
   secret_version: number;
   updated_at: string;
+  /** instruments, by name */
+  used_by?: UsedBy[];
   username: string;
 }
 
@@ -1484,6 +1587,8 @@ export interface StorageRead {
   revision: number;
   sentinel: string;
   updated_at: string;
+  /** instruments, by name */
+  used_by?: UsedBy[];
   zone: string;
 }
 
@@ -1575,22 +1680,10 @@ export interface TokenCreated {
 }
 
 /**
- * A session of the page or a token of a program, without its value.
- */
-export interface TokenRead {
-  created_at: string;
-  expires_at: string | null;
-  id: string;
-  /** session | token */
-  kind: string;
-  name: string;
-}
-
-/**
  * A page of tokens.
  */
 export interface TokenPage {
-  items: TokenRead[];
+  items: OwnToken[];
   next_cursor: string | null;
 }
 
@@ -1809,6 +1902,13 @@ limit?: number;
 cursor?: string | null;
 };
 
+export type ExportAuditParams = {
+instrument?: string | null;
+subject?: string | null;
+actor?: string | null;
+action?: string | null;
+};
+
 export type StreamEventsParams = {
 /**
  * `id` of the last event that was seen
@@ -1821,12 +1921,18 @@ export type StreamEventsHeaders = {
 };
 
 export type ExplainParams = {
-instrument: string;
 /**
- * @maxLength 4096
- * @pattern ^[^\x00]*$
+ * needed with `path`
  */
-path: string;
+instrument?: string | null;
+/**
+ * the exact path on the instrument
+ */
+path?: string | null;
+/**
+ * a path, a part of a name or an ARK; on any instrument
+ */
+q?: string | null;
 };
 
 export type ListFilesParams = {
@@ -1843,6 +1949,50 @@ limit?: number;
  * `next_cursor` of the page before
  */
 cursor?: string | null;
+/**
+ * any of these instruments
+ * @maxItems 100
+ */
+instrument?: string[];
+/**
+ * any of these derived statuses
+ * @maxItems 20
+ */
+state?: FileStatus[];
+/**
+ * any of these extensions, in lower case
+ * @maxItems 20
+ * @items.pattern ^[a-z0-9]{1,16}$
+ */
+type?: string[];
+/**
+ * how the path begins
+ */
+q?: string | null;
+/**
+ * the exact path
+ */
+path?: string | null;
+/**
+ * beginnings of words of the name; finds in the name's order
+ */
+search?: string | null;
+first_seen_after?: string | null;
+first_seen_before?: string | null;
+/**
+ * the source's time
+ */
+modified_after?: string | null;
+/**
+ * the source's time
+ */
+modified_before?: string | null;
+size_min?: number | null;
+size_max?: number | null;
+};
+
+export type ExportFilesParams = {
+sort?: FileOrder | null;
 /**
  * any of these instruments
  * @maxItems 100
@@ -2064,6 +2214,13 @@ limit?: number;
 cursor?: string | null;
 };
 
+export type ExportTransfersParams = {
+instrument?: string | null;
+storage?: string | null;
+state?: CopyState | null;
+error_code?: string | null;
+};
+
 export type ListCausesParams = {
 instrument?: string | null;
 };
@@ -2084,6 +2241,13 @@ limit?: number;
  * `next_cursor` of the page before
  */
 cursor?: string | null;
+};
+
+export type ChangeMeHeaders = {
+/**
+ * the ETag of your last read
+ */
+'if-match'?: string | null;
 };
 
 export type ChangeUserHeaders = {

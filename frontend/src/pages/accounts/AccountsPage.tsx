@@ -17,6 +17,7 @@ import { Page } from "@/components/Page";
 import { Pill } from "@/components/Pill";
 import { RowMenu } from "@/components/RowMenu";
 import { Time } from "@/components/Time";
+import { UsedByLinks } from "@/components/UsedByLinks";
 import { useRows } from "@/components/useRows";
 import { AccountForm } from "./AccountForm";
 
@@ -117,6 +118,12 @@ function useColumns(onTask: (task: Task) => void): Column<ServiceAccountRead>[] 
         header: t("accounts.columns.updated"),
         width: "150px",
         cell: (one) => <Time at={one.updated_at} />,
+      },
+      {
+        id: "used_by",
+        header: t("accounts.columns.used_by"),
+        width: "190px",
+        cell: (one) => <UsedByLinks items={one.used_by ?? []} />,
       },
       {
         id: "actions",

@@ -5,6 +5,7 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { auditQuery, verificationQuery } from "@/api/audit";
+import { csvHref } from "@/api/lists";
 import type { AuditEventRead } from "@/api/models";
 import { CopyButton } from "@/components/CopyButton";
 import { type Column, DataTable } from "@/components/DataTable";
@@ -49,6 +50,7 @@ export function AuditPage() {
         source={source}
         rowKey={(event) => event.id}
         toolbar={<Filters />}
+        csvHref={csvHref("/api/audit.csv", search)}
         isFiltered={Object.keys(search).length > 0}
         empty={{ title: t("audit.empty") }}
       />

@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { fileCountsQuery, filesQuery } from "@/api/files";
+import { csvHref } from "@/api/lists";
 import type { FileRead } from "@/api/models";
 import { Bytes } from "@/components/Bytes";
 import { type Column, DataTable } from "@/components/DataTable";
@@ -12,6 +13,7 @@ import { Page } from "@/components/Page";
 import { StatusBadge } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import { useRows } from "@/components/useRows";
+import { WhyBox } from "@/components/WhyBox";
 import { FileFilters, formatCount, useFileSearch } from "./FileFilters";
 
 export function FilesPage() {
@@ -29,9 +31,11 @@ export function FilesPage() {
         rowKey={(file) => file.id}
         rowHref={(file) => `/files/${file.id}`}
         toolbar={<FileFilters />}
+        csvHref={csvHref("/api/files.csv", search)}
         isFiltered={Object.keys(search).length > 0}
         empty={{ title: t("files.empty"), hint: t("files.empty_hint") }}
       />
+      <WhyBox />
     </Page>
   );
 }

@@ -7,6 +7,7 @@ import type { InstrumentRead } from "@/api/models";
 import { CauseNote } from "@/components/CauseNote";
 import { Page } from "@/components/Page";
 import { Pending } from "@/components/Pending";
+import { WhyBox } from "@/components/WhyBox";
 import { useMe } from "@/contexts/session";
 import { InstrumentActions } from "./InstrumentActions";
 import { InstrumentFacts } from "./InstrumentFacts";
@@ -44,6 +45,7 @@ function OneInstrument({ instrument }: { instrument: InstrumentRead }) {
         <CauseNote code={scan.error_code} detail={scan.error_detail} remedy={null} />
       )}
       <InstrumentNow instrument={instrument} />
+      <WhyBox instrumentId={instrument.id} />
       <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="lg">
         <InstrumentFacts instrument={instrument} />
         <Stack gap="lg">

@@ -9,6 +9,7 @@ import { ButtonLink } from "@/components/links";
 import { Page } from "@/components/Page";
 import { Pending } from "@/components/Pending";
 import { Section } from "@/components/Section";
+import { WhyBox } from "@/components/WhyBox";
 import { useMe } from "@/contexts/session";
 import { Fill } from "./Fill";
 import { LastRuns } from "./LastRuns";
@@ -50,6 +51,7 @@ function Blocks({ overview }: { overview: OverviewRead }) {
       {!isAdmin && <Newest files={overview.newest} />}
       <NeedsYou needs={overview.needs_you} />
       <Streams streams={overview.streams} />
+      <WhyBox />
       <SimpleGrid cols={{ base: 1, lg: isAdmin ? 2 : 1 }} spacing="lg">
         <Throughput hours={overview.throughput} />
         {isAdmin && <Fill places={overview.storage} />}

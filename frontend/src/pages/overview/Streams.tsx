@@ -53,6 +53,7 @@ function useColumns(): Column<StreamRead>[] {
       header: t(`overview.columns.${id}`),
       width: "84px",
       align: "end",
+      isQuiet: (stream) => together(stream, names).count === 0,
       cell: (stream) => (
         <CountLink
           label={t(`overview.columns.${id}`)}
@@ -95,6 +96,7 @@ function useColumns(): Column<StreamRead>[] {
         header: t("overview.columns.today"),
         width: "140px",
         align: "end",
+        isQuiet: (stream) => stream.today_files === 0,
         cell: (stream) => (
           <span translate="no">
             {formatNumber(stream.today_files)} · {formatBytes(stream.today_bytes)}

@@ -4,6 +4,7 @@ import { Page } from "@/components/Page";
 import { Section } from "@/components/Section";
 import { Time } from "@/components/Time";
 import { useMe } from "@/contexts/session";
+import { EditMe } from "./EditMe";
 import { Tokens } from "./Tokens";
 
 export function ProfilePage() {
@@ -34,6 +35,7 @@ export function ProfilePage() {
           ]}
         />
       </Section>
+      <EditMe />
       <Tokens />
     </Page>
   );

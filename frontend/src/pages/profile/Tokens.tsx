@@ -2,7 +2,7 @@ import { Button, Code, Group, Stack, Text, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import type { TokenRead } from "@/api/models";
+import type { OwnToken } from "@/api/models";
 import { tokensQuery, useCreateToken, useDeleteToken } from "@/api/users";
 import { Confirm } from "@/components/Confirm";
 import { CopyButton } from "@/components/CopyButton";
@@ -30,7 +30,7 @@ export function Tokens() {
   );
 }
 
-function OneToken({ token }: { token: TokenRead }) {
+function OneToken({ token }: { token: OwnToken }) {
   const { t } = useTranslation();
   const remove = useDeleteToken();
   const kind = t(`profile.tokens.kind.${token.kind as "session" | "token"}`);
@@ -42,6 +42,7 @@ function OneToken({ token }: { token: TokenRead }) {
           {name}
         </Text>
         <Text size="xs" c="dimmed" component="div">
+          {token.current && `${t("profile.tokens.current")}, `}
           {token.name && `${kind}, `}
           {t("profile.tokens.since")} <Time at={token.created_at} />
           {", "}

@@ -8,6 +8,7 @@ import { type Column, DataTable } from "@/components/DataTable";
 import { PathText } from "@/components/Mono";
 import { Page } from "@/components/Page";
 import { RowMenu } from "@/components/RowMenu";
+import { UsedByLinks } from "@/components/UsedByLinks";
 import { useRows } from "@/components/useRows";
 import { DeleteStorage } from "./DeleteStorage";
 import { StorageCheck } from "./StorageCheck";
@@ -85,6 +86,12 @@ function useColumns(onTask: (task: Task) => void): Column<StorageRead>[] {
         header: t("storage.columns.zone"),
         width: "100px",
         cell: (one) => <span translate="no">{one.zone}</span>,
+      },
+      {
+        id: "used_by",
+        header: t("storage.columns.used_by"),
+        width: "190px",
+        cell: (one) => <UsedByLinks items={one.used_by ?? []} />,
       },
       {
         id: "actions",

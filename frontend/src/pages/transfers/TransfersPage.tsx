@@ -2,6 +2,7 @@ import { CloseButton, Group, Text } from "@mantine/core";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
+import { csvHref } from "@/api/lists";
 import { CopyState, type FileStatus, type TransferRead } from "@/api/models";
 import { transfersQuery } from "@/api/transfers";
 import { Bytes } from "@/components/Bytes";
@@ -33,6 +34,7 @@ export function TransfersPage() {
         rowKey={(copy) => copy.id}
         rowHref={(copy) => `/transfers/${copy.id}`}
         toolbar={<Filters />}
+        csvHref={csvHref("/api/transfers.csv", search)}
         isFiltered={Object.keys(search).length > 0}
         empty={{ title: t("transfers.empty"), hint: t("transfers.empty_hint") }}
       />

@@ -7,6 +7,8 @@
  */
 import type {
   AuditPage,
+  CsvText,
+  ExportAuditParams,
   ListAuditParams,
   VerificationRead
 } from '../endpoints.schemas';
@@ -31,6 +33,19 @@ export const listAudit = (
       options);
     }
   /**
+ * Return all audit events of a filter as CSV, newest first.
+ * @summary Export Audit
+ */
+export const exportAudit = (
+    params?: ExportAuditParams,
+ options?: SecondParameter<typeof request<CsvText>>,) => {
+      return request<CsvText>(
+      {url: `/api/audit.csv`, method: 'GET',
+        params
+    },
+      options);
+    }
+  /**
  * Compute the audit chain anew and say whether it fits.
  * @summary Verify Audit
  */
@@ -43,4 +58,5 @@ export const verifyAudit = (
       options);
     }
   export type ListAuditResult = NonNullable<Awaited<ReturnType<typeof listAudit>>>
+export type ExportAuditResult = NonNullable<Awaited<ReturnType<typeof exportAudit>>>
 export type VerifyAuditResult = NonNullable<Awaited<ReturnType<typeof verifyAudit>>>

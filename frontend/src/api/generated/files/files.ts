@@ -7,8 +7,10 @@
  */
 import type {
   CountFilesParams,
+  CsvText,
   ExplainParams,
   ExplanationRead,
+  ExportFilesParams,
   FileCountsRead,
   FilePage,
   FileRead,
@@ -24,11 +26,13 @@ type SecondParameter<T extends (...args: never) => unknown> = Parameters<T>[1];
 
 
   /**
- * Say why a file of an instrument is (not) here.
+ * Say why a file is (not) here: of an instrument and a path, or of what a person pastes.
+ *
+ * With `q` the best match is explained, and others that could be meant are named.
  * @summary Explain
  */
 export const explain = (
-    params: ExplainParams,
+    params?: ExplainParams,
  options?: SecondParameter<typeof request<ExplanationRead>>,) => {
       return request<ExplanationRead>(
       {url: `/api/explain`, method: 'GET',
@@ -48,6 +52,19 @@ export const listFiles = (
  options?: SecondParameter<typeof request<FilePage>>,) => {
       return request<FilePage>(
       {url: `/api/files`, method: 'GET',
+        params
+    },
+      options);
+    }
+  /**
+ * Return all files of a filter as CSV, with the filters and orders of the list.
+ * @summary Export Files
+ */
+export const exportFiles = (
+    params?: ExportFilesParams,
+ options?: SecondParameter<typeof request<CsvText>>,) => {
+      return request<CsvText>(
+      {url: `/api/files.csv`, method: 'GET',
         params
     },
       options);
@@ -105,6 +122,7 @@ export const listFileVersions = (
     }
   export type ExplainResult = NonNullable<Awaited<ReturnType<typeof explain>>>
 export type ListFilesResult = NonNullable<Awaited<ReturnType<typeof listFiles>>>
+export type ExportFilesResult = NonNullable<Awaited<ReturnType<typeof exportFiles>>>
 export type CountFilesResult = NonNullable<Awaited<ReturnType<typeof countFiles>>>
 export type GetFileResult = NonNullable<Awaited<ReturnType<typeof getFile>>>
 export type GetFileStoryResult = NonNullable<Awaited<ReturnType<typeof getFileStory>>>

@@ -8,6 +8,8 @@
 import type {
   CauseList,
   CountTransfersParams,
+  CsvText,
+  ExportTransfersParams,
   ListCausesParams,
   ListTransfersParams,
   RetriedRead,
@@ -33,6 +35,19 @@ export const listTransfers = (
  options?: SecondParameter<typeof request<TransferPage>>,) => {
       return request<TransferPage>(
       {url: `/api/transfers`, method: 'GET',
+        params
+    },
+      options);
+    }
+  /**
+ * Return all transfers of a filter as CSV, newest first.
+ * @summary Export Transfers
+ */
+export const exportTransfers = (
+    params?: ExportTransfersParams,
+ options?: SecondParameter<typeof request<CsvText>>,) => {
+      return request<CsvText>(
+      {url: `/api/transfers.csv`, method: 'GET',
         params
     },
       options);
@@ -102,6 +117,7 @@ export const retryTransfer = (
       options);
     }
   export type ListTransfersResult = NonNullable<Awaited<ReturnType<typeof listTransfers>>>
+export type ExportTransfersResult = NonNullable<Awaited<ReturnType<typeof exportTransfers>>>
 export type ListCausesResult = NonNullable<Awaited<ReturnType<typeof listCauses>>>
 export type CountTransfersResult = NonNullable<Awaited<ReturnType<typeof countTransfers>>>
 export type RetryTransfersResult = NonNullable<Awaited<ReturnType<typeof retryTransfers>>>

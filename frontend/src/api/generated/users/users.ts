@@ -6,8 +6,11 @@
  * OpenAPI spec version: 0.1.0
  */
 import type {
+  ChangeMeHeaders,
   ChangeUserHeaders,
   ListUsersParams,
+  MePatch,
+  MeRead,
   UserCreate,
   UserPage,
   UserPatch,
@@ -54,9 +57,24 @@ export const createUser = (
  */
 export const getMe = (
 
- options?: SecondParameter<typeof request<UserRead>>,) => {
-      return request<UserRead>(
+ options?: SecondParameter<typeof request<MeRead>>,) => {
+      return request<MeRead>(
       {url: `/api/users/me`, method: 'GET'
+    },
+      options);
+    }
+  /**
+ * Change one's name, password or preferences; a new password ends all other sessions.
+ * @summary Change Me
+ */
+export const changeMe = (
+    mePatch: BodyType<MePatch>,
+    headers?: ChangeMeHeaders,
+ options?: SecondParameter<typeof request<MeRead>>,) => {
+      return request<MeRead>(
+      {url: `/api/users/me`, method: 'PATCH',
+      headers: {'Content-Type': 'application/json', ...headers},
+      data: mePatch
     },
       options);
     }
@@ -91,5 +109,6 @@ export const changeUser = (
   export type ListUsersResult = NonNullable<Awaited<ReturnType<typeof listUsers>>>
 export type CreateUserResult = NonNullable<Awaited<ReturnType<typeof createUser>>>
 export type GetMeResult = NonNullable<Awaited<ReturnType<typeof getMe>>>
+export type ChangeMeResult = NonNullable<Awaited<ReturnType<typeof changeMe>>>
 export type GetUserResult = NonNullable<Awaited<ReturnType<typeof getUser>>>
 export type ChangeUserResult = NonNullable<Awaited<ReturnType<typeof changeUser>>>
