@@ -1,16 +1,12 @@
 import { Text } from "@mantine/core";
+import { IconCircleCheck } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
-import type { FileStatus, PreviewRead } from "@/api/models";
+import type { PreviewFile, PreviewRead } from "@/api/models";
 import { CauseNote } from "@/components/CauseNote";
 import { PathText } from "@/components/Mono";
+import { Pill } from "@/components/Pill";
 import { StatusBadge } from "@/components/StatusBadge";
 import classes from "./FolderStep.module.css";
-
-const STATUS_OF: Record<string, FileStatus> = {
-  settled: "queued",
-  settling: "settling",
-  skipped: "skipped",
-};
 
 interface PreviewFilesProps {
   preview: PreviewRead;
@@ -37,7 +33,7 @@ export function PreviewFiles({ preview, withPlaces = false }: PreviewFilesProps)
         <li key={file.path} className={classes.entry}>
           <PathText path={file.path} />
           <div style={{ display: "flex", gap: 8, alignItems: "center", flexWrap: "wrap" }}>
-            <StatusBadge status={STATUS_OF[file.verdict] ?? "settling"} sentence={file.reason} />
+            <Verdict file={file} />
             <Text size="xs" c="dimmed" component="span" translate="no">
               {file.reason}
             </Text>
@@ -51,5 +47,23 @@ export function PreviewFiles({ preview, withPlaces = false }: PreviewFilesProps)
         </li>
       ))}
     </ul>
+  );
+}
+
+/** Settled files have no status yet: they are complete, and nobody has seen them. */
+function Verdict({ file }: { file: PreviewFile }) {
+  const { t } = useTranslation();
+  if (file.verdict === "settled") {
+    return (
+      <Pill icon={IconCircleCheck} color="green">
+        {t("wizard.know.settled")}
+      </Pill>
+    );
+  }
+  return (
+    <StatusBadge
+      status={file.verdict === "skipped" ? "skipped" : "settling"}
+      sentence={file.reason}
+    />
   );
 }

@@ -1,4 +1,5 @@
 import { useLocalStorage } from "@mantine/hooks";
+import { useCallback } from "react";
 import type { Protocol, ServiceAccountCreateSecretKind, SourceDraft } from "@/api/models";
 import { initialSchedule, type ScheduleValues } from "@/pages/schedules/ScheduleFields";
 
@@ -68,7 +69,10 @@ export function useDraft() {
     // A draft of an older version of the page may lack fields.
     deserialize: (text) => ({ ...EMPTY, ...(text ? (JSON.parse(text) as Partial<Draft>) : {}) }),
   });
-  const change = (part: Partial<Draft>) => setDraft((old) => ({ ...old, ...part }));
+  const change = useCallback(
+    (part: Partial<Draft>) => setDraft((old) => ({ ...old, ...part })),
+    [setDraft],
+  );
   return { draft, change, discard };
 }
 

@@ -1,4 +1,4 @@
-import { createContext, type ReactNode, useContext, useMemo, useState } from "react";
+import { createContext, type ReactNode, useCallback, useContext, useMemo, useState } from "react";
 import type { CheckRead, FolderRead, PreviewRead } from "@/api/models";
 import { useDraft } from "./draft";
 
@@ -30,6 +30,7 @@ export function WizardProvider({ children }: { children: ReactNode }) {
   const { draft, change, discard } = useDraft();
   const [secret, setSecret] = useState("");
   const [known, setKnown] = useState(NOTHING);
+  const learn = useCallback((part: Partial<Known>) => setKnown((old) => ({ ...old, ...part })), []);
   const wizard = useMemo<Wizard>(
     () => ({
       draft,
@@ -37,14 +38,14 @@ export function WizardProvider({ children }: { children: ReactNode }) {
       secret,
       setSecret,
       known,
-      learn: (part) => setKnown((old) => ({ ...old, ...part })),
+      learn,
       discard: () => {
         discard();
         setSecret("");
         setKnown(NOTHING);
       },
     }),
-    [draft, change, discard, secret, known],
+    [draft, change, discard, secret, known, learn],
   );
   return <Context.Provider value={wizard}>{children}</Context.Provider>;
 }
