@@ -4,6 +4,7 @@ import {
   createRoute,
   createRouter,
   lazyRouteComponent,
+  notFound,
   Outlet,
   redirect,
 } from "@tanstack/react-router";
@@ -64,8 +65,15 @@ const app = createRoute({
     }
   },
   component: AppLayout,
+  notFoundComponent: NotFoundPage,
   errorComponent: ({ error }) => <BrokenPage error={error} />,
 });
+
+/** What only admins have looks to everyone else as if it did not exist. */
+async function adminsOnly({ context }: { context: Context }): Promise<void> {
+  const me = await context.client.ensureQueryData(meQuery());
+  if (!me.is_superuser) throw notFound();
+}
 
 const page = <Path extends string>(path: Path) => ({ getParentRoute: () => app, path }) as const;
 
@@ -142,6 +150,7 @@ const instruments = createRoute({
 
 const wizard = createRoute({
   ...page("/instruments/new"),
+  beforeLoad: adminsOnly,
   validateSearch: (raw: Raw): { step?: string } => compact({ step: text(raw, "step") }),
   component: lazyRouteComponent(() => import("./pages/wizard/WizardPage"), "WizardPage"),
 });
@@ -156,21 +165,25 @@ const instrument = createRoute({
 
 const storage = createRoute({
   ...page("/storage"),
+  beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/storage/StoragePage"), "StoragePage"),
 });
 
 const schedules = createRoute({
   ...page("/schedules"),
+  beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/schedules/SchedulesPage"), "SchedulesPage"),
 });
 
 const accounts = createRoute({
   ...page("/accounts"),
+  beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/accounts/AccountsPage"), "AccountsPage"),
 });
 
 const users = createRoute({
   ...page("/users"),
+  beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/users/UsersPage"), "UsersPage"),
 });
 
@@ -193,6 +206,7 @@ const profile = createRoute({
 
 const system = createRoute({
   ...page("/system"),
+  beforeLoad: adminsOnly,
   component: lazyRouteComponent(() => import("./pages/system/SystemPage"), "SystemPage"),
 });
 

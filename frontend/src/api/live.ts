@@ -95,8 +95,19 @@ export function connectLive(listener: LiveListener): () => void {
       listener.onSignedOut();
     });
   };
+  // The browser knows before the stream does.
+  const online = () => {
+    pause = FIRST_PAUSE_MILLISECONDS;
+    source?.close();
+    clearTimeout(timer);
+    connect();
+  };
+  window.addEventListener("offline", reconnect);
+  window.addEventListener("online", online);
   connect();
   return () => {
+    window.removeEventListener("offline", reconnect);
+    window.removeEventListener("online", online);
     source?.close();
     clearTimeout(timer);
     clearTimeout(silence);

@@ -7,6 +7,8 @@ import type { UserRead } from "@/api/models";
 import { meQuery } from "@/api/session";
 import { SignInForm } from "@/components/SignInForm";
 
+/** Also over a drawer or menu that was open when the session ended. */
+const ABOVE_EVERYTHING = 1000;
 const Me = createContext<UserRead | null>(null);
 
 /** The person who is signed in. Pages inside the shell always have one. */
@@ -34,6 +36,7 @@ export function SessionProvider({ children }: { children: ReactNode }) {
         opened={expired}
         onClose={() => undefined}
         withCloseButton={false}
+        zIndex={ABOVE_EVERYTHING}
         closeOnEscape={false}
         closeOnClickOutside={false}
         title={t("shell.expired.title")}

@@ -65,7 +65,13 @@ function Tally({ label, tally, instrument, state }: TallyProps) {
       <Text size="xs" c="dimmed">
         {label}
       </Text>
-      <TextLink to="/files" search={{ instrument: [instrument], state: [state] }} fz="xl" fw={600}>
+      <TextLink
+        to="/files"
+        search={{ instrument: [instrument], state: [state] }}
+        aria-label={`${label}: ${formatNumber(tally.files)}`}
+        fz="xl"
+        fw={600}
+      >
         {formatNumber(tally.files)}
       </TextLink>
       <Text size="xs" c="dimmed" translate="no">
