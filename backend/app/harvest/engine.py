@@ -30,6 +30,7 @@ from app.harvest.quiet import is_quiet
 from app.harvest.scan import ScanLease, ScanReport, scan
 from app.harvest.store import claiming, instruments, scanning
 from app.harvest.store.claiming import Lease
+from app.harvest.store.due import Due, due_places, is_any_interrupted
 from app.harvest.store.instruments import InstrumentFacts
 from app.harvest.store.wall_clock import forget_future_times
 from app.harvest.work import Batch
@@ -53,10 +54,10 @@ class ScanResult:
 class _Work:
     """Where something may be claimed."""
 
-    known: list[uuid.UUID]  # of which interrupted copies may be looked at; none when there are none
-    served: list[uuid.UUID]
-    locations: list[uuid.UUID]
-    due: dict[uuid.UUID, list[claiming.Place]]
+    due: Due
+    # Where interrupted copies may be looked at; none when there are none.
+    known: Sequence[uuid.UUID] = ()
+    locations: Sequence[uuid.UUID] = ()
 
 
 class Engine:
@@ -308,8 +309,8 @@ class Engine:
             )
             if batch is not None:
                 return batch
-        for instrument_id in self._in_turn(found.served):
-            for place in found.due.get(instrument_id, []):
+        for instrument_id in self._in_turn(found.due.served):
+            for place in found.due.places.get(instrument_id, []):
                 batch = await self.database.run(
                     lambda s, i=instrument_id, p=place: claiming.claim(s, i, p, lease)  # type: ignore[misc]
                 )
@@ -321,19 +322,18 @@ class Engine:
         self, session: AsyncSession, zones: Sequence[str], only: uuid.UUID | None
     ) -> _Work:
         """Look where something may be claimed: reading disturbs no writer."""
-        served = await instruments.reachable(session, zones, utcnow())
+        found = await due_places(session, zones)
         if only is not None:
-            served = [one for one in served if one == only]
-        locations = await instruments.open_locations(session, zones)
-        due = await claiming.due_places(session, served, locations)
-        for one in await unavailable(
-            session, due, held=self.opened.ids, worker=self.ports.settings.worker
-        ):
-            due.pop(one, None)
-        known: list[uuid.UUID] = []
-        if await claiming.is_any_interrupted(session):
-            known = await instruments.served(session, zones)
-        return _Work(known, served, locations, due)
+            found.places = {k: places for k, places in found.places.items() if k == only}
+        if found.places:
+            for one in await unavailable(
+                session, found.places, held=self.opened.ids, worker=self.ports.settings.worker
+            ):
+                found.places.pop(one, None)
+        if not await is_any_interrupted(session):
+            return _Work(found)
+        known = await instruments.served(session, zones)
+        return _Work(found, known, await instruments.open_locations(session, zones))
 
     async def _look_at_the_clock(self) -> None:
         """At the start, and when the wall clock was set back: nothing waits for the far future."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
@@ -100,24 +100,35 @@ async def storage_location(
     ).scalar_one()
 
 
+def may_be_served(zones: Any, now: Any) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on an instrument, its scan state and account: not refused, not held back."""
+    refused = (ServiceAccount.refused_version > 0) & (
+        ServiceAccount.refused_version == ServiceAccount.secret_version
+    )
+    return (
+        Instrument.zone.in_(zones),
+        Instrument.paused.is_(False),
+        or_(ServiceAccount.id.is_(None), ~refused),
+        or_(ScanState.held_until.is_(None), ScanState.held_until <= now),
+    )
+
+
+def may_be_written_to(zones: Any, now: Any) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on a storage location: it does not rest."""
+    paused = StorageLocation.paused_until
+    return StorageLocation.zone.in_(zones), or_(paused.is_(None), paused <= now)
+
+
 async def reachable(session: AsyncSession, zones: Sequence[str], now: datetime) -> list[uuid.UUID]:
     """Return the served instruments of which copies may be claimed now.
 
     Left out: quiet hours, accounts that were refused, and instruments held back.
     """
-    refused = (ServiceAccount.refused_version > 0) & (
-        ServiceAccount.refused_version == ServiceAccount.secret_version
-    )
     rows = await session.execute(
         select(Instrument.id, Instrument.quiet_hours)
         .join(ScanState, ScanState.instrument_id == Instrument.id)
         .outerjoin(ServiceAccount, ServiceAccount.id == Instrument.service_account_id)
-        .where(
-            Instrument.zone.in_(zones),
-            Instrument.paused.is_(False),
-            or_(ServiceAccount.id.is_(None), ~refused),
-            or_(ScanState.held_until.is_(None), ScanState.held_until <= now),
-        )
+        .where(*may_be_served(zones, now))
         .order_by(Instrument.id)
     )
     return [row.id for row in rows if not is_quiet(row.quiet_hours, now)]
@@ -187,11 +198,9 @@ async def open_locations(
     session: AsyncSession, zones: Sequence[str], *, resting: bool = False
 ) -> list[uuid.UUID]:
     """Return the storage locations of the zones that are not held back, or with those that are."""
-    query = select(StorageLocation.id).where(StorageLocation.zone.in_(zones))
-    if not resting:
-        paused = StorageLocation.paused_until
-        query = query.where(or_(paused.is_(None), paused <= utcnow()))
-    return list(await session.scalars(query.order_by(StorageLocation.id)))
+    conditions = may_be_written_to(zones, utcnow())[: 1 if resting else None]
+    query = select(StorageLocation.id).where(*conditions).order_by(StorageLocation.id)
+    return list(await session.scalars(query))
 
 
 async def refuse_account(session: AsyncSession, instrument_id: uuid.UUID) -> None:
