@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -38,6 +38,8 @@ from app.models import ScanState, StorageLocation, new_id
 from app.transfers.posix import PosixStorage
 
 logger = logging.getLogger("streamweave.engine")
+# Batches of one instrument at a time: one is read while others are proven.
+BATCHES_OF_ONE = 4
 _REAP_SECONDS = 5.0
 _SET_BACK_SECONDS = 30.0
 
@@ -67,6 +69,7 @@ class Engine:
         self.database = database
         self.ports = ports
         self._order: deque[uuid.UUID] = deque()
+        self._in_hand: Counter[uuid.UUID] = Counter()  # batches of each instrument
         self.opened = OpenInstruments(database, ports)
         self._bell = asyncio.Event()
         self.batches = 0  # being worked on now
@@ -289,11 +292,16 @@ class Engine:
                 await BatchWork(self, batch, lease, claimed_before).run()
             finally:
                 self.batches -= 1
+                self.put_down(batch)
             self.ring()
         except asyncio.CancelledError:
             await self.database.run(lambda s: claiming.release(s, lease.owner))
             raise
         return len(batch.copies)
+
+    def put_down(self, batch: Batch) -> None:
+        """Note that a claimed batch is not worked on any more."""
+        self._in_hand[batch.instrument_id] -= 1
 
     async def _claim(
         self, zones: Sequence[str], only: uuid.UUID | None, lease: Lease
@@ -308,12 +316,21 @@ class Engine:
                 lambda s: claiming.claim_interrupted(s, found.known, found.locations, lease)
             )
             if batch is not None:
+                self._in_hand[batch.instrument_id] += 1
                 return batch
         for instrument_id in self._in_turn(found.due.served):
             for place in found.due.places.get(instrument_id, []):
-                batch = await self.database.run(
-                    lambda s, i=instrument_id, p=place: claiming.claim(s, i, p, lease)  # type: ignore[misc]
-                )
+                if self._in_hand[instrument_id] >= BATCHES_OF_ONE:
+                    break
+                # Counted before the claim: other hands are at it, too.
+                self._in_hand[instrument_id] += 1
+                batch = None
+                try:
+                    batch = await self.database.run(
+                        lambda s, i=instrument_id, p=place: claiming.claim(s, i, p, lease)  # type: ignore[misc]
+                    )
+                finally:
+                    self._in_hand[instrument_id] -= batch is None
                 if batch is not None:
                     return batch
         return None

@@ -38,6 +38,7 @@ _CHUNK = 1 << 20
 # A write of this size or more may block on the disk, so it leaves the event loop.
 _INLINE_BYTES = 128 << 10
 _READERS = 4
+_SURELY_SHORT = 100
 _RENAME_NOREPLACE = 1
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _TEMPORARY = re.compile(rb"^\.streamweave-([0-9a-f]{8})-([0-9a-f]{32})-([0-9]+)\.part$")
@@ -210,7 +211,8 @@ class PosixBatch:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             directory, name = self._place(target, make=True)
-            if len(name) > os.fpathconf(directory, "PC_NAME_MAX"):
+            # The temporary's name is shorter; below this all file systems take it.
+            if len(name) > _SURELY_SHORT and len(name) > os.fpathconf(directory, "PC_NAME_MAX"):
                 raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
             descriptor = os.open(self._temporary_name(target), flags, 0o644, dir_fd=directory)
         except OSError as error:

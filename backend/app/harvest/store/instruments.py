@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
@@ -46,35 +46,38 @@ class InstrumentFacts:
     destinations: tuple[Destination, ...]
 
 
+_OWN = tuple(n for n in InstrumentFacts.__slots__ if n not in ("destinations", "hold_failures"))
+_FACTS = (
+    select(Instrument.slug, ScanState.hold_failures, *(getattr(Instrument, name) for name in _OWN))
+    .outerjoin(ScanState, ScanState.instrument_id == Instrument.id)
+    .where(Instrument.id == bindparam("instrument"))
+)
+_DESTINATIONS = (
+    select(
+        StorageLocation.id,
+        InstrumentStorage.required,
+        StorageLocation.case_insensitive,
+        InstrumentStorage.prefix,
+    )
+    .join(InstrumentStorage, InstrumentStorage.storage_location_id == StorageLocation.id)
+    .where(InstrumentStorage.instrument_id == bindparam("instrument"))
+    .order_by(StorageLocation.id)
+)
+
+
 async def load(session: AsyncSession, instrument_id: uuid.UUID) -> InstrumentFacts | None:
     """Return the instrument with its destinations, or None when it is gone."""
-    row = await session.get(Instrument, instrument_id)
+    which = {"instrument": instrument_id}
+    row = (await session.execute(_FACTS, which)).first()
     if row is None:
         return None
-    destinations = await session.execute(
-        select(
-            StorageLocation.id,
-            InstrumentStorage.required,
-            StorageLocation.case_insensitive,
-            InstrumentStorage.prefix,
-        )
-        .join(InstrumentStorage, InstrumentStorage.storage_location_id == StorageLocation.id)
-        .where(InstrumentStorage.instrument_id == instrument_id)
-        .order_by(StorageLocation.id)
-    )
-    names = set(InstrumentFacts.__slots__) - {"destinations", "hold_failures"}
-    scan = await session.get(ScanState, instrument_id)
+    slug, hold_failures, *own = row
     return InstrumentFacts(
-        **{name: getattr(row, name) for name in names},
-        hold_failures=scan.hold_failures if scan else 0,
+        **dict(zip(_OWN, own, strict=True)),
+        hold_failures=hold_failures or 0,
         destinations=tuple(
-            Destination(
-                d.id,
-                d.required,
-                d.case_insensitive,
-                (row.slug if d.prefix is None else d.prefix).encode(),
-            )
-            for d in destinations
+            Destination(place, required, folds, (slug if prefix is None else prefix).encode())
+            for place, required, folds, prefix in await session.execute(_DESTINATIONS, which)
         ),
     )
 
