@@ -67,6 +67,7 @@ async def runtime(settings: Settings | None = None) -> AsyncIterator[Runtime]:
                 worker=worker,
                 lease_seconds=settings.lease_seconds,
                 publish_timeout_seconds=settings.publish_timeout_seconds,
+                stall_seconds=settings.io_timeout_seconds,
                 retry=RetryPolicy(
                     settings.retry_base_seconds,
                     settings.retry_cap_seconds,

@@ -382,6 +382,7 @@ class Engine:
             sentinel=row.sentinel,
             worker=self.ports.settings.worker,
             case_insensitive=row.case_insensitive,
+            stall_seconds=self.ports.settings.stall_seconds,
         )
 
     async def hold_storage_back(self, location: uuid.UUID, error: StreamWeaveError) -> None:
