@@ -105,6 +105,7 @@ async def _claim(engine: Engine) -> float:
     took = monotonic() - began
     if batch is None or len(batch.copies) != 200:
         raise RuntimeError("a claim found less than a whole batch")
+    engine.put_down(batch)
     await engine.database.run(lambda s: claiming.release(s, lease.owner))
     return 1000 * took
 

@@ -25,7 +25,7 @@ _RULES: tuple[tuple[str, str, set[str]], ...] = (
     ("database", "/psycopg/", set()),
     ("database", "/store/", set()),
 )
-_IDLE = {"select", "poll", "wait", "get", "_worker", "_wait_for_tstate_lock", "run_forever"}
+_IDLE = {"select", "poll", "wait", "get", "_worker", "_wait_for_tstate_lock", "run_forever", "_run"}
 
 
 class Sampler:

@@ -17,12 +17,13 @@ from typing import Any, Literal, TypeVar, cast, overload
 
 import orjson
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Engine,
+    bindparam,
     create_engine,
     event,
     func,
-    literal,
     make_url,
     select,
     text,
@@ -202,18 +203,30 @@ _LEASED: tuple[tuple[Any, str], ...] = (
 )
 
 
-def lease_now(session: AsyncSession) -> ColumnElement[int]:
+_LEASE_CLOCK: dict[str, ColumnElement[int]] = {
+    "postgresql": func.floor(func.extract("epoch", func.clock_timestamp()) * 1000),
+    # Read when the statement is executed, so that one made once can hold it.
+    "sqlite": bindparam("boot_clock", callable_=lambda: boot_clock_ms(), type_=BigInteger()),
+}
+
+
+def lease_clock(dialect: str) -> ColumnElement[int]:
     """Return the lease clock in milliseconds as an SQL expression.
 
     PostgreSQL's own clock; on SQLite the boot clock, which no one can set.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        return func.floor(func.extract("epoch", func.clock_timestamp()) * 1000)
-    return literal(boot_clock_ms())
+    return _LEASE_CLOCK[dialect]
+
+
+def lease_now(session: AsyncSession) -> ColumnElement[int]:
+    """Return the lease clock of a session's database."""
+    return lease_clock(session.get_bind().dialect.name)
 
 
 async def lease_clock_ms(session: AsyncSession) -> int:
     """Return the lease clock's present value in milliseconds."""
+    if session.get_bind().dialect.name == "sqlite":
+        return boot_clock_ms()
     return int((await session.execute(select(lease_now(session)))).scalar_one())
 
 

@@ -106,6 +106,8 @@ _ENTRIES = (
     # --- storage -----------------------------------------------------------------------------
     Entry("storage_unreachable", _C, 503, "The storage location is not there.",
           "Mount it or correct its path: the sentinel file is missing."),
+    Entry("storage_stalled", _T, 504, "The storage location stopped answering.",
+          "Look at its server or mount: calls to it do not come back. It is tried again."),
     Entry("storage_full", _T, 507, "The storage location is full.",
           "Free space or enlarge it; the copies wait and go on by themselves."),
     Entry("storage_permission_denied", _C, 502, "StreamWeave may not write there.",

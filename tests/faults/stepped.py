@@ -26,6 +26,7 @@ from app.harvest.store.instruments import InstrumentFacts
 from app.harvest.sweep import sweep
 from app.models import StorageLocation
 from app.transfers.base import Entry, FileFacts, Source
+from app.transfers.calls import STALL_SECONDS, calls_of
 from app.transfers.local import LocalSource
 from tests.integration.engine_fixtures import engine_for
 
@@ -224,6 +225,8 @@ class SteppedEngine(Engine):
     gates: Gates
 
     def storage(self, row: StorageLocation) -> Any:
+        # Copies are filled from here without a gate: at once, as from any disk that was looked at.
+        calls_of(Path(row.path), "source_unreachable", STALL_SECONDS).look()
         return GatedStorage(super().storage(row), self.gates)
 
 

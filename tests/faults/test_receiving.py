@@ -15,6 +15,7 @@ from app.harvest.transfer import receive
 from app.harvest.work import ClaimedCopy
 from app.transfers.anchor import anchored
 from app.transfers.base import Entry, FileFacts, SourceCapabilities, Wanted
+from app.transfers.calls import calls_of
 from app.transfers.posix import PosixBatch, PosixTemporary
 from app.transfers.rclone.rc import RcAddress
 from app.transfers.rclone.source import RcloneSource, RemoteAddress
@@ -65,7 +66,9 @@ async def test_a_daemon_that_dies_is_the_error_of_that_file(
 
     async with a_reader(tmp_path, half) as socket:
         with anchored(tmp_path) as anchor:
-            batch = PosixBatch(anchor, "i" * 16, "worker")
+            batch = PosixBatch(
+                anchor, calls_of(tmp_path, "storage_stalled", 60.0), "i" * 16, "worker"
+            )
             copies = (a_copy(b"first", 10), a_copy(b"second", 10))
             _, failures, untried = await receive(
                 copies, without_daemon(socket), batch, concurrency=1
@@ -122,7 +125,7 @@ class LargeFile:
 async def test_a_large_file_that_cannot_be_written_is_not_read_to_its_end(tmp_path: Path) -> None:
     source = LargeFile()
     with anchored(tmp_path) as anchor:
-        batch = PosixBatch(anchor, "i" * 16, "worker")
+        batch = PosixBatch(anchor, calls_of(tmp_path, "storage_stalled", 60.0), "i" * 16, "worker")
         _, failures, _ = await receive(
             (a_copy(b"n" * 300, 100 * MIB),), source, batch, concurrency=1
         )
@@ -139,6 +142,6 @@ async def test_a_storage_that_refuses_even_the_removal_is_one_failure(
     monkeypatch.setattr(PosixTemporary, "write", refuse)
     monkeypatch.setattr(PosixBatch, "remove_temporary", refuse)
     with anchored(tmp_path) as anchor:
-        batch = PosixBatch(anchor, "i" * 16, "worker")
+        batch = PosixBatch(anchor, calls_of(tmp_path, "storage_stalled", 60.0), "i" * 16, "worker")
         _, failures, _ = await receive((a_copy(b"n", 4 * MIB),), LargeFile(), batch, concurrency=1)
     assert [failure.error.code for failure in failures] == ["storage_read_only"]

@@ -128,7 +128,11 @@ class BatchWork:
                 self._filled.add(copy.copy_id)
         for root, copies in by_root.items():
             await self._make(
-                tuple(copies), LocalSource(Path(root)), _FILL_CONCURRENCY, location, filling=True
+                tuple(copies),
+                LocalSource(Path(root), stall_seconds=self._settings.stall_seconds),
+                _FILL_CONCURRENCY,
+                location,
+                filling=True,
             )
 
     async def _make(

@@ -8,11 +8,13 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncGenerator, Collection, Sequence
+from functools import lru_cache
+from typing import Any, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, Table, and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.database import lease_now
+from app.database import lease_clock, lease_now
 from app.errors import StreamWeaveError
 from app.models import ScanState, Slot
 from app.transfers.base import Entry, FileFacts, Piece, Source, Wanted, read_many
@@ -69,33 +71,37 @@ async def unavailable(
     Not held by it: those without a free slot, since what it claimed could only wait. Held by it:
     those that another worker wants to scan and has no slot for, so that the slots come free.
     """
-    now = lease_now(session)
-    rows = await session.execute(
-        select(Slot.instrument_id, Slot.owner, (Slot.until_ms >= now).label("taken")).where(
-            Slot.instrument_id.in_(instrument_ids)
-        )
-    )
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    rows = await session.execute(_slots_and_scans(is_sqlite), {"instruments": list(instrument_ids)})
     free: set[uuid.UUID] = set()
     holders: set[tuple[uuid.UUID, str]] = set()
-    for row in rows:
-        if row.taken and row.owner:
-            holders.add((row.instrument_id, _worker_of(row.owner)))
+    scanners: set[tuple[uuid.UUID, str]] = set()
+    for instrument_id, owner, is_taken, scanner in rows:
+        if is_taken and owner:
+            holders.add((instrument_id, _worker_of(owner)))
         else:
-            free.add(row.instrument_id)
-    scans = await session.execute(
-        select(ScanState.instrument_id, ScanState.lease_owner).where(
-            ScanState.instrument_id.in_([one for one in instrument_ids if one in held]),
-            ScanState.lease_until_ms >= now,
-            ScanState.lease_owner.is_not(None),
-        )
-    )
-    awaited = {
-        row.instrument_id
-        for row in scans
-        if _worker_of(row.lease_owner) != worker
-        and (row.instrument_id, _worker_of(row.lease_owner)) not in holders
-    }
+            free.add(instrument_id)
+        if scanner is not None and instrument_id in held:
+            scanners.add((instrument_id, _worker_of(scanner)))
+    awaited = {one for one, by in scanners - holders if by != worker}
     return {one for one in instrument_ids if one not in held and one not in free} | awaited
+
+
+@lru_cache(2)
+def _slots_and_scans(is_sqlite: bool) -> Select[Any]:
+    """Each slot with its holder, whether it still is, and who scans that instrument now."""
+    now = lease_clock("sqlite" if is_sqlite else "postgresql")
+    slots, scans = cast(Table, Slot.__table__), cast(Table, ScanState.__table__)
+    scanned = and_(
+        scans.c.instrument_id == slots.c.instrument_id,
+        scans.c.lease_until_ms >= now,
+        scans.c.lease_owner.is_not(None),
+    )
+    return (
+        select(slots.c.instrument_id, slots.c.owner, slots.c.until_ms >= now, scans.c.lease_owner)
+        .outerjoin_from(slots, scans, scanned)
+        .where(slots.c.instrument_id.in_(bindparam("instruments", expanding=True)))
+    )
 
 
 def _worker_of(owner: str) -> str:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,6 +30,7 @@ from app.harvest.quiet import is_quiet
 from app.harvest.scan import ScanLease, ScanReport, scan
 from app.harvest.store import claiming, instruments, scanning
 from app.harvest.store.claiming import Lease
+from app.harvest.store.due import Due, due_places, is_any_interrupted
 from app.harvest.store.instruments import InstrumentFacts
 from app.harvest.store.news import tell
 from app.harvest.store.wall_clock import forget_future_times
@@ -39,6 +40,8 @@ from app.models import ScanState, StorageLocation, new_id
 from app.transfers.posix import PosixStorage
 
 logger = logging.getLogger("streamweave.engine")
+# Batches of one instrument at a time: one is read while others are proven.
+BATCHES_OF_ONE = 4
 _REAP_SECONDS = 5.0
 _SET_BACK_SECONDS = 30.0
 
@@ -55,10 +58,10 @@ class ScanResult:
 class _Work:
     """Where something may be claimed."""
 
-    known: list[uuid.UUID]  # of which interrupted copies may be looked at; none when there are none
-    served: list[uuid.UUID]
-    locations: list[uuid.UUID]
-    due: dict[uuid.UUID, list[claiming.Place]]
+    due: Due
+    # Where interrupted copies may be looked at; none when there are none.
+    known: Sequence[uuid.UUID] = ()
+    locations: Sequence[uuid.UUID] = ()
 
 
 def _is_news(report: ScanReport, before: ScanState, error_code: object) -> bool:
@@ -75,6 +78,7 @@ class Engine:
         self.database = database
         self.ports = ports
         self._order: deque[uuid.UUID] = deque()
+        self._in_hand: Counter[uuid.UUID] = Counter()  # batches of each instrument
         self.opened = OpenInstruments(database, ports)
         self._bell = asyncio.Event()
         self.batches = 0  # being worked on now
@@ -300,11 +304,16 @@ class Engine:
                 await BatchWork(self, batch, lease, claimed_before).run()
             finally:
                 self.batches -= 1
+                self.put_down(batch)
             self.ring()
         except asyncio.CancelledError:
             await self.database.run(lambda s: claiming.release(s, lease.owner))
             raise
         return len(batch.copies)
+
+    def put_down(self, batch: Batch) -> None:
+        """Note that a claimed batch is not worked on any more."""
+        self._in_hand[batch.instrument_id] -= 1
 
     async def _claim(
         self, zones: Sequence[str], only: uuid.UUID | None, lease: Lease
@@ -319,12 +328,21 @@ class Engine:
                 lambda s: claiming.claim_interrupted(s, found.known, found.locations, lease)
             )
             if batch is not None:
+                self._in_hand[batch.instrument_id] += 1
                 return batch
-        for instrument_id in self._in_turn(found.served):
-            for place in found.due.get(instrument_id, []):
-                batch = await self.database.run(
-                    lambda s, i=instrument_id, p=place: claiming.claim(s, i, p, lease)  # type: ignore[misc]
-                )
+        for instrument_id in self._in_turn(found.due.served):
+            for place in found.due.places.get(instrument_id, []):
+                if self._in_hand[instrument_id] >= BATCHES_OF_ONE:
+                    break
+                # Counted before the claim: other hands are at it, too.
+                self._in_hand[instrument_id] += 1
+                batch = None
+                try:
+                    batch = await self.database.run(
+                        lambda s, i=instrument_id, p=place: claiming.claim(s, i, p, lease)  # type: ignore[misc]
+                    )
+                finally:
+                    self._in_hand[instrument_id] -= batch is None
                 if batch is not None:
                     return batch
         return None
@@ -333,19 +351,18 @@ class Engine:
         self, session: AsyncSession, zones: Sequence[str], only: uuid.UUID | None
     ) -> _Work:
         """Look where something may be claimed: reading disturbs no writer."""
-        served = await instruments.reachable(session, zones, utcnow())
+        found = await due_places(session, zones)
         if only is not None:
-            served = [one for one in served if one == only]
-        locations = await instruments.open_locations(session, zones)
-        due = await claiming.due_places(session, served, locations)
-        for one in await unavailable(
-            session, due, held=self.opened.ids, worker=self.ports.settings.worker
-        ):
-            due.pop(one, None)
-        known: list[uuid.UUID] = []
-        if await claiming.is_any_interrupted(session):
-            known = await instruments.served(session, zones)
-        return _Work(known, served, locations, due)
+            found.places = {k: places for k, places in found.places.items() if k == only}
+        if found.places:
+            for one in await unavailable(
+                session, found.places, held=self.opened.ids, worker=self.ports.settings.worker
+            ):
+                found.places.pop(one, None)
+        if not await is_any_interrupted(session):
+            return _Work(found)
+        known = await instruments.served(session, zones)
+        return _Work(found, known, await instruments.open_locations(session, zones))
 
     async def _look_at_the_clock(self) -> None:
         """At the start, and when the wall clock was set back: nothing waits for the far future."""
@@ -377,6 +394,7 @@ class Engine:
             sentinel=row.sentinel,
             worker=self.ports.settings.worker,
             case_insensitive=row.case_insensitive,
+            stall_seconds=self.ports.settings.stall_seconds,
         )
 
     async def hold_storage_back(self, location: uuid.UUID, error: StreamWeaveError) -> None:

@@ -21,8 +21,8 @@ from app.harvest.retry import INSTRUMENT_LEVEL
 from app.harvest.scan import ScanLease
 from app.harvest.settle import QuietTime, Seen
 from app.harvest.store import journals, planning, scanning
-from app.harvest.store.bulk import chunks
 from app.harvest.store.news import tell
+from app.harvest.store.prepared import chunks
 from app.harvest.store.scanning import Candidate
 from app.models import FileState
 from app.transfers.base import FileFacts, Source

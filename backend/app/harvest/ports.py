@@ -65,6 +65,7 @@ class EngineSettings:
     worker: str
     lease_seconds: float = 60.0
     publish_timeout_seconds: float = 15.0
+    stall_seconds: float = 60.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 

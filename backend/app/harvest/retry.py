@@ -21,7 +21,9 @@ INSTRUMENT_LEVEL = frozenset(
     }
 )
 # After one of these, no other file goes to the storage location in this batch.
-STORAGE_LEVEL = frozenset({"storage_full", "storage_read_only", "storage_unreachable"})
+STORAGE_LEVEL = frozenset(
+    {"storage_full", "storage_read_only", "storage_unreachable", "storage_stalled"}
+)
 # What waits without counting: nothing is wrong with the file. An instrument that is off for a
 # week end, or a full disk, must not use up anybody's attempts.
 UNCOUNTED = INSTRUMENT_LEVEL | STORAGE_LEVEL | {"instrument_busy", "too_many_open_files"}

@@ -15,7 +15,7 @@ from typing import Any
 
 from app.clock import monotonic, utcnow
 from app.errors import StreamWeaveError
-from app.harvest.engine import Engine
+from app.harvest.engine import BATCHES_OF_ONE, Engine
 from app.harvest.shown import show_progress
 from app.harvest.store import instruments, runs
 from app.harvest.store.runs import WatchedInstrument
@@ -24,7 +24,7 @@ from app.models import RunOutcome, StorageLocation, new_id
 
 logger = logging.getLogger("streamweave.run")
 
-_HANDS = 4  # batches at a time: one is read while others are proven
+_HANDS = BATCHES_OF_ONE + 1  # however much one instrument has, another one finds a hand free
 _IDLE_SECONDS = 0.5
 _TICK_SECONDS = 0.5
 

@@ -30,6 +30,7 @@ from app.transfers.base import (
 _FUSES = INSTRUMENT_LEVEL | STORAGE_LEVEL
 _WINDOW_FILES = 16
 _WINDOW_BYTES = 1 << 20
+_LARGE_BYTES = 256 << 10
 
 
 async def receive(
@@ -82,10 +83,17 @@ class Arriving:
         self._is_open = True
 
     async def add(self, chunk: bytes) -> None:
-        """Take a chunk."""
-        self.digest.update(chunk)
+        """Take a chunk; a large one is hashed while it is written, outside the event loop."""
         self.received += len(chunk)
-        await self._temporary.write(chunk)
+        if len(chunk) < _LARGE_BYTES:
+            self.digest.update(chunk)
+            await self._temporary.write(chunk)
+            return
+        hashing = asyncio.get_running_loop().run_in_executor(None, self.digest.update, chunk)
+        try:
+            await self._temporary.write(chunk)
+        finally:
+            await hashing
 
     async def end(self) -> ObjectFacts:
         """Close the temporary."""

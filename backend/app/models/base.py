@@ -3,7 +3,7 @@
 import uuid
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import uuid_utils
 from sqlalchemy import JSON, DateTime, Dialect, MetaData, String, Text, TypeDecorator, Uuid
@@ -19,10 +19,37 @@ NAMING = {
 }
 
 
+def _key(number: int) -> uuid.UUID:
+    """Return the UUID of a number; its constructor takes four times as long to check what it is."""
+    made = object.__new__(uuid.UUID)
+    object.__setattr__(made, "int", number)
+    object.__setattr__(made, "is_safe", uuid.SafeUUID.unknown)
+    return made
+
+
+class Key(Uuid[uuid.UUID]):
+    """A UUID; where it is stored as 32 digits, each of a batch's thousands is read fast."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        """Write 32 digits."""
+        if self.native_uuid and dialect.supports_native_uuid:
+            return super().bind_processor(dialect)
+        return lambda value: None if value is None else f"{value.int:032x}"
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """Read 32 digits."""
+        if self.native_uuid and dialect.supports_native_uuid:
+            return super().result_processor(dialect, coltype)  # type: ignore[no-untyped-call]
+        return lambda value: None if value is None else _key(int(value, 16))
+
+
 class Base(DeclarativeBase):
     """Base of all tables."""
 
     metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar = {uuid.UUID: Key()}
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -51,7 +78,7 @@ Json = JSON().with_variant(JSONB(), "postgresql")
 
 def new_id() -> uuid.UUID:
     """Return a UUIDv7 (RFC 9562): rows made together lie together in the index."""
-    return uuid.UUID(bytes=uuid_utils.uuid7().bytes)
+    return _key(uuid_utils.uuid7().int)
 
 
 def enum_check(column: str, values: type[StrEnum]) -> str:
@@ -63,7 +90,7 @@ def enum_check(column: str, values: type[StrEnum]) -> str:
 class Identified:
     """A row with a UUIDv7 key."""
 
-    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
 
 
 class Edited:

@@ -37,7 +37,8 @@ class SourceOpener:
         if instrument is None:
             raise StreamWeaveError("not_found", "The instrument is gone.")
         if instrument.protocol == Protocol.LOCAL:
-            return LocalSource(Path(instrument.root))
+            seconds = self._settings.io_timeout_seconds
+            return LocalSource(Path(instrument.root), stall_seconds=seconds)
         if self._control is None:
             raise StreamWeaveError("rclone_unavailable", "This process has no supervisor.")
         return RcloneSource(

@@ -1,6 +1,5 @@
 """A local path (or a mounted share) as a source, read by ourselves: any name's bytes work."""
 
-import asyncio
 import os
 import stat as stat_module
 from collections.abc import AsyncGenerator, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from app.errors import StreamWeaveError
 from app.transfers.anchor import Anchor, anchored
 from app.transfers.base import Entry, FileFacts, SourceCapabilities
+from app.transfers.calls import STALL_SECONDS, Calls, calls_of, progress
 from app.transfers.paths import name_problem, parent
 from app.transfers.posix_errors import source_error
 
@@ -23,8 +23,9 @@ _NO_FACTS = FileFacts(0, 0)
 class LocalSource:
     """Files below a local root. Links and special files are not followed and not listed."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, stall_seconds: float = STALL_SECONDS) -> None:
         self._root = root
+        self._stall_seconds = stall_seconds
         self.capabilities = SourceCapabilities(
             mover="local",
             protocol="local",
@@ -33,15 +34,20 @@ class LocalSource:
             carries_any_name=True,
         )
 
+    @property
+    def _calls(self) -> Calls:
+        return calls_of(self._root, "source_unreachable", self._stall_seconds)
+
     async def list_directory(self, directory: bytes) -> Sequence[Entry]:
         """Return all entries of one directory."""
-        return await asyncio.to_thread(self._list, directory)
+        return await self._calls.run(self._list, directory)
 
     def _list(self, directory: bytes) -> list[Entry]:
         entries = []
         try:
             with anchored(self._root) as anchor, os.scandir(anchor.directory(directory)) as found:
                 for item in found:
+                    progress()
                     if (entry := _entry(item)) is not None:
                         entries.append(entry)
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -52,13 +58,16 @@ class LocalSource:
 
     async def stat(self, paths: Sequence[bytes]) -> Sequence[FileFacts | StreamWeaveError]:
         """Return each file's facts, by opening it."""
-        return await asyncio.to_thread(self._stat, paths)
+        calls = self._calls
+        return await calls.run(self._stat, paths, calls)
 
-    def _stat(self, paths: Sequence[bytes]) -> list[FileFacts | StreamWeaveError]:
+    def _stat(self, paths: Sequence[bytes], calls: Calls) -> list[FileFacts | StreamWeaveError]:
         found: list[FileFacts | StreamWeaveError] = []
+        calls.look()
         try:
             with anchored(self._root) as anchor:
                 for path in paths:
+                    progress()
                     found.append(_stat_one(anchor, path))
         except OSError as error:
             raise StreamWeaveError("source_folder_missing", str(error.strerror)) from error
@@ -66,20 +75,14 @@ class LocalSource:
 
     async def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
         """Stream the file's bytes."""
-        try:
-            with anchored(self._root) as anchor:
-                descriptor = _open(anchor, path)
-        except OSError as error:
-            raise source_error(error, "opening") from error
+        calls = self._calls
+        descriptor = await calls.brief(self._opened, path)
         received = 0
         try:
             while True:
                 small = size_bytes - received < _CHUNK // 8
-                chunk = (
-                    os.read(descriptor, _CHUNK)
-                    if small
-                    else await asyncio.to_thread(os.read, descriptor, _CHUNK)
-                )
+                make = calls.brief if small else calls.run
+                chunk = await make(os.read, descriptor, _CHUNK)
                 if not chunk:
                     break
                 received += len(chunk)
@@ -87,11 +90,18 @@ class LocalSource:
         except OSError as error:
             raise source_error(error, "reading") from error
         finally:
-            os.close(descriptor)
+            calls.afterwards(lambda: os.close(descriptor))
         if received != size_bytes:
             raise StreamWeaveError(
                 "source_file_changed", f"{received} bytes came, {size_bytes} were expected."
             )
+
+    def _opened(self, path: bytes) -> int:
+        try:
+            with anchored(self._root) as anchor:
+                return _open(anchor, path)
+        except OSError as error:
+            raise source_error(error, "opening") from error
 
     async def close(self) -> None:
         """Nothing is kept open."""

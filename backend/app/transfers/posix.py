@@ -29,6 +29,7 @@ from app.transfers.base import (
     StorageCapabilities,
     Target,
 )
+from app.transfers.calls import STALL_SECONDS, SYNC_SECONDS, Calls, calls_of, progress
 from app.transfers.paths import join, parent
 from app.transfers.posix_errors import storage_error
 
@@ -38,10 +39,13 @@ _CHUNK = 1 << 20
 # A write of this size or more may block on the disk, so it leaves the event loop.
 _INLINE_BYTES = 128 << 10
 _READERS = 4
+_SURELY_SHORT = 100
 _RENAME_NOREPLACE = 1
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _TEMPORARY = re.compile(rb"^\.streamweave-([0-9a-f]{8})-([0-9a-f]{32})-([0-9]+)\.part$")
+_SYNC_FILE_RANGE_WRITE = 2
 _libc = ctypes.CDLL(None, use_errno=True)
+_off64 = ctypes.c_int64
 
 
 class PosixStorage:
@@ -55,8 +59,10 @@ class PosixStorage:
         sentinel: uuid.UUID,
         worker: str,
         case_insensitive: bool = False,
+        stall_seconds: float = STALL_SECONDS,
     ) -> None:
         self._root = root
+        self._stall_seconds = stall_seconds
         self._installation = installation
         self._sentinel = sentinel
         self._worker = worker
@@ -64,8 +70,15 @@ class PosixStorage:
             kind="posix", refuses_overwrite=True, durable=True, case_insensitive=case_insensitive
         )
 
+    @property
+    def _calls(self) -> Calls:
+        return calls_of(self._root, "storage_stalled", self._stall_seconds)
+
     async def check_ready(self) -> None:
         """Raise `storage_unreachable` unless this storage's sentinel is there."""
+        await self._calls.run(self._check_ready)
+
+    def _check_ready(self) -> None:
         try:
             found = json.loads((self._root / SENTINEL).read_text())["storage"]
         except (OSError, ValueError, KeyError) as error:
@@ -81,8 +94,19 @@ class PosixStorage:
     async def batch(self) -> AsyncIterator["PosixBatch"]:
         """Open one batch."""
         await self.check_ready()
-        with anchored(self._root) as anchor:
-            yield PosixBatch(anchor, self._installation, self._worker)
+        calls = self._calls
+        anchor = await calls.run(self._anchor, calls)
+        try:
+            yield PosixBatch(anchor, calls, self._installation, self._worker)
+        finally:
+            calls.afterwards(anchor.close)
+
+    def _anchor(self, calls: Calls) -> Anchor:
+        calls.look()
+        try:
+            return Anchor(self._root)
+        except OSError as error:
+            raise storage_error(error, "opening") from error
 
     @property
     def _journal_folder(self) -> Path:
@@ -90,6 +114,9 @@ class PosixStorage:
 
     async def journals(self) -> dict[str, int]:
         """Return this installation's journal files here: name to size in bytes."""
+        return await self._calls.run(self._journals)
+
+    def _journals(self) -> dict[str, int]:
         try:
             return {path.name: path.stat().st_size for path in self._journal_folder.iterdir()}
         except FileNotFoundError:
@@ -106,7 +133,7 @@ class PosixStorage:
                 return file.read(size_bytes)
 
         try:
-            return await asyncio.to_thread(read)
+            return await self._calls.run(read)
         except OSError as error:
             raise storage_error(error, "reading a journal") from error
 
@@ -115,7 +142,7 @@ class PosixStorage:
         pending = [b""]
         while pending:
             directory = pending.pop()
-            folders, found = await asyncio.to_thread(self._scan, directory)
+            folders, found = await self._calls.run(self._scan, directory)
             pending.extend(folders)
             for name, copy_id, attempt in found:
                 yield join(directory, name), copy_id, attempt
@@ -125,6 +152,7 @@ class PosixStorage:
         try:
             with anchored(self._root) as anchor, os.scandir(anchor.directory(directory)) as entries:
                 for entry in entries:
+                    progress()
                     name = os.fsencode(entry.name)
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(join(directory, name))
@@ -140,6 +168,9 @@ class PosixStorage:
 
     async def remove(self, path: bytes) -> None:
         """Remove one temporary that `temporaries` named."""
+        await self._calls.run(self._remove, path)
+
+    def _remove(self, path: bytes) -> None:
         try:
             with anchored(self._root) as anchor, contextlib.suppress(FileNotFoundError):
                 os.unlink(path.rpartition(b"/")[2], dir_fd=anchor.directory(parent(path)))
@@ -148,7 +179,7 @@ class PosixStorage:
 
     async def free_bytes(self) -> int:
         """Return the free space for an unprivileged user."""
-        facts = os.statvfs(self._root)
+        facts = await self._calls.run(os.statvfs, self._root)
         return facts.f_bavail * facts.f_frsize
 
 
@@ -158,20 +189,34 @@ class PosixTemporary:
     def __init__(self, batch: "PosixBatch", target: Target, descriptor: int) -> None:
         self.target = target
         self._batch = batch
+        self._calls = batch.calls
         self._descriptor = descriptor
+        self._written = 0
 
     async def write(self, chunk: bytes) -> None:
         """Append a chunk; a large one is written outside the event loop."""
+        if len(chunk) < _INLINE_BYTES:
+            await self._calls.brief(self._write, chunk)
+        else:
+            await self._calls.run(self._write, chunk)
+
+    def _write(self, chunk: bytes) -> None:
         try:
-            if len(chunk) < _INLINE_BYTES:
-                _write_all(self._descriptor, chunk)
-            else:
-                await _to_its_end(_write_all, self._descriptor, chunk)
+            _write_all(self._descriptor, chunk)
         except OSError as error:
             raise storage_error(error, "writing") from error
+        if len(chunk) >= _INLINE_BYTES and hasattr(_libc, "sync_file_range"):
+            # The disk begins now, so that the batch's sync finds little left to do.
+            _libc.sync_file_range(
+                self._descriptor, _off64(self._written), _off64(len(chunk)), _SYNC_FILE_RANGE_WRITE
+            )
+        self._written += len(chunk)
 
     async def finish(self, mtime_ns: int) -> ObjectFacts:
         """Set the modification time and close; nothing is durable yet."""
+        return await self._calls.brief(self._finish, mtime_ns)
+
+    def _finish(self, mtime_ns: int) -> ObjectFacts:
         try:
             try:
                 os.utime(self._descriptor, ns=(mtime_ns, mtime_ns))
@@ -184,16 +229,24 @@ class PosixTemporary:
 
     async def abandon(self) -> None:
         """Close and remove it."""
+        try:
+            await self._calls.brief(self._close)
+        except StreamWeaveError:
+            self._calls.afterwards(self._close)  # a stuck call may be using it
+            raise
+        await self._batch.remove_temporary(self.target)
+
+    def _close(self) -> None:
         with contextlib.suppress(OSError):  # what was written is not wanted any more
             os.close(self._descriptor)
-        await self._batch.remove_temporary(self.target)
 
 
 class PosixBatch:
     """The writing end for one batch; its calls come from one task group at a time."""
 
-    def __init__(self, anchor: Anchor, installation: str, worker: str) -> None:
+    def __init__(self, anchor: Anchor, calls: Calls, installation: str, worker: str) -> None:
         self._anchor = anchor
+        self.calls = calls
         self._installation = installation
         self._worker = worker
 
@@ -207,10 +260,14 @@ class PosixBatch:
 
     async def create(self, target: Target) -> PosixTemporary:
         """Make the directories and an empty temporary file next to the final name."""
+        return await self.calls.brief(self._create, target)
+
+    def _create(self, target: Target) -> PosixTemporary:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             directory, name = self._place(target, make=True)
-            if len(name) > os.fpathconf(directory, "PC_NAME_MAX"):
+            # The temporary's name is shorter; below this all file systems take it.
+            if len(name) > _SURELY_SHORT and len(name) > os.fpathconf(directory, "PC_NAME_MAX"):
                 raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
             descriptor = os.open(self._temporary_name(target), flags, 0o644, dir_fd=directory)
         except OSError as error:
@@ -221,7 +278,7 @@ class PosixBatch:
         self, targets: Sequence[Target], journal: bytes
     ) -> dict[Target, StreamWeaveError]:
         """Append the journal and sync: all at once, each alone when that fails."""
-        return await asyncio.to_thread(self._make_durable, targets, journal)
+        return await self.calls.run(self._make_durable, targets, journal, seconds=SYNC_SECONDS)
 
     def _make_durable(
         self, targets: Sequence[Target], journal: bytes
@@ -249,6 +306,7 @@ class PosixBatch:
     def _sync_each(self, targets: Sequence[Target]) -> dict[Target, StreamWeaveError]:
         failed = {}
         for target in targets:
+            progress()
             try:
                 directory, _ = self._place(target)
                 _fsync_name(directory, self._temporary_name(target))
@@ -280,10 +338,7 @@ class PosixBatch:
         """Read temporaries (or, synced first, the final objects), each through a new opening."""
         lanes = max(1, min(_READERS, len(targets)))  # a device answers several at once
         found = await asyncio.gather(
-            *(
-                asyncio.to_thread(self._read_back, targets[lane::lanes], final)
-                for lane in range(lanes)
-            )
+            *(self.calls.run(self._read_back, targets[lane::lanes], final) for lane in range(lanes))
         )
         return [found[at % lanes][at // lanes] for at in range(len(targets))]
 
@@ -302,7 +357,7 @@ class PosixBatch:
 
     async def publish(self, target: Target) -> ObjectFacts | None:
         """Give the temporary its final name; None when that name exists (it stays untouched)."""
-        return self._guarded(lambda: self._publish(target), "publishing")
+        return await self.calls.brief(self._guarded, lambda: self._publish(target), "publishing")
 
     def _publish(self, target: Target) -> ObjectFacts | None:
         directory, name = self._place(target)
@@ -327,10 +382,13 @@ class PosixBatch:
             for directory in {self._place(target)[0] for target in targets}:
                 os.fsync(directory)
 
-        await asyncio.to_thread(self._guarded, sync, "syncing the directory")
+        await self.calls.run(self._guarded, sync, "syncing the directory", seconds=SYNC_SECONDS)
 
     async def look(self, target: Target) -> tuple[ObjectFacts | None, ObjectFacts | None]:
         """Return what stands at the final name and at the temporary name."""
+        return await self.calls.brief(self._look, target)
+
+    def _look(self, target: Target) -> tuple[ObjectFacts | None, ObjectFacts | None]:
         try:
             directory, name = self._place(target)
         except FileNotFoundError:
@@ -350,7 +408,7 @@ class PosixBatch:
                 directory, _ = self._place(target)
                 os.unlink(self._temporary_name(target), dir_fd=directory)
 
-        self._guarded(remove, "removing the temporary")
+        await self.calls.brief(self._guarded, remove, "removing the temporary")
 
     @staticmethod
     def _guarded(work: Callable[[], T], step: str) -> T:
@@ -358,16 +416,6 @@ class PosixBatch:
             return work()
         except OSError as error:
             raise storage_error(error, step) from error
-
-
-async def _to_its_end(work: Callable[[int, bytes], None], descriptor: int, chunk: bytes) -> None:
-    """Run in a thread; who is cancelled waits, or the descriptor would be closed meanwhile."""
-    future = asyncio.get_running_loop().run_in_executor(None, work, descriptor, chunk)
-    try:
-        await asyncio.shield(future)
-    except asyncio.CancelledError:
-        await asyncio.wait([future])
-        raise
 
 
 def _write_all(descriptor: int, chunk: bytes) -> None:
@@ -426,6 +474,7 @@ def _read_back(directory: int, name: bytes, *, sync: bool) -> ReadBack:
         source = _drop_from_page_cache(descriptor)
         digest, size = hashlib.sha256(), 0
         while chunk := os.read(descriptor, _CHUNK):
+            progress()
             digest.update(chunk)
             size += len(chunk)
         facts = _facts(os.fstat(descriptor))

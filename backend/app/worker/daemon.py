@@ -55,6 +55,9 @@ class Daemon:
             {
                 "PATH": os.environ.get("PATH", ""),
                 "HOME": str(directory),
+                # It makes short-lived things for each small file: collected three times as rarely,
+                # they cost a tenth less of its CPU, and some 50 MiB.
+                "GOGC": "300",
                 "XDG_CACHE_HOME": str(directory / "cache"),
                 "RCLONE_RC_USER": self.rc.username,
                 "RCLONE_RC_PASS": self.rc.password,

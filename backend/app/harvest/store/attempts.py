@@ -8,7 +8,7 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 
 import orjson
@@ -19,6 +19,13 @@ from app.harvest.store.bulk import insert_rows
 from app.models import Attempt, new_id
 
 ATTEMPTS = cast(Table, Attempt.__table__)
+# As it was read, or written out already: it goes to two columns and into a leaf.
+Evidence = dict[str, Any] | orjson.Fragment
+
+
+def evidence_of(facts: dict[str, Any]) -> orjson.Fragment:
+    """Return evidence written out once, in the order that a leaf needs."""
+    return orjson.Fragment(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class AttemptRow:
     ended_at: datetime
     error_code: str | None = None
     error_detail: str | None = None
-    evidence: dict[str, Any] | None = None
+    evidence: Evidence | None = None
 
 
 _FIELDS = tuple(one.name for one in fields(AttemptRow))
@@ -50,14 +57,8 @@ class AttemptBatch:
 
 def leaf(row: AttemptRow) -> bytes:
     """Return what the Merkle tree holds of an attempt: the hash of its facts (RFC 8785 JSON)."""
-    facts = {name: _plain(getattr(row, name)) for name in _FIELDS}
+    facts = {name: getattr(row, name) for name in _FIELDS}
     return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).digest()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    return str(value) if isinstance(value, uuid.UUID) else value
 
 
 async def insert_attempts(session: AsyncSession, rows: Sequence[AttemptRow]) -> AttemptBatch:
@@ -67,14 +68,10 @@ async def insert_attempts(session: AsyncSession, rows: Sequence[AttemptRow]) -> 
         session,
         ATTEMPTS,
         [
-            {
-                "id": new_id(),
-                "batch_id": batch_id,
-                "leaf_index": index,
-                **{name: getattr(row, name) for name in _FIELDS},
-            }
+            {"id": new_id(), "leaf_index": index} | {name: getattr(row, name) for name in _FIELDS}
             for index, row in enumerate(rows)
         ],
+        {"batch_id": batch_id},
     )
     return AttemptBatch(batch_id, tuple(leaf(row) for row in rows))
 

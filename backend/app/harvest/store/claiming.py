@@ -12,17 +12,18 @@ from datetime import datetime
 from itertools import accumulate
 from typing import Any, cast
 
-from sqlalchemy import Row, ScalarSelect, Table, and_, literal, select, true, update
+from sqlalchemy import Row, Table, and_, bindparam, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
-from app.database import lease_now
+from app.database import lease_clock_ms, lease_now
+from app.harvest.store.among import among
 from app.harvest.store.attempts import AttemptBatch, AttemptRow, insert_attempts
 from app.harvest.store.bulk import update_rows
 from app.harvest.store.news import tell
 from app.harvest.store.words import IN_FLIGHT, WAITING
 from app.harvest.work import BATCH_BYTES, BATCH_FILES, Batch, ClaimedCopy
-from app.models import PRIORITIES, Copy, CopyState, Instrument, SourceFile, StorageLocation, Version
+from app.models import Copy, CopyState, SourceFile, Version
 from app.transfers.base import FileFacts
 
 COPIES = cast(Table, Copy.__table__)
@@ -32,7 +33,6 @@ _REAP_LIMIT = 1000
 
 
 C, V, F = COPIES.c, cast(Table, Version.__table__).c, cast(Table, SourceFile.__table__).c
-ON, AT = cast(Table, Instrument.__table__).c, cast(Table, StorageLocation.__table__).c
 _earlier = cast(Table, Version.__table__).alias("earlier")
 # What a batch needs of a copy, as it stands before the claim counts the attempt.
 _CLAIMED = (
@@ -79,38 +79,32 @@ class Lease:
 Place = tuple[uuid.UUID, int]  # a storage location and a priority
 
 
-async def due_places(
-    session: AsyncSession, instruments: Sequence[uuid.UUID], locations: Sequence[uuid.UUID]
-) -> dict[uuid.UUID, list[Place]]:
-    """Return for which places each instrument has a copy that is due, in order of priority.
-
-    One probe of the index of waiting copies a place: what waits costs nothing, due or not.
-    """
-    now = utcnow()
-    rows = await session.execute(
-        select(ON.id, AT.id, *(_first_due(priority, now) for priority in PRIORITIES))
-        .join_from(ON.id.table, AT.id.table, true())
-        .where(ON.id.in_(instruments), AT.id.in_(locations))
-        .order_by(AT.id)
+_NEXT = (
+    _CLAIMED.where(
+        C.instrument_id == bindparam("instrument"),
+        C.storage_location_id == bindparam("location"),
+        C.priority == bindparam("priority"),
+        WAITING,
+        C.due_at <= bindparam("now"),
     )
-    due: dict[uuid.UUID, list[Place]] = {}
-    for instrument_id, location_id, *first in rows:
-        for priority, found in zip(PRIORITIES, first, strict=True):
-            if found is not None:
-                due.setdefault(instrument_id, []).append((location_id, priority))
-    return {one: sorted(places, key=lambda place: place[1]) for one, places in due.items()}
-
-
-def _first_due(priority: int, now: datetime) -> ScalarSelect[Any]:
-    # With its order only the index of waiting copies will do, whatever the statistics say.
-    return (
-        select(C.id)
-        .where(C.instrument_id == ON.id, C.storage_location_id == AT.id)
-        .where(C.priority == priority, WAITING, C.due_at <= now)
-        .order_by(C.due_at, C.id)
-        .limit(1)
-        .scalar_subquery()
+    .order_by(C.due_at, C.id)
+    .limit(BATCH_FILES)
+    .with_for_update(skip_locked=True, of=COPIES)
+)
+_TAKE = (
+    update(COPIES)
+    .where(among(C.id, "ids"))
+    .values(
+        state=CopyState.TRANSFERRING,
+        state_since=bindparam("now"),
+        claimed_at=bindparam("now"),
+        attempt=C.attempt + 1,
+        batch_files=bindparam("together"),
+        due_at=None,
+        lease_owner=bindparam("owner"),
+        lease_until_ms=bindparam("until"),
     )
+)
 
 
 async def claim(
@@ -120,48 +114,30 @@ async def claim(
     lease: Lease,
 ) -> Batch | None:
     """Claim the next batch of one instrument for one place, or None."""
-    storage_location_id, priority = place
+    location, priority = place
     now = utcnow()
-    due = (
-        C.instrument_id == instrument_id,
-        C.storage_location_id == storage_location_id,
-        C.priority == priority,
-        WAITING,
-        C.due_at <= now,
-    )
-    rows = await session.execute(
-        _CLAIMED.where(*due)
-        .order_by(C.due_at, C.id)
-        .limit(BATCH_FILES)
-        .with_for_update(skip_locked=True, of=COPIES)
-    )
-    chosen = _choose(rows.all())
+    where = {"instrument": instrument_id, "location": location, "priority": priority, "now": now}
+    chosen = _choose((await session.execute(_NEXT, where)).all())
     if not chosen:
         return None
-    await session.execute(
-        update(COPIES)
-        .where(C.id.in_([row.id for row in chosen]))
-        .values(
-            state=CopyState.TRANSFERRING,
-            state_since=now,
-            claimed_at=now,
-            attempt=C.attempt + 1,
-            batch_files=len(chosen),
-            due_at=None,
-            lease_owner=lease.owner,
-            lease_until_ms=lease_now(session) + int(lease.seconds * 1000),
-        )
-    )
+    taken = {
+        "ids": [row[0] for row in chosen],
+        "now": now,
+        "together": len(chosen),
+        "owner": lease.owner,
+        "until": await lease_clock_ms(session) + int(lease.seconds * 1000),
+    }
+    await session.execute(_TAKE, taken)
     await tell(
         session,
         "copies.claimed",
         instrument_id,
-        storage_id=str(storage_location_id),
+        storage_id=str(location),
         state=CopyState.TRANSFERRING.value,
         count=len(chosen),
     )
     copies = tuple(_claimed_copy(row, now) for row in chosen)
-    return Batch(instrument_id, storage_location_id, copies, recovering=False)
+    return Batch(instrument_id, location, copies, recovering=False)
 
 
 def _choose(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
@@ -207,16 +183,6 @@ def _claimed_copy(row: Row[Any], now: datetime) -> ClaimedCopy:
     )
 
 
-async def is_any_interrupted(session: AsyncSession) -> bool:
-    """Return whether some worker died, or was refused its storage, while publishing."""
-    found = await session.execute(
-        select(C.id)
-        .where(IN_FLIGHT, C.state == CopyState.PUBLISHING, C.lease_until_ms < lease_now(session))
-        .limit(1)
-    )
-    return found.first() is not None
-
-
 async def claim_interrupted(
     session: AsyncSession,
     instruments: Sequence[uuid.UUID],
@@ -246,7 +212,7 @@ async def claim_interrupted(
     now = utcnow()
     await session.execute(
         update(COPIES)
-        .where(C.id.in_([row.id for row in chosen]))
+        .where(among(C.id, [row.id for row in chosen]))
         .values(
             attempt=C.attempt + 1,
             claimed_at=now,
@@ -319,7 +285,7 @@ async def renew(session: AsyncSession, ids: Sequence[uuid.UUID], lease: Lease) -
     found = await session.execute(
         update(Copy)
         .where(
-            Copy.id.in_(ids),
+            among(COPIES.c.id, ids),
             Copy.lease_owner == lease.owner,
             Copy.state.in_([CopyState.TRANSFERRING, CopyState.PROVING, CopyState.PUBLISHING]),
         )
@@ -340,7 +306,7 @@ async def release(session: AsyncSession, owner: str) -> None:
     await session.execute(
         update(COPIES)
         .where(
-            C.id.in_(held.all()),
+            among(C.id, held.all()),
             C.lease_owner == owner,
             C.state.in_([CopyState.TRANSFERRING, CopyState.PROVING]),
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
@@ -47,35 +47,38 @@ class InstrumentFacts:
     destinations: tuple[Destination, ...]
 
 
+_OWN = tuple(n for n in InstrumentFacts.__slots__ if n not in ("destinations", "hold_failures"))
+_FACTS = (
+    select(Instrument.slug, ScanState.hold_failures, *(getattr(Instrument, name) for name in _OWN))
+    .outerjoin(ScanState, ScanState.instrument_id == Instrument.id)
+    .where(Instrument.id == bindparam("instrument"))
+)
+_DESTINATIONS = (
+    select(
+        StorageLocation.id,
+        InstrumentStorage.required,
+        StorageLocation.case_insensitive,
+        InstrumentStorage.prefix,
+    )
+    .join(InstrumentStorage, InstrumentStorage.storage_location_id == StorageLocation.id)
+    .where(InstrumentStorage.instrument_id == bindparam("instrument"))
+    .order_by(StorageLocation.id)
+)
+
+
 async def load(session: AsyncSession, instrument_id: uuid.UUID) -> InstrumentFacts | None:
     """Return the instrument with its destinations, or None when it is gone."""
-    row = await session.get(Instrument, instrument_id)
+    which = {"instrument": instrument_id}
+    row = (await session.execute(_FACTS, which)).first()
     if row is None:
         return None
-    destinations = await session.execute(
-        select(
-            StorageLocation.id,
-            InstrumentStorage.required,
-            StorageLocation.case_insensitive,
-            InstrumentStorage.prefix,
-        )
-        .join(InstrumentStorage, InstrumentStorage.storage_location_id == StorageLocation.id)
-        .where(InstrumentStorage.instrument_id == instrument_id)
-        .order_by(StorageLocation.id)
-    )
-    names = set(InstrumentFacts.__slots__) - {"destinations", "hold_failures"}
-    scan = await session.get(ScanState, instrument_id)
+    slug, hold_failures, *own = row
     return InstrumentFacts(
-        **{name: getattr(row, name) for name in names},
-        hold_failures=scan.hold_failures if scan else 0,
+        **dict(zip(_OWN, own, strict=True)),
+        hold_failures=hold_failures or 0,
         destinations=tuple(
-            Destination(
-                d.id,
-                d.required,
-                d.case_insensitive,
-                (row.slug if d.prefix is None else d.prefix).encode(),
-            )
-            for d in destinations
+            Destination(place, required, folds, (slug if prefix is None else prefix).encode())
+            for place, required, folds, prefix in await session.execute(_DESTINATIONS, which)
         ),
     )
 
@@ -101,24 +104,35 @@ async def storage_location(
     ).scalar_one()
 
 
+def may_be_served(zones: Any, now: Any) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on an instrument, its scan state and account: not refused, not held back."""
+    refused = (ServiceAccount.refused_version > 0) & (
+        ServiceAccount.refused_version == ServiceAccount.secret_version
+    )
+    return (
+        Instrument.zone.in_(zones),
+        Instrument.paused.is_(False),
+        or_(ServiceAccount.id.is_(None), ~refused),
+        or_(ScanState.held_until.is_(None), ScanState.held_until <= now),
+    )
+
+
+def may_be_written_to(zones: Any, now: Any) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on a storage location: it does not rest."""
+    paused = StorageLocation.paused_until
+    return StorageLocation.zone.in_(zones), or_(paused.is_(None), paused <= now)
+
+
 async def reachable(session: AsyncSession, zones: Sequence[str], now: datetime) -> list[uuid.UUID]:
     """Return the served instruments of which copies may be claimed now.
 
     Left out: quiet hours, accounts that were refused, and instruments held back.
     """
-    refused = (ServiceAccount.refused_version > 0) & (
-        ServiceAccount.refused_version == ServiceAccount.secret_version
-    )
     rows = await session.execute(
         select(Instrument.id, Instrument.quiet_hours)
         .join(ScanState, ScanState.instrument_id == Instrument.id)
         .outerjoin(ServiceAccount, ServiceAccount.id == Instrument.service_account_id)
-        .where(
-            Instrument.zone.in_(zones),
-            Instrument.paused.is_(False),
-            or_(ServiceAccount.id.is_(None), ~refused),
-            or_(ScanState.held_until.is_(None), ScanState.held_until <= now),
-        )
+        .where(*may_be_served(zones, now))
         .order_by(Instrument.id)
     )
     return [row.id for row in rows if not is_quiet(row.quiet_hours, now)]
@@ -191,11 +205,9 @@ async def open_locations(
     session: AsyncSession, zones: Sequence[str], *, resting: bool = False
 ) -> list[uuid.UUID]:
     """Return the storage locations of the zones that are not held back, or with those that are."""
-    query = select(StorageLocation.id).where(StorageLocation.zone.in_(zones))
-    if not resting:
-        paused = StorageLocation.paused_until
-        query = query.where(or_(paused.is_(None), paused <= utcnow()))
-    return list(await session.scalars(query.order_by(StorageLocation.id)))
+    conditions = may_be_written_to(zones, utcnow())[: 1 if resting else None]
+    query = select(StorageLocation.id).where(*conditions).order_by(StorageLocation.id)
+    return list(await session.scalars(query))
 
 
 async def refuse_account(session: AsyncSession, instrument_id: uuid.UUID) -> None:

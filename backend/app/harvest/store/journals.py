@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, bindparam, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.harvest.plan import Journalled
@@ -19,6 +19,7 @@ from app.transfers.base import FileFacts
 from app.transfers.paths import path_hash
 
 ENTRIES = cast(Table, JournalEntry.__table__)
+_IS_ANY = select(exists().where(ENTRIES.c.instrument_id == bindparam("instrument")))
 
 
 async def positions(session: AsyncSession, storage_location_id: uuid.UUID) -> dict[str, int]:
@@ -81,6 +82,8 @@ async def known(
     session: AsyncSession, instrument_id: uuid.UUID, path_hashes: Sequence[bytes]
 ) -> dict[tuple[bytes, int], Journalled]:
     """Return the newest journalled version of each of these paths: (hash, incarnation) to it."""
+    if not path_hashes or not await session.scalar(_IS_ANY, {"instrument": instrument_id}):
+        return {}  # in daily life nothing is kept, and one look says so
     rows = await session.scalars(
         select(JournalEntry)
         .where(JournalEntry.instrument_id == instrument_id, JournalEntry.path_hash.in_(path_hashes))

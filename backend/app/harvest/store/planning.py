@@ -9,7 +9,7 @@ from sqlalchemy import Table, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
-from app.harvest.plan import Latest, NewVersion, Nothing, Reaim, Work
+from app.harvest.plan import Latest, NewVersion, Nothing, PlannedCopy, Reaim, Work
 from app.harvest.ports import Mint
 from app.harvest.store.bulk import insert_new_rows, insert_rows, set_rows, update_rows
 from app.harvest.store.news import tell
@@ -31,6 +31,12 @@ FILES = cast(Table, SourceFile.__table__)
 VERSIONS = cast(Table, Version.__table__)
 COPIES = cast(Table, Copy.__table__)
 IDENTIFIERS = cast(Table, Identifier.__table__)
+_PLANNED = {
+    "state": FileState.PLANNED.value,
+    "reason_code": None,
+    "reason": None,
+    "next_try_at": None,
+}
 
 
 async def latest_versions(
@@ -109,19 +115,16 @@ async def _save_new(session: AsyncSession, new: Sequence[NewVersion], mint: Mint
     await set_rows(
         session,
         FILES,
-        [_planned_row(item, arks) for item in new if item.file.latest is None],
-        keys=["id"],
-    )
-    await set_rows(
-        session,
-        FILES,
         [
-            {k: v for k, v in _planned_row(item, arks).items() if k != "ark"}
-            for item in new
-            if item.file.latest is not None
+            _planned_row(i) | {"ark": arks.get(i.file.source_file_id)}
+            for i in new
+            if not i.file.latest
         ],
         keys=["id"],
+        constants=_PLANNED,
     )
+    later = [_planned_row(item) for item in new if item.file.latest]
+    await set_rows(session, FILES, later, keys=["id"], constants=_PLANNED)
 
 
 def _taken_rows(arks: dict[uuid.UUID, str]) -> list[dict[str, Any]]:
@@ -132,17 +135,12 @@ def _taken_rows(arks: dict[uuid.UUID, str]) -> list[dict[str, Any]]:
     ]
 
 
-def _planned_row(item: NewVersion, arks: dict[uuid.UUID, str]) -> dict[str, Any]:
+def _planned_row(item: NewVersion) -> dict[str, Any]:
     return {
         "id": item.file.source_file_id,
-        "state": FileState.PLANNED.value,
         "latest_version": item.number,
         "size_bytes": item.file.facts.size_bytes,
         "mtime_ns": item.file.facts.mtime_ns,
-        "reason_code": None,
-        "reason": None,
-        "next_try_at": None,
-        "ark": arks.get(item.file.source_file_id),
     }
 
 
@@ -186,49 +184,13 @@ async def _insert_copies(
     versions, copies = [], []
     for item in new:
         version_id = new_id()
-        versions.append(_version_row(item, version_id, now))
-        for copy in item.copies:
-            copies.append(
-                _copy_row(item, version_id, instrument_id, now)
-                | {
-                    "storage_location_id": copy.storage_location_id,
-                    "required": copy.required,
-                    "dest_path": display(copy.dest_path),
-                    "dest_path_bytes": copy.dest_path,
-                    "dest_key": copy.dest_key,
-                }
-            )
-    await insert_rows(session, VERSIONS, versions)
-    inserted = await insert_new_rows(session, COPIES, copies, returning="id")
-    await _insert_losers(session, [row for row in copies if row["id"] not in inserted])
-    return len(inserted)
-
-
-def _version_row(item: NewVersion, version_id: uuid.UUID, now: datetime) -> dict[str, Any]:
-    return {
-        "id": version_id,
-        "source_file_id": item.file.source_file_id,
-        "number": item.number,
-        "aim": 1,
-        "size_bytes": item.file.facts.size_bytes,
-        "mtime_ns": item.file.facts.mtime_ns,
-        "seen_mtime_ns": item.file.facts.mtime_ns,
-        "created_at": now,
-        "legal_hold": False,
-    }
-
-
-def _copy_row(
-    item: NewVersion, version_id: uuid.UUID, instrument_id: uuid.UUID, now: datetime
-) -> dict[str, Any]:
-    return {
-        "id": new_id(),
-        "version_id": version_id,
-        "source_file_id": item.file.source_file_id,
+        versions.append(_version_row(item, version_id))
+        copies += [_copy_row(item, version_id, copy) for copy in item.copies]
+    aimed = {"aim": 1, "created_at": now, "legal_hold": False}
+    await insert_rows(session, VERSIONS, versions, aimed)
+    queued = {
         "instrument_id": instrument_id,
         "state": CopyState.QUEUED.value,
-        "size_bytes": item.file.facts.size_bytes,
-        "priority": BACKLOG if item.file.is_backlog else NEW_FILE,
         "attempt": 0,
         "failures": 0,
         "losses": 0,
@@ -237,6 +199,38 @@ def _copy_row(
         "lease_until_ms": 0,
         "created_at": now,
         "state_since": now,
+    }
+    inserted = await insert_new_rows(session, COPIES, copies, returning="id", constants=queued)
+    if len(inserted) < len(copies):
+        losers = [row | queued for row in copies if row["id"] not in inserted]
+        await _insert_losers(session, losers)
+    return len(inserted)
+
+
+def _version_row(item: NewVersion, version_id: uuid.UUID) -> dict[str, Any]:
+    size_bytes, mtime_ns = item.file.facts
+    return {
+        "id": version_id,
+        "source_file_id": item.file.source_file_id,
+        "number": item.number,
+        "size_bytes": size_bytes,
+        "mtime_ns": mtime_ns,
+        "seen_mtime_ns": mtime_ns,
+    }
+
+
+def _copy_row(item: NewVersion, version_id: uuid.UUID, copy: PlannedCopy) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "version_id": version_id,
+        "source_file_id": item.file.source_file_id,
+        "size_bytes": item.file.facts.size_bytes,
+        "priority": BACKLOG if item.file.is_backlog else NEW_FILE,
+        "storage_location_id": copy.storage_location_id,
+        "required": copy.required,
+        "dest_path": display(copy.dest_path),
+        "dest_path_bytes": copy.dest_path,
+        "dest_key": copy.dest_key,
     }
 
 
@@ -322,10 +316,5 @@ async def _mark_planned(session: AsyncSession, work: Sequence[Reaim | Nothing]) 
             for item in work
         ],
         keys=["id"],
-        constants={
-            "state": FileState.PLANNED.value,
-            "reason_code": None,
-            "reason": None,
-            "next_try_at": None,
-        },
+        constants=_PLANNED,
     )

@@ -17,7 +17,14 @@ from app.clock import utcnow
 from app.database import lease_clock_ms, lease_now
 from app.errors import ErrorClass, StreamWeaveError
 from app.harvest.retry import RetryPolicy, decide
-from app.harvest.store.attempts import AttemptBatch, AttemptRow, insert_attempts
+from app.harvest.store.among import among
+from app.harvest.store.attempts import (
+    AttemptBatch,
+    AttemptRow,
+    Evidence,
+    evidence_of,
+    insert_attempts,
+)
 from app.harvest.store.bulk import insert_rows, set_rows, update_rows
 from app.harvest.store.claiming import UNKNOWN_MTIME, Lease
 from app.harvest.work import ClaimedCopy, Failure, Proof
@@ -139,7 +146,7 @@ async def _held_versions(
         select(COPIES.c.id, COPIES.c.attempt, VERSIONS.c.aim, VERSIONS.c.sha256)
         .join_from(COPIES, VERSIONS, VERSIONS.c.id == COPIES.c.version_id)
         .where(
-            COPIES.c.id.in_(copy_ids),
+            among(COPIES.c.id, copy_ids),
             COPIES.c.lease_owner == owner,
             COPIES.c.state.in_(_BEFORE_INTENT),
         )
@@ -154,10 +161,14 @@ async def finish_available(
 ) -> AttemptBatch:
     """Commit that copies are available, with attempts and outbox."""
     now = utcnow()
+    written = {p.copy.copy_id: evidence_of(p.facts) for p in proofs}
     won = await update_rows(
         session,
         COPIES,
-        [{"id": p.copy.copy_id, "attempt": p.copy.attempt, "intent": p.facts} for p in proofs],
+        [
+            {"id": p.copy.copy_id, "attempt": p.copy.attempt, "intent": written[p.copy.copy_id]}
+            for p in proofs
+        ],
         keys=["id", "attempt"],
         where=[Copy.state == CopyState.PUBLISHING],
         constants={
@@ -172,26 +183,28 @@ async def finish_available(
         },
     )
     done = [proof for proof in proofs if proof.copy.copy_id in won]
-    await insert_rows(session, OUTBOX, [_available_row(p, instrument_id, now) for p in done])
+    await insert_rows(
+        session,
+        OUTBOX,
+        [{"id": new_id(), "payload": _available_event(proof)} for proof in done],
+        {"topic": "copy.available", "instrument_id": instrument_id, "created_at": now},
+    )
     return await insert_attempts(
         session,
-        [_attempt(p.copy, str(p.facts["outcome"]), worker, now, evidence=p.facts) for p in done],
+        [
+            _attempt(p.copy, p.facts["outcome"], worker, now, evidence=written[p.copy.copy_id])
+            for p in done
+        ],
     )
 
 
-def _available_row(proof: Proof, instrument_id: uuid.UUID, now: datetime) -> dict[str, Any]:
+def _available_event(proof: Proof) -> dict[str, Any]:
     return {
-        "id": new_id(),
-        "topic": "copy.available",
-        "instrument_id": instrument_id,
-        "created_at": now,
-        "payload": {
-            "copy_id": str(proof.copy.copy_id),
-            "version_id": str(proof.copy.version_id),
-            "source_file_id": str(proof.copy.source_file_id),
-            "ark": proof.copy.ark,
-            "size_bytes": proof.copy.expected.size_bytes,
-        },
+        "copy_id": proof.copy.copy_id,
+        "version_id": proof.copy.version_id,
+        "source_file_id": proof.copy.source_file_id,
+        "ark": proof.copy.ark,
+        "size_bytes": proof.copy.expected.size_bytes,
     }
 
 
@@ -202,7 +215,7 @@ def _attempt(
     now: datetime,
     *,
     error: StreamWeaveError | None = None,
-    evidence: dict[str, Any] | None = None,
+    evidence: Evidence | None = None,
 ) -> AttemptRow:
     return AttemptRow(
         copy_id=copy.copy_id,

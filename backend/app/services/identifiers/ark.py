@@ -17,11 +17,13 @@ from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
-from app.harvest.store.bulk import insert_rows
+from app.harvest.store.among import among
+from app.harvest.store.bulk import insert_new_rows
 from app.models import Identifier, SourceFile
 
 IDENTIFIERS = cast(Table, Identifier.__table__)
 FILES = cast(Table, SourceFile.__table__)
+_KNOWN = select(FILES.c.id, FILES.c.ark).where(among(FILES.c.id, "ids"), FILES.c.ark.is_not(None))
 BETANUMERIC = "0123456789bcdfghjkmnpqrstvwxz"
 # 29^12 names: a chance of 1 % for one collision at 84 million, and a collision is drawn again.
 BLADE_LENGTH = 12
@@ -102,29 +104,17 @@ class ArkMinter:
         """
         if not source_file_ids:
             return {}
-        known = await session.execute(
-            select(FILES.c.id, FILES.c.ark).where(
-                FILES.c.id.in_(source_file_ids), FILES.c.ark.is_not(None)
-            )
-        )
-        arks: dict[uuid.UUID, str] = {row.id: str(row.ark) for row in known}
+        known = await session.execute(_KNOWN, {"ids": list(source_file_ids)})
+        arks: dict[uuid.UUID, str] = {one: str(ark) for one, ark in known}
         missing = [one for one in source_file_ids if one not in arks]
-        drawn = await self._free(session, len(missing))
-        now = utcnow()
-        if missing:
-            rows = [
-                {"value": ark, "scheme": "ark", "source_file_id": one, "created_at": now}
-                for one, ark in zip(missing, drawn, strict=True)
-            ]
-            await insert_rows(session, IDENTIFIERS, rows)
-        return arks | dict(zip(missing, drawn, strict=True))
-
-    async def _free(self, session: AsyncSession, many: int) -> list[str]:
-        drawn: set[str] = set()
-        while len(drawn) < many:
-            fresh = self.draw(many - len(drawn))
-            taken = await session.scalars(
-                select(IDENTIFIERS.c.value).where(IDENTIFIERS.c.value.in_(fresh))
-            )
-            drawn |= fresh - set(taken)
-        return list(drawn)
+        stamp = {"scheme": "ark", "created_at": utcnow()}
+        while missing:
+            drawn = dict(zip(self.draw(len(missing)), missing, strict=True))
+            rows = [{"value": ark, "source_file_id": one} for ark, one in drawn.items()]
+            # A name that is taken is refused by its key, and another one is drawn.
+            for ark in await insert_new_rows(
+                session, IDENTIFIERS, rows, returning="value", constants=stamp
+            ):
+                arks[drawn.pop(ark)] = ark
+            missing = list(drawn.values())
+        return arks
