@@ -1,5 +1,6 @@
 """Live events: what one may see, at once, none missed, few when many."""
 
+import asyncio
 import time
 import uuid
 from typing import Any
@@ -12,6 +13,7 @@ from app.clock import utcnow
 from app.harvest.store.news import tell
 from app.models import ApiToken, Grant, Outbox, User
 from app.services import live
+from app.services.background import run_background
 from app.services.outbox import dispatch
 from tests.integration.api_fixtures import Api
 from tests.integration.event_stream import listen
@@ -217,3 +219,27 @@ async def test_other_processes_news_are_heard_within_a_second(api: Api) -> None:
 
 async def test_nobody_hears_nothing(api: Api) -> None:
     assert (await api.anonymous.get("/api/events")).status_code == 401
+
+
+async def test_an_edit_is_heard_within_a_second_of_its_commit(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instrument = await api.make_instrument()
+    monkeypatch.setenv("STREAMWEAVE_PREFECT_API_URL", "http://127.0.0.1:9/api")
+    stop = asyncio.Event()
+    running = asyncio.create_task(
+        run_background(api.database, api.settings, stop, api.app.state.live.ring)
+    )
+    try:
+        async with listen(api.app, await _admin_token(api)) as stream:
+            await stream.next()
+            took = []
+            for action in ("pause", "resume") * 3:
+                await api.admin.post(f"/api/instruments/{instrument['id']}/{action}")
+                began = time.monotonic()
+                await stream.until(kind=f"instrument.{action}d", instrument_id=instrument["id"])
+                took.append(time.monotonic() - began)
+        assert sorted(took)[3] < 1.0, took
+    finally:
+        stop.set()
+        await running
