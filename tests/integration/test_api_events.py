@@ -243,3 +243,42 @@ async def test_an_edit_is_heard_within_a_second_of_its_commit(
     finally:
         stop.set()
         await running
+
+
+async def test_who_comes_while_news_is_read_misses_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instrument = await api.make_instrument()
+    await _dispatch(api)
+    reading, go_on = asyncio.Event(), asyncio.Event()
+    look = live.Live._look
+
+    async def slow_look(self: live.Live, *, access_is_old: bool) -> bool:
+        ask = self._database.ask
+
+        async def slow_ask(work: Any) -> Any:
+            answer = await ask(work)
+            if isinstance(answer, tuple) and answer[0] and not reading.is_set():
+                reading.set()
+                await go_on.wait()
+            return answer
+
+        monkeypatch.setattr(self._database, "ask", slow_ask)
+        try:
+            return await look(self, access_is_old=access_is_old)
+        finally:
+            monkeypatch.setattr(self._database, "ask", ask)
+
+    first, second = await _admin_token(api), await _admin_token(api)
+    async with listen(api.app, first) as early:
+        await early.next()
+        monkeypatch.setattr(live.Live, "_look", slow_look)
+        await _tell(api, "copy.available", instrument, copy_id="c1")
+        await _dispatch(api)
+        await reading.wait()
+        async with listen(api.app, second) as late:
+            hello = await late.next()
+            assert hello is not None and hello.name == "hello"
+            go_on.set()
+            assert (await late.until(copy_id="c1")).id == str(hello.data["seq"] + 1)
+            await early.until(copy_id="c1")
