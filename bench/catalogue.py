@@ -62,6 +62,31 @@ def requests(lab: SeededLab, rows: int) -> dict[str, str]:
         "audit of one instrument": f"audit?{one}",
         "audit by action, none": "audit?action=user.created",
         "audit by actor, none": "audit?actor=system",
+        "files, newest last": "files?sort=first_seen",
+        "files, in the order of paths": "files?sort=path",
+        "files, paths backwards, one instrument": f"files?sort=-path&{one}",
+        "files by size": "files?size_min=900&size_max=1100",
+        "files by size, none": "files?size_min=1000000000",
+        "files by time of change, none": "files?modified_after=2200-01-01T00:00:00Z",
+        "files by first sight": "files?first_seen_after=2020-01-01T00:00:00Z",
+        "files by type": "files?type=raw",
+        "files by type, one instrument": f"files?type=raw&{one}",
+        "files by type, none": "files?type=mzml",
+        "files, failed or in conflict": "files?state=failed&state=conflict",
+        "files, available or failed, by size": "files?state=available&state=failed&size_min=900",
+        "counts": "files/counts",
+        "counts of one instrument": f"files/counts?{one}",
+        "counts by type": "files/counts?type=raw",
+        "counts by size": "files/counts?size_min=900",
+        "counts by size, none": "files/counts?size_min=1000000000",
+        "counts by word": "files/counts?search=raw",
+        "transfers in numbers": "transfers/counts",
+        "transfers in numbers, one instrument": f"transfers/counts?{one}",
+        "causes": "transfers/causes",
+        "overview": "overview",
+        "explain: a number": f"explain?q={rows // 2}",
+        "explain: a path": "explain?q=share\\run 0\\file 3.raw",
+        "live": f"instruments/{lab.instruments[3]}/live",
         "instruments": "instruments",
         "storage": "storage",
         "runs": "runs",
@@ -104,7 +129,8 @@ async def _measure(url: str, options: "Options") -> dict[str, Any]:
 
 def _is_open(name: str) -> bool:
     """Whether a user may ask it, too."""
-    return name.startswith(("files", "search", "transfers", "audit"))
+    shown = ("files", "search", "transfers", "audit", "counts", "causes", "overview", "explain")
+    return name.startswith(shown)
 
 
 def _answer(rows: int, found: dict[str, list[float]]) -> dict[str, Any]:

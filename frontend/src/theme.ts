@@ -35,7 +35,7 @@ const dark: MantineColorsTuple = [
 
 export const theme = createTheme({
   primaryColor: "weave",
-  primaryShade: { light: 7, dark: 5 },
+  primaryShade: 7, // 5.9:1 with white on it, in both themes
   autoContrast: true,
   luminanceThreshold: 0.4,
   colors: { weave, dark },
@@ -77,6 +77,8 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--mantine-color-placeholder": "#667180",
     "--mantine-color-anchor": "#0a5f71",
     "--mantine-color-error": "#c01f1f",
+    "--sw-good": "#1d6b2f",
+    "--sw-bad": "#b31b1b",
     "--sw-ground": "#f6f8fa",
     "--sw-surface": "#ffffff",
     "--sw-line": "#dfe4ea",
@@ -88,6 +90,8 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--mantine-color-anchor": "#75cbd7",
     "--mantine-color-error": "#ff8787",
     "--mantine-color-body": "#0d1117",
+    "--sw-good": "#69db7c",
+    "--sw-bad": "#ff8787",
     "--sw-ground": "#0d1117",
     "--sw-surface": "#141a22",
     "--sw-line": "#2a323d",

@@ -8,6 +8,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -196,11 +197,14 @@ class Damage:
     def still_on_its_way(self) -> None:
         self.copy().update(state="publishing")
 
+    def _told(self) -> dict[str, Any]:
+        return next(row for row in self.tables["outbox"] if row["topic"] == "copy.available")
+
     def told_twice(self) -> None:
-        self.tables["outbox"].append(self.tables["outbox"][0])
+        self.tables["outbox"].append(self._told())
 
     def not_told(self) -> None:
-        self.tables["outbox"].pop()
+        self.tables["outbox"].remove(self._told())
 
     def not_in_the_journal(self) -> None:
         for path in self.archive.parent.glob(".streamweave/journal/*/*.jsonl"):

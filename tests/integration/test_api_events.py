@@ -1,5 +1,6 @@
 """Live events: what one may see, at once, none missed, few when many."""
 
+import asyncio
 import time
 import uuid
 from typing import Any
@@ -12,6 +13,7 @@ from app.clock import utcnow
 from app.harvest.store.news import tell
 from app.models import ApiToken, Grant, Outbox, User
 from app.services import live
+from app.services.background import run_background
 from app.services.outbox import dispatch
 from tests.integration.api_fixtures import Api
 from tests.integration.event_stream import listen
@@ -218,3 +220,66 @@ async def test_other_processes_news_are_heard_within_a_second(api: Api) -> None:
 
 async def test_nobody_hears_nothing(api: Api) -> None:
     assert (await api.anonymous.get("/api/events")).status_code == 401
+
+
+async def test_an_edit_is_heard_within_a_second_of_its_commit(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instrument = await api.make_instrument()
+    monkeypatch.setenv("STREAMWEAVE_PREFECT_API_URL", "http://127.0.0.1:9/api")
+    stop = asyncio.Event()
+    running = asyncio.create_task(
+        run_background(api.database, api.settings, stop, api.app.state.live.ring)
+    )
+    try:
+        async with listen(api.app, await _admin_token(api)) as stream:
+            await stream.next()
+            took = []
+            for action in ("pause", "resume") * 3:
+                await api.admin.post(f"/api/instruments/{instrument['id']}/{action}")
+                began = time.monotonic()
+                await stream.until(kind=f"instrument.{action}d", instrument_id=instrument["id"])
+                took.append(time.monotonic() - began)
+        assert sorted(took)[3] < 1.0, took
+    finally:
+        stop.set()
+        await running
+
+
+async def test_who_comes_while_news_is_read_misses_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instrument = await api.make_instrument()
+    await _dispatch(api)
+    reading, go_on = asyncio.Event(), asyncio.Event()
+    look = live.Live._look
+
+    async def slow_look(self: live.Live, *, access_is_old: bool) -> bool:
+        ask = self._database.ask
+
+        async def slow_ask(work: Any) -> Any:
+            answer = await ask(work)
+            if isinstance(answer, tuple) and answer[0] and not reading.is_set():
+                reading.set()
+                await go_on.wait()
+            return answer
+
+        monkeypatch.setattr(self._database, "ask", slow_ask)
+        try:
+            return await look(self, access_is_old=access_is_old)
+        finally:
+            monkeypatch.setattr(self._database, "ask", ask)
+
+    first, second = await _admin_token(api), await _admin_token(api)
+    async with listen(api.app, first) as early:
+        await early.next()
+        monkeypatch.setattr(live.Live, "_look", slow_look)
+        await _tell(api, "copy.available", instrument, copy_id="c1")
+        await _dispatch(api)
+        await reading.wait()
+        async with listen(api.app, second) as late:
+            hello = await late.next()
+            assert hello is not None and hello.name == "hello"
+            go_on.set()
+            assert (await late.until(copy_id="c1")).id == str(hello.data["seq"] + 1)
+            await early.until(copy_id="c1")

@@ -78,13 +78,8 @@ async def test_every_file_arrives_whole_proven_and_identified(lab: Lab) -> None:
         )
     assert roots == 1
     assert told.count("copy.available") == 5
-    assert set(told) == {
-        "files.seen",
-        "files.planned",
-        "copies.claimed",
-        "copy.available",
-        "scan.finished",
-    }
+    assert {"files.seen", "files.planned", "copies.claimed", "scan.finished"} < set(told)
+    assert len(told) < 5 + 10, "one row a batch, not one a file"
 
 
 async def test_a_second_harvest_of_an_unchanged_source_writes_nothing(lab: Lab) -> None:

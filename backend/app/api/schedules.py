@@ -92,7 +92,7 @@ async def preview_schedule(body: SchedulePreview, _caller: Caller) -> ScheduleTi
 
 
 @router.get(
-    "/{schedule_id}",
+    "/{schedule_id:uuid}",
     operation_id="getSchedule",
     response_model=ScheduleRead,
     responses={200: ETAG, **ONE},
@@ -105,7 +105,7 @@ async def get_schedule(
 
 
 @router.patch(
-    "/{schedule_id}",
+    "/{schedule_id:uuid}",
     operation_id="changeSchedule",
     response_model=ScheduleRead,
     responses={200: ETAG, **EDITED, **_RULES},
@@ -126,7 +126,7 @@ async def change_schedule(
 
 
 @router.delete(
-    "/{schedule_id}",
+    "/{schedule_id:uuid}",
     operation_id="deleteSchedule",
     status_code=204,
     response_class=Response,

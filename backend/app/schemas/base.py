@@ -1,12 +1,14 @@
 """What all schemas share: strict input, texts without control characters, UTC times, pages."""
 
+import re
 import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 T = TypeVar("T")
+_TIME = re.compile(r"^\d{4}-\d\d-\d\d[Tt ]")
 
 # Neither database nor protocols hold control characters.
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"
@@ -49,7 +51,14 @@ def _without_defaults(schema: dict[str, Any]) -> None:
         field.pop("default", None)
 
 
-UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+def _is_written_out(value: Any) -> Any:
+    # pydantic also takes a number for a time; the document does not.
+    if isinstance(value, datetime) or (isinstance(value, str) and _TIME.match(value)):
+        return value
+    raise ValueError("a time is written as in 2026-05-20T12:00:00Z")
+
+
+UtcTime = Annotated[AwareDatetime, BeforeValidator(_is_written_out), AfterValidator(_in_utc)]
 
 
 class Input(BaseModel):

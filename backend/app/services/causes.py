@@ -10,10 +10,9 @@ from sqlalchemy import ColumnElement, Select, String, func, literal_column, sele
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
-from app.harvest.store.words import IN_FLIGHT, TROUBLED, WAITING
 from app.models import Copy, CopyState, Instrument, User
 from app.services.access import only_readable
-from app.services.file_counts import EXACT_TO, Count
+from app.services.file_counts import EXACT_TO, WORDS_OF_INDEX, Count
 from app.services.transfers import TransferFilter
 
 _WRONG = (
@@ -21,13 +20,6 @@ _WRONG = (
     CopyState.MISSING,
 )  # fmt: skip
 _RETRYABLE = (CopyState.FAILED, CopyState.CONFLICT)
-_FOUND_BY: dict[CopyState, Any] = {
-    **dict.fromkeys((CopyState.QUEUED, CopyState.RETRY_WAIT), WAITING),
-    **dict.fromkeys((CopyState.TRANSFERRING, CopyState.PROVING, CopyState.PUBLISHING), IN_FLIGHT),
-    **dict.fromkeys(
-        (CopyState.FAILED, CopyState.CONFLICT, CopyState.DAMAGED, CopyState.MISSING), TROUBLED
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -68,8 +60,8 @@ async def _of_state(
     query = only_readable(select(Copy.id), user, Copy.instrument_id)
     is_it: ColumnElement[bool] = Copy.state == literal_column(f"'{state.value}'", String)
     narrow = (narrowed.instrument_id, narrowed.storage_location_id, narrowed.error_code)
-    if state in _FOUND_BY or (user.is_superuser and not any(narrow)):
-        of_index = [_FOUND_BY[state]] if state in _FOUND_BY else []
+    if state in WORDS_OF_INDEX or (user.is_superuser and not any(narrow)):
+        of_index = [WORDS_OF_INDEX[state]] if state in WORDS_OF_INDEX else []
         found = narrowed.apply(query.where(*of_index, is_it)).limit(EXACT_TO + 1)
         count = await _number(session, found)
         return Count(min(count, EXACT_TO), count > EXACT_TO)

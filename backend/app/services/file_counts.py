@@ -4,15 +4,26 @@ One statement counts the newest 10,000 by status. Is there more, the rare status
 where they are found (their copies, their own state), each up to the same bound.
 """
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, case, func, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    case,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
 from sqlalchemy import false as never
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
+from app.harvest.store.words import IN_FLIGHT, TROUBLED, UNSETTLED, WAITING
 from app.models import Copy, CopyState, FileState, SourceFile, User, Version
 from app.services.access import only_readable
 from app.services.file_filters import FileFilter, FileOrder
@@ -25,13 +36,31 @@ from app.services.file_status import (
     own_states,
     place_of,
 )
-from app.services.file_windows import LOOKED_AT, branches_of, window
+from app.services.file_windows import (
+    LOOKED_AT,
+    branches_of,
+    holds_all,
+    is_inside,
+    readable_list,
+    window,
+    word_window,
+)
 from app.services.name_words import matches, terms_of, words_of
 from app.services.search import Search, candidate_ids
 
 EXACT_TO = 10_000
 # Found by an index of their own; the others are counted in the newest files only.
 _RARE = tuple(status for status in STATUSES if status != CopyState.AVAILABLE)
+
+
+# A partial index is used only where the query has its own words.
+WORDS_OF_INDEX: Mapping[CopyState, Any] = {
+    **dict.fromkeys((CopyState.QUEUED, CopyState.RETRY_WAIT), WAITING),
+    **dict.fromkeys((CopyState.TRANSFERRING, CopyState.PROVING, CopyState.PUBLISHING), IN_FLIGHT),
+    **dict.fromkeys(
+        (CopyState.FAILED, CopyState.CONFLICT, CopyState.DAMAGED, CopyState.MISSING), TROUBLED
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -53,15 +82,18 @@ class FileCounts:
 async def count_files(database: Database, user: User, narrowed: FileFilter) -> FileCounts:
     """Count the files that a person may see."""
     async with database.read() as session:
-        ids, ended = await _newest(session, user, narrowed)
-        found = await _by_status(session, ids)
-        if ended:
+        branches = await branches_of(session, user, narrowed)
+        ids, ended = await _newest(session, user, narrowed, branches)
+        found = await _by_status(session, ids) if ended else {}
+        if ended and sum(found.values()) <= EXACT_TO:
             statuses = {name: Count(found.get(name, 0)) for name in STATUSES}
-        else:
-            statuses = {name: Count(found.get(name, 0), more=True) for name in STATUSES}
-            for name in _RARE:
-                statuses[name] = await _rare(session, user, narrowed, name)
-    return FileCounts(_total(narrowed, statuses, sum(found.values()), ended), statuses)
+            return FileCounts(_total(narrowed, statuses, sum(found.values()), True), statuses)
+        statuses = await _rare(session, user, narrowed, branches)
+        known = await _number(session, ids)
+    # What is in no rare state is available: at least so many of those that were counted.
+    least = max(0, known - sum(one.count for one in statuses.values()))
+    statuses[CopyState.AVAILABLE.value] = Count(least, more=True)
+    return FileCounts(_total(narrowed, statuses, known, False), statuses)
 
 
 def _total(narrowed: FileFilter, statuses: Mapping[str, Count], counted: int, ended: bool) -> Count:
@@ -73,37 +105,41 @@ def _total(narrowed: FileFilter, statuses: Mapping[str, Count], counted: int, en
 
 
 async def _newest(
-    session: AsyncSession, user: User, narrowed: FileFilter
+    session: AsyncSession,
+    user: User,
+    narrowed: FileFilter,
+    branches: Sequence[uuid.UUID] | None,
 ) -> tuple[Select[Any], bool]:
-    """Return the ids of the newest files of a filter, and whether these are all."""
+    """Return the ids of files of a filter, and whether these are all; in no order."""
     query = narrowed.apply_facts(
         only_readable(select(SourceFile.id), user, SourceFile.instrument_id)
     )
-    if narrowed.search:
-        return await _searched(session, user, narrowed, query)
     if narrowed.path is not None:
-        return query.limit(EXACT_TO), True
+        return query.limit(EXACT_TO + 1), True
+    terms = terms_of(narrowed.search or "")
+    if narrowed.search and not terms:
+        return query.where(never()), True
+    if len(terms) > 1:
+        return await _searched(session, user, narrowed, query)
     order = FileOrder.PATH if narrowed.q else FileOrder.NEWEST
-    branches = await branches_of(session, user, narrowed)
-    keys = window(narrowed, order, branches, None, LOOKED_AT)
-    inside = keys.subquery()
-    ids = query.where(SourceFile.id.in_(select(list(inside.c)[-1]))).limit(EXACT_TO + 1)
-    full = (await session.execute(keys.offset(LOOKED_AT - 1).limit(1))).first() is not None
-    count = await _number(session, ids)
-    return ids.limit(EXACT_TO), count <= EXACT_TO and not full
+    whole = holds_all(user, narrowed, order, branches) and not terms
+    size = EXACT_TO + 1 if whole else LOOKED_AT
+    if terms:
+        keys = word_window(await readable_list(session, user, narrowed), terms[0], size)
+    else:
+        keys = window(narrowed, order, branches, None, size, ordered=False)
+    ids = query.where(is_inside(keys)).limit(EXACT_TO + 1)
+    return ids, await _number(session, keys) < size
 
 
 async def _searched(
     session: AsyncSession, user: User, narrowed: FileFilter, query: Select[Any]
 ) -> tuple[Select[Any], bool]:
     """The files whose names have all terms, of a bounded number of candidates."""
-    terms = terms_of(narrowed.search or "")
-    if not terms:
-        return query.where(never()), True
-    found, ended = await candidate_ids(
-        session, user, Search(narrowed.search or "", narrowed.instruments), EXACT_TO
-    )
+    search = Search(narrowed.search or "", narrowed.instruments)
+    found, ended = await candidate_ids(session, user, search, EXACT_TO)
     rows = await session.execute(query.add_columns(SourceFile.path).where(SourceFile.id.in_(found)))
+    terms = terms_of(search.text)
     fitting = [row.id for row in rows if matches(words_of(row.path), terms)]
     return select(SourceFile.id).where(SourceFile.id.in_(fitting)), ended
 
@@ -141,25 +177,58 @@ async def _by_status(session: AsyncSession, ids: Select[Any]) -> dict[str, int]:
     return found
 
 
-async def _rare(session: AsyncSession, user: User, narrowed: FileFilter, status: str) -> Count:
-    """Count the files of a status from where they are found, up to the bound."""
+async def _rare(
+    session: AsyncSession,
+    user: User,
+    narrowed: FileFilter,
+    branches: Sequence[uuid.UUID] | None,
+) -> dict[str, Count]:
+    """Count the files of rare statuses from where they are found, each up to the bound."""
     query = narrowed.apply_facts(
         only_readable(select(SourceFile.id), user, SourceFile.instrument_id)
     )
-    count, more = 0, False
-    sources: list[Select[Any]] = [
-        select(Copy.source_file_id).where(_is(Copy.state, state)) for state in copy_states([status])
+    parts = [
+        _rare_part(query, name, source)
+        for name in _RARE
+        for source in _sources(name, narrowed, branches)
     ]
-    sources += [
-        select(SourceFile.id).where(_is(SourceFile.state, state)) for state in own_states([status])
-    ]
-    for source in sources:
-        bounded = source.limit(LOOKED_AT).subquery()
-        candidates = select(bounded.c[0])
-        fitting = query.where(SourceFile.id.in_(candidates), has_status([status]))
-        count += await _number(session, fitting.limit(EXACT_TO + 1))
-        more = more or await _number(session, source.limit(LOOKED_AT)) == LOOKED_AT
-    return Count(min(count, EXACT_TO), more or count > EXACT_TO)
+    counts, more = dict.fromkeys(_RARE, 0), set()
+    for name, count, candidates in await session.execute(union_all(*parts)):
+        counts[name] += count
+        if candidates == LOOKED_AT or counts[name] > EXACT_TO:
+            more.add(name)
+    return {name: Count(min(n, EXACT_TO), name in more) for name, n in counts.items()}
+
+
+def _sources(
+    status: str, narrowed: FileFilter, branches: Sequence[uuid.UUID] | None
+) -> list[Select[Any]]:
+    """Where the files of a status are found; only of the instruments that are asked for."""
+    wanted = list(branches) if branches is not None else list(narrowed.instruments) or None
+    found: list[Select[Any]] = []
+    for state in copy_states([status]):
+        query = select(Copy.source_file_id).where(_is(Copy.state, state))
+        if state in WORDS_OF_INDEX:
+            query = query.where(WORDS_OF_INDEX[state])
+        found.append(query if wanted is None else query.where(Copy.instrument_id.in_(wanted)))
+    for own in own_states([status]):
+        query = select(SourceFile.id).where(_is(SourceFile.state, own))
+        if own in (FileState.SETTLING, FileState.HELD):
+            query = query.where(UNSETTLED)
+        found.append(query if wanted is None else query.where(SourceFile.instrument_id.in_(wanted)))
+    return found
+
+
+def _rare_part(query: Select[Any], status: str, source: Select[Any]) -> Select[Any]:
+    bounded = source.limit(LOOKED_AT)
+    fitting = query.where(
+        SourceFile.id.in_(select(bounded.subquery().c[0])), has_status([status])
+    ).limit(EXACT_TO + 1)
+
+    def number(of: Select[Any]) -> Any:
+        return select(func.count()).select_from(of.subquery()).scalar_subquery()
+
+    return select(literal_column(f"'{status}'", String), number(fitting), number(bounded))
 
 
 def _is(column: Any, state: str) -> ColumnElement[bool]:

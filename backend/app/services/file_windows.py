@@ -17,6 +17,7 @@ from app.services.file_filters import FileFilter, FileOrder
 from app.services.pagination import Keyset, Page, PageRequest, decode_cursor, encode_cursor
 
 LOOKED_AT = 20_000  # files a page at most
+_FIRST, _GROWTH = 400, 4
 _BRANCHES = 100  # instruments that are read side by side; more are asked row by row
 _BY_WORD = Keyset((NameWord.source_file_id,), descending=True)
 
@@ -27,9 +28,24 @@ async def branches_of(
     """Return the instruments to read side by side, or None for all files in one walk."""
     if user.is_superuser and not narrowed.instruments and not narrowed.types:
         return None
-    readable = list(await session.scalars(readable_instruments(user)))
-    wanted = [one for one in readable if not narrowed.instruments or one in narrowed.instruments]
+    wanted = await readable_list(session, user, narrowed)
     return wanted if len(wanted) <= _BRANCHES else None
+
+
+async def readable_list(session: AsyncSession, user: User, narrowed: FileFilter) -> list[uuid.UUID]:
+    """Return the instruments of a filter that a person may see."""
+    readable = list(await session.scalars(readable_instruments(user)))
+    return [one for one in readable if not narrowed.instruments or one in narrowed.instruments]
+
+
+def word_window(instruments: Sequence[uuid.UUID], term: str, size: int) -> Select[Any]:
+    """Return files with a word that begins with a term, in no order."""
+    word = NameWord.word
+    return (
+        select(NameWord.source_file_id)
+        .where(NameWord.instrument_id.in_(instruments), word >= term, word < term + "\U0010ffff")
+        .limit(size)
+    )
 
 
 def window(
@@ -38,25 +54,25 @@ def window(
     branches: Sequence[uuid.UUID] | None,
     after: list[Any] | None,
     size: int,
+    *,
+    ordered: bool = True,
 ) -> Select[Any]:
-    """Return the keys of the next files in an order, of one index each."""
+    """Return the keys of the next files in an order, of one index each; or of any files."""
     if order.is_by_path or branches is None:
         return _walk(narrowed, order.keyset, after, size)
     if not branches:
         return _walk(narrowed, order.keyset, after, 0)
     parts = [
-        part.limit(size).subquery()
+        (part if ordered else part.order_by(None)).limit(size).subquery()
         for one in branches
         for part in _parts(narrowed, order.keyset, one, after)
     ]
     rows = union_all(*(select(part) for part in parts)).subquery()
+    if not ordered:
+        return select(rows.c[0]).limit(size)
     # The words of two types may name one file.
-    ordered = (
-        select(rows.c[0])
-        .distinct()
-        .order_by(rows.c[0].desc() if order.keyset.descending else rows.c[0].asc())
-    )
-    return ordered.limit(size)
+    key = rows.c[0].desc() if order.keyset.descending else rows.c[0].asc()
+    return select(rows.c[0]).distinct().order_by(key).limit(size)
 
 
 def _walk(narrowed: FileFilter, keyset: Keyset, after: list[Any] | None, size: int) -> Select[Any]:
@@ -101,53 +117,53 @@ async def fetch_window(
     order: FileOrder,
     query: Select[Any],
 ) -> Page[Any]:
-    """Return a page of `query` (files first) from the next window of its order."""
-    keyset, after = order.keyset, None
+    """Return a page of `query` (files first) from the next windows of its order.
+
+    The first window is small, since most of what is asked for is common; then they grow.
+    """
+    keyset = order.keyset
+    after: list[Any] | None = None
     if request.cursor is not None:
         after = decode_cursor(request.cursor, request.filters, keyset)
     branches = await branches_of(session, user, narrowed)
-    whole = not (narrowed.is_loose or narrowed.states) and _answers_all(
-        user, narrowed, order, branches
-    )
-    size = request.limit + 1 if whole else LOOKED_AT
-    keys = window(narrowed, order, branches, after, size).subquery()
-    width = len(keyset.columns)
-    rows = (
-        await session.execute(
-            _ordered(query.add_columns(*keyset.columns).where(_inside(keys)), keyset, None).limit(
-                request.limit + 1
-            )
-        )
-    ).all()
-    shown = rows[: request.limit]
-    last = list(shown[-1][-width:]) if len(rows) > request.limit else None
-    if last is None and not whole:
-        last = await _end_of(session, narrowed, order, branches, after)
+    whole = not narrowed.states and holds_all(user, narrowed, order, branches)
+    wanted, width = request.limit + 1, len(keyset.columns)
+    size, looked = wanted if whole else min(_FIRST, LOOKED_AT), 0
+    rows: list[Any] = []
+    while True:
+        keys = window(narrowed, order, branches, after, size)
+        inside = query.add_columns(*keyset.columns).where(is_inside(keys))
+        found = await session.execute(_ordered(inside, keyset, None).limit(wanted - len(rows)))
+        rows += found.all()
+        looked += size
+        if len(rows) == wanted or whole:
+            last = list(rows[request.limit - 1][-width:]) if len(rows) == wanted else None
+            break
+        after = last = await end_of(session, keys, size)
+        if last is None or looked >= LOOKED_AT:
+            break
+        size = min(size * _GROWTH, LOOKED_AT - looked)
     cursor = encode_cursor(last, request.filters) if last else None
-    return Page([tuple(row[:-width]) for row in shown], cursor)
+    return Page([tuple(row[:-width]) for row in rows[: request.limit]], cursor)
 
 
-def _answers_all(
+def holds_all(
     user: User, narrowed: FileFilter, order: FileOrder, branches: Sequence[uuid.UUID] | None
 ) -> bool:
-    """Whether the window holds nothing but what is asked for."""
+    """Whether a window holds nothing but what is asked for, status apart."""
+    if narrowed.is_loose:
+        return False
     if user.is_superuser and not narrowed.instruments:
         return True
     return not order.is_by_path and branches is not None
 
 
-def _inside(keys: Any) -> ColumnElement[bool]:
-    return SourceFile.id.in_(select(list(keys.c)[-1]))
+def is_inside(keys: Select[Any]) -> ColumnElement[bool]:
+    """Return the condition that holds for the files of a window."""
+    return SourceFile.id.in_(select(list(keys.subquery().c)[-1]))
 
 
-async def _end_of(
-    session: AsyncSession,
-    narrowed: FileFilter,
-    order: FileOrder,
-    branches: Sequence[uuid.UUID] | None,
-    after: list[Any] | None,
-) -> list[Any] | None:
+async def end_of(session: AsyncSession, keys: Select[Any], size: int) -> list[Any] | None:
     """Return the last key of a window that is full, or None when the list ends in it."""
-    ended = window(narrowed, order, branches, after, LOOKED_AT).offset(LOOKED_AT - 1)
-    row = (await session.execute(ended.limit(1))).first()
+    row = (await session.execute(keys.offset(size - 1).limit(1))).first()
     return list(row) if row else None

@@ -107,11 +107,10 @@ class Live:
     @contextlib.asynccontextmanager
     async def listening(self, token_hash: bytes, after: str | None) -> Any:
         """Listen for the length of a block, from now on or from where one left off."""
-        await self._start()
-        listener = Listener(token_hash, self._seq)
         access = await self._database.ask(lambda s: _read_access(s, [token_hash]))
-        listener.position = self._seq  # nothing is awaited between this and being one of them
-        listener.instruments = access.get(token_hash, frozenset())
+        await self._start()
+        # Nothing is awaited between this and being one of them: the tail neither ends nor reads.
+        listener = Listener(token_hash, self._seq, access.get(token_hash, frozenset()))
         self._listeners.add(listener)
         try:
             if token_hash not in access:
@@ -199,8 +198,13 @@ class Live:
             return False
         asked = set(tokens)
         for listener in list(self._listeners):
-            if listener.token_hash in asked:  # others came after the look, from its end on
-                self._hand(listener, rows, access)
+            # Who came during the look has begun before these rows, and was asked just then.
+            known = (
+                access
+                if listener.token_hash in asked
+                else {listener.token_hash: listener.instruments}
+            )
+            self._hand(listener, rows, known)
         return True
 
     def _hand(self, listener: Listener, rows: Sequence[Outbox], access: Access) -> None:

@@ -89,7 +89,7 @@ async def read_streams(session: AsyncSession, user: User) -> list[Stream]:
     now = utcnow()
     tallies = await _tallies(session, ids, now)
     storage = await _storage(session, ids)
-    runs = await _live_runs(session, instruments)
+    runs = await _live_runs(session, instruments, user)
     moving = await _moving(session, ids)
     streams = []
     for instrument, scan, last_file_at, *counts in rows:
@@ -215,9 +215,9 @@ async def _storage(
 
 
 async def _live_runs(
-    session: AsyncSession, instruments: Sequence[Instrument]
+    session: AsyncSession, instruments: Sequence[Instrument], user: User
 ) -> Mapping[uuid.UUID, uuid.UUID]:
-    """The live harvest of each instrument, or its zone's watch when it is watched."""
+    """The live harvest of each instrument, or (for admins) its zone's watch."""
     rows = (
         await session.execute(
             select(Run.id, Run.kind, Run.zone, Run.instrument_id).where(Run.state == RunState.LIVE)
@@ -234,6 +234,6 @@ async def _live_runs(
     found = {
         one.id: watching[one.zone]
         for one in instruments
-        if one.id in watched and one.zone in watching and not one.paused
+        if user.is_superuser and one.id in watched and one.zone in watching and not one.paused
     }
     return found | {row.instrument_id: row.id for row in rows if row.instrument_id is not None}

@@ -54,7 +54,7 @@ export function Evidence({ evidence }: { evidence: object | null }) {
   return (
     <>
       {isEqual && (
-        <Group gap={8} c="light-dark(var(--mantine-color-green-9), var(--mantine-color-green-4))">
+        <Group gap={8} c="var(--sw-good)">
           <IconShieldCheck size={18} aria-hidden />
           <Text size="sm" fw={600}>
             {t("transfers.evidence.equal")}

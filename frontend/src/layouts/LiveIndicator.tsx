@@ -16,7 +16,7 @@ export function LiveIndicator() {
     <Tooltip label={hint} multiline maw={280}>
       <span className={classes.live} data-state={state} role="status">
         <span className={classes.dot} aria-hidden />
-        {t(`shell.live.${state}`)}
+        <span className={classes.word}>{t(`shell.live.${state}`)}</span>
       </span>
     </Tooltip>
   );

@@ -20,17 +20,13 @@ export function PaletteButton() {
   useHotkeys([["mod+K", open]], []);
   return (
     <>
-      <UnstyledButton
-        className={classes.button}
-        onClick={open}
-        aria-label={t("shell.palette.open")}
-      >
+      <UnstyledButton className={classes.button} onClick={open}>
         <Group gap={8} wrap="nowrap">
           <IconSearch size={16} aria-hidden />
-          <Text size="sm" visibleFrom="sm" flex={1} truncate>
+          <Text size="sm" className={classes.hint} truncate>
             {t("shell.palette.hint")}
           </Text>
-          <Kbd size="xs" visibleFrom="sm" translate="no">
+          <Kbd size="xs" visibleFrom="sm" translate="no" aria-hidden>
             Ctrl K
           </Kbd>
         </Group>

@@ -16,14 +16,10 @@ export function Verification({ query }: { query: UseQueryResult<VerificationRead
   if (query.error) return <ProblemPanel error={query.error} onRetry={() => void query.refetch()} />;
   if (!query.data) return null;
   const found = query.data;
-  const color = found.intact ? "green" : "red";
   const Icon = found.intact ? IconShieldCheck : IconAlertTriangle;
   return (
     <Section title={t("audit.verify.title")}>
-      <Group
-        gap={8}
-        c={`light-dark(var(--mantine-color-${color}-9), var(--mantine-color-${color}-4))`}
-      >
+      <Group gap={8} c={found.intact ? "var(--sw-good)" : "var(--sw-bad)"}>
         <Icon size={20} aria-hidden />
         <Text fw={600} role="status">
           {found.intact

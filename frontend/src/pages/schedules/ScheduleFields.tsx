@@ -1,12 +1,4 @@
-import {
-  List,
-  NumberInput,
-  SegmentedControl,
-  Select,
-  Switch,
-  Text,
-  TextInput,
-} from "@mantine/core";
+import { List, NumberInput, Radio, Select, Stack, Switch, Text, TextInput } from "@mantine/core";
 import type { UseFormReturnType } from "@mantine/form";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
@@ -60,14 +52,12 @@ export function ScheduleFields<Values extends ScheduleValues>({
   return (
     <>
       {isNew && (
-        <SegmentedControl
-          aria-label={t("schedules.fields.kind")}
-          data={[
-            { value: "watch", label: t("schedules.kind.watch") },
-            { value: "cron", label: t("schedules.kind.cron") },
-          ]}
-          {...form.getInputProps("kind")}
-        />
+        <Radio.Group label={t("schedules.fields.kind")} {...form.getInputProps("kind")}>
+          <Stack gap={6} mt={6}>
+            <Radio value="watch" label={t("schedules.kind.watch")} />
+            <Radio value="cron" label={t("schedules.kind.cron")} />
+          </Stack>
+        </Radio.Group>
       )}
       {kind === "cron" ? (
         <>

@@ -1,4 +1,4 @@
-import { PasswordInput, SegmentedControl, Select, Textarea, TextInput } from "@mantine/core";
+import { PasswordInput, Radio, Select, Stack, Textarea, TextInput } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { accountsQuery } from "@/api/accounts";
@@ -13,14 +13,12 @@ export function AccountFields({ form }: { form: SourceForm }) {
   const isNew = form.values.account === "new";
   return (
     <>
-      <SegmentedControl
-        aria-label={t("wizard.account.kind")}
-        data={[
-          { value: "new", label: t("wizard.account.new") },
-          { value: "existing", label: t("wizard.account.existing") },
-        ]}
-        {...form.getInputProps("account")}
-      />
+      <Radio.Group label={t("wizard.account.kind")} {...form.getInputProps("account")}>
+        <Stack gap={6} mt={6}>
+          <Radio value="new" label={t("wizard.account.new")} />
+          <Radio value="existing" label={t("wizard.account.existing")} />
+        </Stack>
+      </Radio.Group>
       {isNew ? (
         <>
           <TextInput
