@@ -63,7 +63,8 @@ export function pseudo(text: string): string {
     .map((part, index) =>
       index % 2 ? part : part.replace(/[A-Za-z]/g, (one) => LETTERS[one] ?? one),
     );
-  const more = "~".repeat(Math.ceil(text.length * LONGER_BY));
+  // Words of some length, as other languages have them: a long text may still break.
+  const more = "~~~~~ ".repeat(Math.ceil((text.length * LONGER_BY) / 6)).trimEnd();
   return `⟦${parts.join("")}${more}⟧`;
 }
 
