@@ -62,9 +62,10 @@ class LiveLab:
         return re.sub(r"\x1b\[[0-9;]*m", "", self._said.read_text(errors="replace"))
 
     def file_of(self, slug: str) -> dict[str, Any]:
-        """One of the files of an instrument."""
+        """One of the files of an instrument, with a name that a person could type."""
         instrument = self.instruments[slug]["id"]
-        return next(iter(self.client.items("files", instrument=instrument)))
+        files = self.client.items("files", instrument=instrument)
+        return next(one for one in files if re.fullmatch(r"[\w./ -]{1,60}", one["path"]))
 
     def folder_of(self, slug: str) -> Path:
         """Where a local instrument keeps its files."""

@@ -56,10 +56,21 @@ def test_an_admins_pages_open_to_nobody_else_by_their_address(
 
 
 def test_a_scientist_finds_no_other_file_by_its_name(as_scientist: Open, lab: LiveLab) -> None:
-    other = lab.file_of("nmr-500")["path"].rpartition("/")[2]
-    page = as_scientist().open("/files")
-    page.get_by_label("Search names").fill(other.split(".")[0])
-    expect(page.get_by_text("Nothing matches these filters.")).to_be_visible()
+    secret = lab.folder_of("uv-vis").parents[0] / "nmr-500"
+    name = next(one.name for one in sorted(secret.rglob("*")) if one.is_file())
+    other = next(
+        one["path"]
+        for one in lab.client.items("files", instrument=lab.instruments["nmr-500"]["id"])
+        if one["path"].endswith(name)
+    )
+    window = as_scientist()
+    page = window.open("/files")
+    page.get_by_label("Search names").fill(name)
+    expect(page).to_have_url(re.compile("search="))
+    window.settle()
+    expect(page.get_by_text(other)).to_have_count(0)
+    for instrument in page.locator("tr[data-index] td[data-label='Instrument']").all_inner_texts():
+        assert instrument == "Cary 60 UV-Vis"
 
 
 def test_whoever_is_not_signed_in_comes_to_the_form_and_then_to_the_page_they_wanted(

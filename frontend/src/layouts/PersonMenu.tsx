@@ -6,7 +6,7 @@ import {
   UnstyledButton,
   useMantineColorScheme,
 } from "@mantine/core";
-import { IconLogout, IconUserCircle } from "@tabler/icons-react";
+import { IconLogout, IconUser, IconUserCircle } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { useSignOut } from "@/api/session";
@@ -28,7 +28,9 @@ export function PersonMenu() {
     <Menu position="bottom-end" width={248} withinPortal>
       <Menu.Target>
         <UnstyledButton aria-label={t("shell.menu.person", { name })}>
-          <Avatar size={32} name={name} color="weave" variant="filled" translate="no" />
+          <Avatar size={32} color="weave" variant="light">
+            <IconUser size={18} aria-hidden />
+          </Avatar>
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
