@@ -26,16 +26,19 @@ def main() -> int:
         sys.stderr.write("Chromium is not installed: sh scripts/install-system-packages.sh\n")
         return 1
     options.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="streamweave-pictures-") as folder:
-        with sync_playwright() as playwright, live_lab(Path(folder) / "demo") as lab:
-            browser = people.launch(playwright)
-            _signed_in(browser, lab, options)
-            _signed_out(browser, lab.url, "sign-in", "/sign-in", options)
-            if "start".startswith(options.only):
-                fresh = FreshUp(Path(folder) / "fresh")
-                _signed_out(browser, fresh.url, "start", "/start", options)
-                fresh.close()
-            browser.close()
+    with (
+        tempfile.TemporaryDirectory(prefix="streamweave-pictures-") as folder,
+        sync_playwright() as playwright,
+        live_lab(Path(folder) / "demo") as lab,
+    ):
+        browser = people.launch(playwright)
+        _signed_in(browser, lab, options)
+        _signed_out(browser, lab.url, "sign-in", "/sign-in", options)
+        if "start".startswith(options.only):
+            fresh = FreshUp(Path(folder) / "fresh")
+            _signed_out(browser, fresh.url, "start", "/start", options)
+            fresh.close()
+        browser.close()
     return 0
 
 
