@@ -27,7 +27,7 @@ export function Newest({ files }: { files: NewestFile[] }) {
         {files.map((file) => (
           <li key={file.id} className={classes.need}>
             <div className={classes.words} style={{ flexBasis: 200 }}>
-              <NameLink to="/files/$fileId" params={{ fileId: file.id }} size="sm">
+              <NameLink to="/files/$fileId" params={{ fileId: file.id }} size="sm" display="block">
                 <PathText path={file.path} />
               </NameLink>
               <Text size="xs" c="dimmed" component="div">

@@ -51,7 +51,7 @@ function useColumns(): Column<StreamRead>[] {
     ): Column<StreamRead> => ({
       id,
       header: t(`overview.columns.${id}`),
-      width: "84px",
+      width: "72px",
       align: "end",
       isQuiet: (stream) => together(stream, names).count === 0,
       cell: (stream) => (
@@ -67,6 +67,7 @@ function useColumns(): Column<StreamRead>[] {
       {
         id: "stream",
         header: t("overview.columns.stream"),
+        width: "24%",
         cell: (stream) => (
           <Group gap={8} wrap="nowrap">
             <StreamDot stream={stream} />
@@ -84,7 +85,7 @@ function useColumns(): Column<StreamRead>[] {
       {
         id: "last",
         header: t("overview.columns.last"),
-        width: "130px",
+        width: "125px",
         cell: (stream) => <Time at={stream.last_file_at} />,
       },
       counted("settling", ["settling"], ["settling"]),
@@ -94,7 +95,7 @@ function useColumns(): Column<StreamRead>[] {
       {
         id: "today",
         header: t("overview.columns.today"),
-        width: "140px",
+        width: "130px",
         align: "end",
         isQuiet: (stream) => stream.today_files === 0,
         cell: (stream) => (
@@ -106,13 +107,12 @@ function useColumns(): Column<StreamRead>[] {
       {
         id: "rhythm",
         header: t("overview.columns.rhythm"),
-        width: "140px",
+        width: "132px",
         cell: (stream) => <Rhythm days={stream.rhythm} />,
       },
       {
         id: "to",
         header: t("overview.columns.to"),
-        width: "140px",
         cell: (stream) => <Places stream={stream} />,
       },
     ];

@@ -107,6 +107,7 @@ function useTransferColumns(): Column<TransferRead>[] {
         id: "why",
         header: t("transfers.columns.why"),
         width: "210px",
+        isQuiet: (copy) => copy.error_detail === null,
         cell: (copy) => <span translate="no">{copy.error_detail}</span>,
       },
       {
