@@ -1,7 +1,7 @@
 import { Button, Group } from "@mantine/core";
 import { IconShieldCheck } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { auditQuery, verificationQuery } from "@/api/audit";
@@ -15,8 +15,8 @@ import { Code, HashText } from "@/components/Mono";
 import { Page } from "@/components/Page";
 import { Time } from "@/components/Time";
 import { useRows } from "@/components/useRows";
+import { useSetSearch } from "@/components/useSetSearch";
 import { useMe } from "@/contexts/session";
-import { compact } from "@/search";
 import { ActorName, SubjectName } from "./names";
 import { Verification } from "./Verification";
 
@@ -61,9 +61,7 @@ export function AuditPage() {
 function Filters() {
   const { t } = useTranslation();
   const search = useSearch({ from: "/app/audit" });
-  const navigate = useNavigate({ from: "/audit" });
-  const set = (change: Partial<typeof search>) =>
-    void navigate({ search: compact({ ...search, ...change }), replace: true });
+  const set = useSetSearch<typeof search>("/audit");
   return (
     <FilterBar label={t("audit.filter.label")}>
       <SearchFilter

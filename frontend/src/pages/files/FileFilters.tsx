@@ -2,7 +2,7 @@ import { Group, NumberInput, Popover, Select, Stack, TagsInput } from "@mantine/
 import { DateInput } from "@mantine/dates";
 import "@mantine/dates/styles.css";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { fileCountsQuery } from "@/api/files";
 import { type FileCount, FileOrder, FileStatus } from "@/api/models";
@@ -10,16 +10,14 @@ import { ChecklistFilter, FilterButton } from "@/components/ChecklistFilter";
 import { FilterBar, SearchFilter } from "@/components/filters";
 import { formatNumber } from "@/components/format";
 import { useInstruments } from "@/components/useInstruments";
-import { compact } from "@/search";
+import { useSetSearch } from "@/components/useSetSearch";
 
 const BYTES_A_MEGABYTE = 1e6;
 
 /** The filters of the list and how to change them; they live in the address. */
 export function useFileSearch() {
   const search = useSearch({ from: "/app/files" });
-  const navigate = useNavigate({ from: "/files" });
-  const set = (change: Partial<typeof search>) =>
-    void navigate({ search: compact({ ...search, ...change }), replace: true });
+  const set = useSetSearch<typeof search>("/files");
   return { search, set };
 }
 

@@ -1,4 +1,4 @@
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { RunKind, type RunRead, RunState as State } from "@/api/models";
@@ -12,7 +12,7 @@ import { RunState } from "@/components/RunState";
 import { Time } from "@/components/Time";
 import { useInstruments } from "@/components/useInstruments";
 import { useRows } from "@/components/useRows";
-import { compact } from "@/search";
+import { useSetSearch } from "@/components/useSetSearch";
 import { counterOf, RunDuration, type Trigger } from "./facts";
 
 export function RunsPage() {
@@ -40,9 +40,7 @@ export function RunsPage() {
 function Filters() {
   const { t } = useTranslation();
   const search = useSearch({ from: "/app/runs" });
-  const navigate = useNavigate({ from: "/runs" });
-  const set = (change: Partial<typeof search>) =>
-    void navigate({ search: compact({ ...search, ...change }), replace: true });
+  const set = useSetSearch<typeof search>("/runs");
   return (
     <FilterBar label={t("runs.filter.label")}>
       <InstrumentFilter

@@ -1,5 +1,5 @@
 import { CloseButton, Group, Text } from "@mantine/core";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { csvHref } from "@/api/lists";
@@ -15,7 +15,7 @@ import { Page } from "@/components/Page";
 import { StatusBadge } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import { useRows } from "@/components/useRows";
-import { compact } from "@/search";
+import { useSetSearch } from "@/components/useSetSearch";
 import { Causes } from "./Causes";
 
 export function TransfersPage() {
@@ -45,9 +45,7 @@ export function TransfersPage() {
 function Filters() {
   const { t } = useTranslation();
   const search = useSearch({ from: "/app/transfers" });
-  const navigate = useNavigate({ from: "/transfers" });
-  const set = (change: Partial<typeof search>) =>
-    void navigate({ search: compact({ ...search, ...change }), replace: true });
+  const set = useSetSearch<typeof search>("/transfers");
   const cause = search.error_code && t("transfers.filter.error", { code: search.error_code });
   return (
     <FilterBar label={t("transfers.filter.label")}>
