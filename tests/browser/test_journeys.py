@@ -37,7 +37,7 @@ def test_a_scientist_finds_a_file_and_reads_its_story(as_scientist: Open, lab: L
     story = page.get_by_role("region", name="Story")
     for step in ("First seen", "Version 1 planned", "Identifier minted", "Available at Archive"):
         expect(story.get_by_text(step)).to_be_visible()
-    story.get_by_text("Proof").first.click()
+    story.get_by_text("Proof", exact=True).first.click()
     expect(story.get_by_text("Both hashes are equal").first).to_be_visible()
     expect(page.get_by_text(file["ark"]).first).to_be_visible()
 
