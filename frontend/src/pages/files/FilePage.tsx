@@ -16,9 +16,11 @@ import { Pending } from "@/components/Pending";
 import { Section } from "@/components/Section";
 import { StatusBadge } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
+import { useMe } from "@/contexts/session";
 import { FileCopies } from "./FileCopies";
 import { FileIdentifiers } from "./FileIdentifiers";
 import { FileStory } from "./FileStory";
+import { SeenBy } from "./SeenBy";
 
 export function FilePage() {
   const { fileId } = useParams({ from: "/app/files/$fileId" });
@@ -28,6 +30,7 @@ export function FilePage() {
 
 function OneFile({ file }: { file: FileRead }) {
   const { t } = useTranslation();
+  const me = useMe();
   const folder = file.path.split("/").slice(0, -1).join("/");
   return (
     <Page
@@ -53,6 +56,7 @@ function OneFile({ file }: { file: FileRead }) {
             <FileIdentifiers file={file} />
             <FileCopies file={file} />
             <FileFacts file={file} />
+            {me.is_superuser && <SeenBy file={file} />}
           </Stack>
         </Grid.Col>
       </Grid>

@@ -9,11 +9,14 @@ import { Page } from "@/components/Page";
 import { Pending } from "@/components/Pending";
 import { WhyBox } from "@/components/WhyBox";
 import { useMe } from "@/contexts/session";
+import { Causes } from "@/pages/transfers/Causes";
 import { InstrumentActions } from "./InstrumentActions";
 import { InstrumentFacts } from "./InstrumentFacts";
 import { InstrumentNow } from "./InstrumentNow";
 import { InstrumentPeople } from "./InstrumentPeople";
+import { InstrumentRuns } from "./InstrumentRuns";
 import { InstrumentSchedules } from "./InstrumentSchedules";
+import { InstrumentTimeline } from "./InstrumentTimeline";
 import { ListingHeld } from "./ListingHeld";
 import { InstrumentStateBadge } from "./state";
 
@@ -45,12 +48,15 @@ function OneInstrument({ instrument }: { instrument: InstrumentRead }) {
         <CauseNote code={scan.error_code} detail={scan.error_detail} remedy={null} />
       )}
       <InstrumentNow instrument={instrument} />
+      <Causes instrumentId={instrument.id} />
       <WhyBox instrumentId={instrument.id} />
       <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="lg">
         <InstrumentFacts instrument={instrument} />
         <Stack gap="lg">
           <InstrumentSchedules instrument={instrument} />
+          <InstrumentRuns instrument={instrument} />
           {me.is_superuser && <InstrumentPeople instrument={instrument} />}
+          <InstrumentTimeline instrument={instrument} />
         </Stack>
       </SimpleGrid>
     </Page>

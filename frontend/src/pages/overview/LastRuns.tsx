@@ -1,6 +1,7 @@
 import { Group, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { RunKind, RunRead } from "@/api/models";
+import type { RunFilters } from "@/api/runs";
 import { NameLink, TextLink } from "@/components/links";
 import { RunState } from "@/components/RunState";
 import { Section } from "@/components/Section";
@@ -9,14 +10,14 @@ import { useInstruments } from "@/components/useInstruments";
 import classes from "./NeedsYou.module.css";
 
 /** The last runs, the newest first. */
-export function LastRuns({ runs }: { runs: RunRead[] }) {
+export function LastRuns({ runs, filters = {} }: { runs: RunRead[]; filters?: RunFilters }) {
   const { t } = useTranslation();
   const { nameOf } = useInstruments();
   return (
     <Section
       title={t("overview.runs.title")}
       actions={
-        <TextLink to="/runs" size="sm">
+        <TextLink to="/runs" search={filters as never} size="sm">
           {t("common.actions.show_all")}
         </TextLink>
       }

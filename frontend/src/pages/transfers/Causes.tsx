@@ -15,22 +15,27 @@ import { useMe } from "@/contexts/session";
 import classes from "./Causes.module.css";
 
 /** What failed and why, by cause, with its remedy and one press that tries all of it again. */
-export function Causes() {
+export function Causes({ instrumentId }: { instrumentId?: string }) {
   const { t } = useTranslation();
-  const { data } = useQuery(causesQuery());
+  const { data } = useQuery(causesQuery(instrumentId ? { instrument: instrumentId } : {}));
   if (!data || data.items.length === 0) return null;
   return (
     <Section title={t("transfers.causes.title")} hint={t("transfers.causes.lead")}>
       <Stack gap={0}>
         {data.items.map((cause) => (
-          <Cause key={cause.error_code} cause={cause} />
+          <Cause key={cause.error_code} cause={cause} instrumentId={instrumentId} />
         ))}
       </Stack>
     </Section>
   );
 }
 
-function Cause({ cause }: { cause: CauseRead }) {
+interface CauseProps {
+  cause: CauseRead;
+  instrumentId: string | undefined;
+}
+
+function Cause({ cause, instrumentId }: CauseProps) {
   const { t } = useTranslation();
   const me = useMe();
   const retry = useRetryTransfers();
@@ -45,7 +50,14 @@ function Cause({ cause }: { cause: CauseRead }) {
           {cause.remedy}
         </Text>
         <Group gap="xs">
-          <TextLink to="/transfers" search={{ error_code: cause.error_code }} size="xs">
+          <TextLink
+            to="/transfers"
+            search={{
+              error_code: cause.error_code,
+              ...(instrumentId && { instrument: instrumentId }),
+            }}
+            size="xs"
+          >
             {t("transfers.causes.count", { count: cause.count, number })}
           </TextLink>
           <Text size="xs" c="dimmed" component="span">
@@ -66,7 +78,7 @@ function Cause({ cause }: { cause: CauseRead }) {
           loading={retry.isPending}
           onClick={() =>
             retry.mutate(
-              { error_code: cause.error_code },
+              { error_code: cause.error_code, instrument_id: instrumentId ?? null },
               {
                 onSuccess: ({ retried }) =>
                   notifications.show({
