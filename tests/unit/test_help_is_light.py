@@ -22,7 +22,6 @@ except SystemExit as end:
 print()
 print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
 """
-_SECONDS = 0.3
 COMMANDS = [("--help",), ("instruments", "--help"), ("secrets", "--help"), ("up", "--help")]
 
 
@@ -41,18 +40,22 @@ def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
     assert json.loads(done.stdout.splitlines()[-1]) == []
 
 
-@pytest.mark.parametrize("arguments", COMMANDS[:2], ids=" ".join)
-def test_help_takes_less_than_a_third_of_a_second(arguments: tuple[str, ...]) -> None:
+def _processor_seconds(*command: str) -> float:
+    """What a command costs the processor, the least of five: the rest is other people's work."""
     spent = []
     for _ in range(5):
-        # Of the processor: what else runs on this machine is not ours.
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        _run(*arguments)
+        subprocess.run([sys.executable, *command], capture_output=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        spent.append(
-            after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-        )  # fmt: skip
-    assert min(spent) <= _SECONDS
+        spent.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+    return min(spent)
+
+
+@pytest.mark.parametrize("arguments", COMMANDS[:2], ids=" ".join)
+def test_help_costs_little_more_than_its_libraries(arguments: tuple[str, ...]) -> None:
+    # Some 0.15 s here; as a ratio, because the same machine is twice as slow at other times.
+    libraries = _processor_seconds("-c", "import typer, pydantic")
+    assert _processor_seconds("-m", "app.cli", *arguments) <= 2.5 * libraries
 
 
 def test_completion_knows_the_command_by_its_name(tmp_path: Path) -> None:
