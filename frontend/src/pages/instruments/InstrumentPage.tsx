@@ -13,6 +13,7 @@ import { InstrumentActions } from "./InstrumentActions";
 import { InstrumentFacts } from "./InstrumentFacts";
 import { InstrumentNow } from "./InstrumentNow";
 import { InstrumentPeople } from "./InstrumentPeople";
+import { InstrumentRuns } from "./InstrumentRuns";
 import { InstrumentSchedules } from "./InstrumentSchedules";
 import { ListingHeld } from "./ListingHeld";
 import { InstrumentStateBadge } from "./state";
@@ -49,6 +50,7 @@ function OneInstrument({ instrument }: { instrument: InstrumentRead }) {
       <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="lg">
         <InstrumentFacts instrument={instrument} />
         <Stack gap="lg">
+          <InstrumentRuns instrument={instrument} />
           <InstrumentSchedules instrument={instrument} />
           {me.is_superuser && <InstrumentPeople instrument={instrument} />}
         </Stack>
