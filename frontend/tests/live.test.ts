@@ -138,6 +138,13 @@ describe("gatherFor", () => {
 });
 
 describe("staleKeys", () => {
+  it("asks for the run alone when a run says that it lives, and for the file that grows", () => {
+    expect(staleKeys({ kind: "run.progress", run_id: "r1" })).toEqual([["runs"]]);
+    expect(staleKeys({ kind: "copies.progress", instrument_id: "i1" })).toEqual([
+      ["instruments", "i1", "live"],
+    ]);
+  });
+
   it("makes everything stale for a kind that it does not know", () => {
     expect(staleKeys({ kind: "telescope.moved" })).toEqual([[]]);
   });

@@ -54,8 +54,16 @@ const STALE: Record<string, QueryKey[]> = {
   version: [["files"]],
 };
 
+/** What every live run and every big file says every few seconds touches little. */
+const OFTEN: Record<string, (event: LiveEvent) => QueryKey[]> = {
+  "copies.progress": ({ instrument_id: id }) => [["instruments", ...(id ? [id, "live"] : [])]],
+  "run.progress": () => [["runs"]],
+};
+
 /** Return what an event makes stale. An unknown kind makes everything stale: slow, never wrong. */
 export function staleKeys(event: LiveEvent): QueryKey[] {
+  const often = OFTEN[event.kind];
+  if (often) return often(event);
   return STALE[event.kind.split(".")[0] ?? ""] ?? [[]];
 }
 

@@ -7,10 +7,11 @@ import { Pending } from "@/components/Pending";
 import { RunList } from "@/components/RunList";
 import { Section } from "@/components/Section";
 
-/** The last harvests of one instrument; a live one can be cancelled on its page. */
+/** The last harvests of one instrument; a watched one may have none of its own. */
 export function InstrumentRuns({ instrument }: { instrument: InstrumentRead }) {
   const { t } = useTranslation();
   const query = useQuery(lastRunsQuery(instrument.id));
+  if (query.data?.items.length === 0) return null;
   return (
     <Section
       title={t("overview.runs.title")}

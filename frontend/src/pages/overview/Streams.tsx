@@ -52,7 +52,7 @@ function useColumns(): Column<StreamRead>[] {
     ): Column<StreamRead> => ({
       id,
       header: t(`overview.columns.${id}`),
-      width: "78px",
+      width: "71px",
       align: "end",
       isQuiet: (stream) => together(stream, names).count === 0,
       cell: (stream) => (
@@ -68,7 +68,7 @@ function useColumns(): Column<StreamRead>[] {
       {
         id: "stream",
         header: t("overview.columns.stream"),
-        width: "24%",
+        width: "200px",
         cell: (stream) => (
           <Group gap={8} wrap="nowrap">
             <StreamDot stream={stream} />
@@ -86,13 +86,13 @@ function useColumns(): Column<StreamRead>[] {
       {
         id: "last",
         header: t("overview.columns.last"),
-        width: "118px",
+        width: "136px",
         cell: (stream) => <Time at={stream.last_file_at} />,
       },
       {
         id: "settling",
         header: t("overview.columns.settling"),
-        width: "78px",
+        width: "71px",
         align: "end",
         isQuiet: (stream) => stream.counts.settling.count === 0,
         cell: (stream) => (
@@ -109,7 +109,7 @@ function useColumns(): Column<StreamRead>[] {
       {
         id: "trouble",
         header: t("overview.columns.trouble"),
-        width: "78px",
+        width: "71px",
         align: "end",
         isQuiet: (stream) => together(stream, ["failed", "conflict", "held"]).count === 0,
         cell: (stream) => <Stuck stream={stream} />,
@@ -117,7 +117,7 @@ function useColumns(): Column<StreamRead>[] {
       {
         id: "today",
         header: t("overview.columns.today"),
-        width: "130px",
+        width: "124px",
         align: "end",
         isQuiet: (stream) => stream.today_files === 0,
         cell: (stream) => (
@@ -129,7 +129,7 @@ function useColumns(): Column<StreamRead>[] {
       {
         id: "rhythm",
         header: t("overview.columns.rhythm"),
-        width: "136px",
+        width: "122px",
         cell: (stream) => <Rhythm days={stream.rhythm} />,
       },
       {
