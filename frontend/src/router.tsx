@@ -133,7 +133,7 @@ const transfers = createRoute({
     compact({
       instrument: text(raw, "instrument"),
       storage: text(raw, "storage"),
-      state: oneOf(raw, "state", Object.values(CopyState)),
+      state: someOf(raw, "state", Object.values(CopyState)),
       error_code: text(raw, "error_code"),
     }),
   component: lazyRouteComponent(() => import("./pages/transfers/TransfersPage"), "TransfersPage"),

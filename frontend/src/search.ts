@@ -22,9 +22,9 @@ export function oneOf<Choice extends string>(
 /** A filter of several values; one alone stands in the address as itself. */
 export function texts(raw: Raw, name: string): string[] | undefined {
   const value = raw[name];
-  const found = (Array.isArray(value) ? value : [value]).filter(
-    (one): one is string => typeof one === "string" && one !== "",
-  );
+  const found = (Array.isArray(value) ? value : [value])
+    .map((one) => (typeof one === "number" ? String(one) : one))
+    .filter((one): one is string => typeof one === "string" && one !== "");
   return found.length > 0 ? found : undefined;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { csvHref } from "@/api/lists";
-import { type Draft, slugOf, sourceOf } from "@/pages/wizard/draft";
+import { type Draft, isSameAddress, slugOf, sourceOf } from "@/pages/wizard/draft";
 import { compact, number, oneOf, someOf, text, texts } from "@/search";
 
 describe("what stands in the address", () => {
@@ -16,6 +16,7 @@ describe("what stands in the address", () => {
   it("reads one value and many alike", () => {
     expect(texts({ type: "raw" }, "type")).toEqual(["raw"]);
     expect(texts({ type: ["raw", "tif"] }, "type")).toEqual(["raw", "tif"]);
+    expect(texts({ type: 264 }, "type")).toEqual(["264"]);
   });
 
   it("leaves out what is not set", () => {
@@ -34,6 +35,12 @@ describe("the draft of an instrument", () => {
   it("makes a short name that the server takes", () => {
     expect(slugOf("JEOL JEM-2100F (TEM 2)")).toBe("jeol-jem-2100f-tem-2");
     expect(slugOf("Größe")).toBe("gro-e");
+  });
+
+  it("knows when a chosen folder stands on another server", () => {
+    const one = { protocol: "smb", host: "tem", port: null, url: "", root: "data" } as const;
+    expect(isSameAddress(one, { ...one })).toBe(true);
+    expect(isSameAddress(one, { ...one, root: "raw" })).toBe(false);
   });
 
   it("sends only the fields of its protocol", () => {

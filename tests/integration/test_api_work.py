@@ -28,6 +28,22 @@ async def _lab(api: Api, *states: CopyState) -> tuple[dict[str, Any], list[uuid.
     return instrument, copies
 
 
+async def test_transfers_of_several_states_are_one_list_and_one_csv(api: Api) -> None:
+    states = (CopyState.FAILED, CopyState.CONFLICT, CopyState.AVAILABLE, CopyState.FAILED)
+    _, copies = await _lab(api, *states)
+    wanted = {str(copies[0]), str(copies[1]), str(copies[3])}
+    query: dict[str, Any] = {"state": ["failed", "conflict"], "limit": 2}
+    first = (await api.admin.get("/api/transfers", params=query)).json()
+    # The order in which states are named is no other filter: the cursor holds.
+    query |= {"state": ["conflict", "failed"], "cursor": first["next_cursor"]}
+    rest = (await api.admin.get("/api/transfers", params=query)).json()
+    assert {one["id"] for one in (*first["items"], *rest["items"])} == wanted
+    text = (await api.admin.get("/api/transfers.csv", params={"state": query["state"]})).text
+    assert len(text.strip().splitlines()) == 1 + len(wanted)
+    one = (await api.admin.get("/api/transfers", params={"state": "conflict"})).json()
+    assert [copy["id"] for copy in one["items"]] == [str(copies[1])]
+
+
 @pytest.mark.parametrize("quote", ["", '"'])
 async def test_one_idempotency_key_harvests_once(
     api: Api, orchestration: list[uuid.UUID], quote: str

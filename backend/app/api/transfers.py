@@ -41,22 +41,29 @@ from app.services.csv_text import stream_csv
 from app.services.pagination import Page, PageRequest
 
 router = APIRouter(prefix="/transfers", tags=["transfers"], responses=SIGNED_IN)
+States = Annotated[
+    list[CopyState], Query(default_factory=list, max_length=20, description="any of these states")
+]
 Code = Annotated[str | None, Query(max_length=60, pattern=r"^[a-z0-9_]+$")]
+
+
+def _named(states: list[CopyState]) -> tuple[str, ...]:
+    return tuple(sorted({one.value for one in states}))
 
 
 @router.get("", operation_id="listTransfers", response_model=TransferPage, responses=LISTED)
 async def list_transfers(  # noqa: PLR0913  one parameter a filter
     database: Db,
     caller: Caller,
+    state: States,
     instrument: Id | None = None,
     storage: Id | None = None,
-    state: CopyState | None = None,
     error_code: Code = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> TransferPage:
     """List transfers, newest first."""
-    narrowed = transfers.TransferFilter(instrument, storage, state, error_code)
+    narrowed = transfers.TransferFilter(instrument, storage, _named(state), error_code)
     request = page_request(limit, cursor, **vars(narrowed))
     page = await transfers.list_transfers(database, caller, request, narrowed)
     items = [read_transfer(one) for one in page.items]
@@ -67,13 +74,13 @@ async def list_transfers(  # noqa: PLR0913  one parameter a filter
 async def export_transfers(
     database: Db,
     caller: Caller,
+    state: States,
     instrument: Id | None = None,
     storage: Id | None = None,
-    state: CopyState | None = None,
     error_code: Code = None,
 ) -> StreamingResponse:
     """Return all transfers of a filter as CSV, newest first."""
-    narrowed = transfers.TransferFilter(instrument, storage, state, error_code)
+    narrowed = transfers.TransferFilter(instrument, storage, _named(state), error_code)
 
     async def ask(request: PageRequest) -> Page[transfers.TransferView]:
         return await transfers.list_transfers(database, caller, request, narrowed)
@@ -90,7 +97,7 @@ async def count_transfers(
     error_code: Code = None,
 ) -> TransferCounts:
     """Count copies by state; exact to 10,000."""
-    narrowed = transfers.TransferFilter(instrument, storage, None, error_code)
+    narrowed = transfers.TransferFilter(instrument, storage, (), error_code)
     states = await causes.count_transfers(database, caller, narrowed)
     return TransferCounts.model_validate({"states": states})
 
@@ -106,7 +113,7 @@ async def list_causes(database: Db, caller: Caller, instrument: Id | None = None
 async def retry_transfers(body: RetryMany, database: Db, admin: Admin) -> RetriedRead:
     """Put all failed and conflicting copies of a filter back in line."""
     narrowed = transfers.TransferFilter(
-        body.instrument_id, body.storage_location_id, None, body.error_code
+        body.instrument_id, body.storage_location_id, (), body.error_code
     )
     return RetriedRead(retried=await transfers.retry_transfers(database, actor_of(admin), narrowed))
 

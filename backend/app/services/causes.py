@@ -49,7 +49,7 @@ async def count_transfers(
     database: Database, user: User, narrowed: TransferFilter
 ) -> Mapping[str, Count]:
     """Count copies by state: exact to 10,000."""
-    states = [CopyState(narrowed.state)] if narrowed.state else list(CopyState)
+    states = [CopyState(one) for one in narrowed.states] or list(CopyState)
     async with database.read() as session:
         return {state.value: await _of_state(session, user, narrowed, state) for state in states}
 

@@ -57,6 +57,8 @@ class Listener:
 
     def put(self, events: Sequence[Sent]) -> None:
         """Queue events; who reads too slowly reads everything again instead."""
+        if not events:
+            return  # nobody is woken for nothing
         self.waiting.extend(events)
         if len(self.waiting) > _QUEUED:
             self.resync(self.position)

@@ -36,7 +36,7 @@ class TransferFilter:
 
     instrument_id: uuid.UUID | None = None
     storage_location_id: uuid.UUID | None = None
-    state: str | None = None
+    states: tuple[str, ...] = ()
     error_code: str | None = None
 
     def apply(self, query: Select[Any]) -> Select[Any]:
@@ -44,13 +44,12 @@ class TransferFilter:
         pairs = (
             (Copy.instrument_id, self.instrument_id),
             (Copy.storage_location_id, self.storage_location_id),
-            (Copy.state, self.state),
             (Copy.error_code, self.error_code),
         )
         for column, value in pairs:
             if value is not None:
                 query = query.where(column == value)
-        return query
+        return query.where(Copy.state.in_(self.states)) if self.states else query
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,12 @@
-import { queryOptions } from "@tanstack/react-query";
 import { useChange } from "./changes";
 import { tagOf } from "./client";
 import * as api from "./generated/accounts/accounts";
 import { listOptions } from "./lists";
 import type { ServiceAccountCreate, ServiceAccountPatch, ServiceAccountRead } from "./models";
 
-export const accountKeys = {
-  all: ["accounts"] as const,
-  one: (id: string) => ["accounts", id] as const,
-};
+export const accountKeys = { all: ["accounts"] as const };
 
 export const accountsQuery = () => listOptions(accountKeys.all, {}, api.listAccounts, 500);
-
-export const accountQuery = (id: string) =>
-  queryOptions({ queryKey: accountKeys.one(id), queryFn: () => api.getAccount(id) });
 
 export const useCreateAccount = () =>
   useChange((body: ServiceAccountCreate) => api.createAccount(body), accountKeys.all);

@@ -1,7 +1,7 @@
 import { queryOptions } from "@tanstack/react-query";
 import * as api from "./generated/audit/audit";
 import { listOptions } from "./lists";
-import type { ListAuditParams } from "./models";
+import type { AuditPage, ListAuditParams } from "./models";
 
 export type AuditFilters = Omit<ListAuditParams, "limit" | "cursor">;
 
@@ -10,8 +10,17 @@ export const auditKeys = {
   verification: ["audit", "verification"] as const,
 };
 
-export const auditQuery = (filters: AuditFilters = {}) =>
-  listOptions(auditKeys.all, filters, api.listAudit);
+const SEALED_AFTER_MILLISECONDS = 5_000;
+
+/** Events are sealed some seconds after they happened, which is no event itself. */
+export const auditQuery = (filters: AuditFilters = {}) => ({
+  ...listOptions(auditKeys.all, filters, api.listAudit),
+  refetchInterval: (query: { state: { data?: { pages: AuditPage[] } | undefined } }) => {
+    const [newest, ...older] = query.state.data?.pages ?? [];
+    const isWaiting = older.length === 0 && newest?.items.some((event) => event.seq === null);
+    return isWaiting ? SEALED_AFTER_MILLISECONDS : false;
+  },
+});
 
 /** Computes the chain anew: asked only when a person wants to know. */
 export const verificationQuery = () =>

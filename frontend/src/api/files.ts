@@ -1,4 +1,4 @@
-import { queryOptions } from "@tanstack/react-query";
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import * as api from "./generated/files/files";
 import { listOptions } from "./lists";
 import type { CountFilesParams, ListFilesParams } from "./models";
@@ -8,7 +8,6 @@ export type FileFilters = Omit<ListFilesParams, "limit" | "cursor">;
 export const fileKeys = {
   all: ["files"] as const,
   one: (id: string) => ["files", id] as const,
-  versions: (id: string) => ["files", id, "versions"] as const,
 };
 
 export const filesQuery = (filters: FileFilters) =>
@@ -17,14 +16,12 @@ export const filesQuery = (filters: FileFilters) =>
 export const fileQuery = (id: string) =>
   queryOptions({ queryKey: fileKeys.one(id), queryFn: () => api.getFile(id) });
 
-export const versionsQuery = (id: string) =>
-  queryOptions({ queryKey: fileKeys.versions(id), queryFn: () => api.listFileVersions(id) });
-
 /** Counts of a list's filters, by status; exact to 10,000. */
 export const fileCountsQuery = (filters: CountFilesParams) =>
   queryOptions({
     queryKey: [...fileKeys.all, "counts", filters],
     queryFn: () => api.countFiles(filters),
+    placeholderData: keepPreviousData,
   });
 
 /** What happened to a file, oldest first. */
@@ -37,5 +34,4 @@ export const explainQuery = (q: string, instrument?: string) =>
     queryKey: [...fileKeys.all, "explain", q, instrument],
     queryFn: () => api.explain(instrument ? { q, instrument } : { q }),
     enabled: q.length > 1,
-    placeholderData: undefined,
   });

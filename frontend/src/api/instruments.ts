@@ -1,4 +1,4 @@
-import { queryOptions } from "@tanstack/react-query";
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { useChange } from "./changes";
 import { tagOf } from "./client";
 import * as api from "./generated/instruments/instruments";
@@ -28,8 +28,13 @@ export const instrumentKeys = {
 export const instrumentsQuery = (filters: InstrumentFilters = {}) =>
   listOptions(instrumentKeys.all, filters, api.listInstruments, 500);
 
+/** Also asked while nothing is heard: a scan that found nothing new is no event. */
 export const instrumentQuery = (id: string) =>
-  queryOptions({ queryKey: instrumentKeys.one(id), queryFn: () => api.getInstrument(id) });
+  queryOptions({
+    queryKey: instrumentKeys.one(id),
+    queryFn: () => api.getInstrument(id),
+    refetchInterval: 10_000,
+  });
 
 export const progressQuery = (id: string) =>
   queryOptions({ queryKey: instrumentKeys.progress(id), queryFn: () => api.getProgress(id) });
@@ -65,9 +70,8 @@ export const folderQuery = (body: SourceBrowse) =>
   queryOptions({
     queryKey: ["source", "browse", body],
     queryFn: () => api.browseDraft(body, PATIENT),
-    staleTime: Infinity,
+    staleTime: "static",
     retry: false,
-    placeholderData: undefined,
   });
 
 /** The newest files of a source that is not saved yet, judged by these rules. */
@@ -75,8 +79,9 @@ export const previewQuery = (body: SourcePreview) =>
   queryOptions({
     queryKey: ["source", "preview", body],
     queryFn: () => api.previewDraft(body, PATIENT),
-    staleTime: Infinity,
+    staleTime: "static",
     retry: false,
+    placeholderData: keepPreviousData,
   });
 
 export const useCheckInstrument = () => useChange((id: string) => api.checkInstrument(id, PATIENT));

@@ -19,29 +19,51 @@ const FIRST_PAUSE_MILLISECONDS = 1_000;
 const LONGEST_PAUSE_MILLISECONDS = 15_000;
 /** The server sends a heartbeat every 15 s; silence for longer means that nobody is there. */
 const SILENCE_MILLISECONDS = 40_000;
+/** What is asked while the page is drawn may be older than a connection that took longer. */
+const PROMPT_MILLISECONDS = 1_000;
+/** A browser has few connections to one server for all of its tabs: a hidden one gives its back. */
+const HIDDEN_MILLISECONDS = 5_000;
 
 /** Which queries each kind of event makes stale; a kind's room is what stands before its dot. */
 const STALE: Record<string, QueryKey[]> = {
-  breaker: [["instruments"], ["overview"]],
-  copies: [["files"], ["transfers"], ["overview"], ["instruments"]],
-  copy: [["files"], ["transfers"], ["overview"], ["instruments"]],
+  breaker: [["instruments"], ["overview"], ["audit"]],
+  copies: [["files"], ["transfers"], ["overview"], ["instruments"], ["audit"]],
+  copy: [["files"], ["transfers"], ["overview"], ["instruments"], ["audit"]],
   files: [["files"], ["overview"], ["instruments"]],
-  grant: [["instruments"], ["overview"], ["files"]],
+  grant: [["instruments"], ["overview"], ["files"], ["audit"]],
   harvest: [["instruments"], ["runs"], ["audit"]],
-  instrument: [["instruments"], ["overview"], ["audit"]],
-  run: [["runs"], ["overview"], ["instruments"]],
-  scan: [["instruments"], ["overview"], ["files"]],
-  schedule: [["schedules"], ["audit"]],
+  // Its name and its places stand on many pages.
+  instrument: [
+    ["instruments"],
+    ["overview"],
+    ["files"],
+    ["transfers"],
+    ["storage"],
+    ["accounts"],
+    ["schedules"],
+    ["audit"],
+  ],
+  run: [["runs"], ["overview"], ["instruments"], ["audit"]],
+  scan: [["instruments"], ["overview"], ["files"], ["audit"]],
+  schedule: [["schedules"], ["overview"], ["audit"]],
   service_account: [["accounts"], ["overview"], ["audit"]],
-  sign_in: [["audit"]],
-  storage: [["storage"], ["overview"], ["audit"]],
+  sign_in: [["audit"], ["tokens"]],
+  storage: [["storage"], ["overview"], ["files"], ["transfers"], ["audit"]],
   token: [["tokens"], ["audit"]],
-  user: [["users"], ["me"], ["audit"]],
+  user: [["users"], ["me"], ["instruments"], ["audit"]],
   version: [["files"]],
+};
+
+/** What every live run and every big file says every few seconds touches little. */
+const OFTEN: Record<string, (event: LiveEvent) => QueryKey[]> = {
+  "copies.progress": ({ instrument_id: id }) => [["instruments", ...(id ? [id, "live"] : [])]],
+  "run.progress": () => [["runs"]],
 };
 
 /** Return what an event makes stale. An unknown kind makes everything stale: slow, never wrong. */
 export function staleKeys(event: LiveEvent): QueryKey[] {
+  const often = OFTEN[event.kind];
+  if (often) return often(event);
   return STALE[event.kind.split(".")[0] ?? ""] ?? [[]];
 }
 
@@ -57,22 +79,30 @@ export function connectLive(listener: LiveListener): () => void {
   let pause = FIRST_PAUSE_MILLISECONDS;
   let lastId = "";
   let wasConnected = false;
+  let hiding: ReturnType<typeof setTimeout> | undefined;
+  const began = Date.now();
 
   const heard = (event?: MessageEvent<string>) => {
     if (event?.lastEventId) lastId = event.lastEventId;
+    watchSilence();
+    listener.onHeard();
+  };
+  const watchSilence = () => {
     clearTimeout(silence);
     silence = setTimeout(reconnect, SILENCE_MILLISECONDS);
-    listener.onHeard();
   };
   const reconnect = () => {
     source?.close();
     listener.onState(wasConnected ? "reconnecting" : "connecting");
+    clearTimeout(silence);
     clearTimeout(timer);
     timer = setTimeout(connect, pause);
     pause = Math.min(pause * 2, LONGEST_PAUSE_MILLISECONDS);
   };
   const connect = () => {
+    const isFirst = lastId === "";
     source = new EventSource(lastId ? `/api/events?after=${lastId}` : "/api/events");
+    watchSilence(); // also of a server that takes the connection and never answers
     source.onopen = () => {
       pause = FIRST_PAUSE_MILLISECONDS;
       wasConnected = true;
@@ -80,7 +110,11 @@ export function connectLive(listener: LiveListener): () => void {
       listener.onState("connected");
     };
     source.onerror = reconnect;
-    source.addEventListener("hello", heard);
+    source.addEventListener("hello", (event) => {
+      heard(event);
+      // Nobody told what happened between the drawing of the page and this greeting.
+      if (isFirst && Date.now() - began > PROMPT_MILLISECONDS) listener.onResync();
+    });
     source.addEventListener("heartbeat", heard);
     source.addEventListener("resync", (event) => {
       heard(event);
@@ -91,8 +125,8 @@ export function connectLive(listener: LiveListener): () => void {
       listener.onStale(staleKeys(JSON.parse(event.data) as LiveEvent));
     });
     source.addEventListener("signed_out", () => {
-      source?.close();
       listener.onSignedOut();
+      reconnect(); // refused until somebody has signed in again
     });
   };
   // The browser knows before the stream does.
@@ -102,14 +136,26 @@ export function connectLive(listener: LiveListener): () => void {
     clearTimeout(timer);
     connect();
   };
+  const leave = () => {
+    source?.close();
+    source = undefined;
+    clearTimeout(timer);
+    clearTimeout(silence);
+  };
+  const look = () => {
+    clearTimeout(hiding);
+    if (document.hidden) hiding = setTimeout(leave, HIDDEN_MILLISECONDS);
+    else if (source === undefined) online();
+  };
+  document.addEventListener("visibilitychange", look);
   window.addEventListener("offline", reconnect);
   window.addEventListener("online", online);
   connect();
   return () => {
+    document.removeEventListener("visibilitychange", look);
     window.removeEventListener("offline", reconnect);
     window.removeEventListener("online", online);
-    source?.close();
-    clearTimeout(timer);
-    clearTimeout(silence);
+    clearTimeout(hiding);
+    leave();
   };
 }

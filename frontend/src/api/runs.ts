@@ -17,4 +17,13 @@ export const runsQuery = (filters: RunFilters = {}) =>
 export const runQuery = (id: string) =>
   queryOptions({ queryKey: runKeys.one(id), queryFn: () => api.getRun(id) });
 
+const LAST_RUNS = 5;
+
+/** The newest runs of one instrument. */
+export const lastRunsQuery = (instrument: string) =>
+  queryOptions({
+    queryKey: [...runKeys.all, "last", instrument],
+    queryFn: () => api.listRuns({ instrument, limit: LAST_RUNS }),
+  });
+
 export const useCancelRun = () => useChange((id: string) => api.cancelRun(id), runKeys.all);

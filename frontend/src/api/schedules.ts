@@ -35,5 +35,4 @@ export const scheduleTimesQuery = (body: SchedulePreview) =>
   queryOptions({
     queryKey: [...scheduleKeys.all, "times", body],
     queryFn: () => api.previewSchedule(body),
-    placeholderData: undefined,
   });

@@ -1,19 +1,15 @@
-import { queryOptions } from "@tanstack/react-query";
 import { useChange } from "./changes";
 import { tagOf } from "./client";
 import * as api from "./generated/storage/storage";
 import { listOptions } from "./lists";
 import type { StorageCreate, StoragePatch, StorageRead } from "./models";
 
-export const storageKeys = {
-  all: ["storage"] as const,
-  one: (id: string) => ["storage", id] as const,
-};
+/** A worker tests the place: the server gives up after 45 s itself. */
+const PATIENT = { timeout: 60_000 };
+
+export const storageKeys = { all: ["storage"] as const };
 
 export const storageQuery = () => listOptions(storageKeys.all, {}, api.listStorage, 500);
-
-export const oneStorageQuery = (id: string) =>
-  queryOptions({ queryKey: storageKeys.one(id), queryFn: () => api.getStorage(id) });
 
 export const useCreateStorage = () =>
   useChange((body: StorageCreate) => api.createStorage(body), storageKeys.all);
@@ -28,4 +24,4 @@ export const useDeleteStorage = (read: StorageRead) =>
   useChange(() => api.deleteStorage(read.id, { "if-match": tagOf(read) }), storageKeys.all);
 
 export const useCheckStorage = () =>
-  useChange((id: string) => api.checkStorage(id), storageKeys.all);
+  useChange((id: string) => api.checkStorage(id, PATIENT), storageKeys.all);

@@ -1,5 +1,6 @@
 import {
   Anchor,
+  Button,
   Checkbox,
   Group,
   Menu,
@@ -46,6 +47,8 @@ export interface Column<Row> {
 export interface RowSource<Row> {
   rows: Row[];
   isPending: boolean;
+  /** Rows of the last filter, shown until those of this one are here. */
+  isOld?: boolean;
   error: unknown;
   hasNextPage?: boolean;
   isFetchingNextPage?: boolean;
@@ -189,6 +192,7 @@ function Rows<Row>({ source, shown, dense, ...props }: RowsProps<Row>) {
   const { t } = useTranslation();
   const scroller = useRef<HTMLDivElement>(null);
   const { rows, hasNextPage, isFetchingNextPage, fetchNextPage } = source;
+  const hasFailed = Boolean(source.error);
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
@@ -199,12 +203,14 @@ function Rows<Row>({ source, shown, dense, ...props }: RowsProps<Row>) {
   const items = virtual.getVirtualItems();
   const last = items.at(-1)?.index ?? -1;
   useEffect(() => {
-    if (hasNextPage && !isFetchingNextPage && last >= rows.length - FETCH_AHEAD_ROWS)
-      fetchNextPage?.();
-  }, [last, rows.length, hasNextPage, isFetchingNextPage, fetchNextPage]);
+    // A page may be short or empty and not the last; after an error a person tries again.
+    const isNear = last >= rows.length - FETCH_AHEAD_ROWS;
+    if (hasNextPage && !isFetchingNextPage && !hasFailed && isNear) fetchNextPage?.();
+  }, [last, rows.length, hasNextPage, isFetchingNextPage, hasFailed, fetchNextPage]);
   const keyboard = useRowKeyboard(rows.length, (index) => virtual.scrollToIndex(index), scroller);
   const above = items[0]?.start ?? 0;
   const below = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
+  const isSearching = source.isPending || (rows.length === 0 && Boolean(hasNextPage));
 
   if (source.error && rows.length === 0) {
     return <ProblemPanel error={source.error} onRetry={source.refetch} />;
@@ -214,9 +220,10 @@ function Rows<Row>({ source, shown, dense, ...props }: RowsProps<Row>) {
       <div className={classes.scroller} ref={scroller}>
         <table
           className={dense ? `${classes.table} ${classes.dense}` : classes.table}
+          data-old={source.isOld || undefined}
           aria-label={props.label}
           aria-rowcount={hasNextPage ? -1 : rows.length + 1}
-          aria-busy={source.isPending}
+          aria-busy={isSearching || Boolean(source.isOld)}
         >
           <Head columns={shown} />
           <tbody onKeyDown={keyboard.onKeyDown}>
@@ -237,14 +244,15 @@ function Rows<Row>({ source, shown, dense, ...props }: RowsProps<Row>) {
               );
             })}
             {below > 0 && <Spacer height={below} span={shown.length} />}
-            {source.isPending && <Skeletons span={shown.length} />}
-            {!source.isPending && rows.length === 0 && (
+            {isSearching && <Skeletons span={shown.length} />}
+            {!isSearching && rows.length === 0 && (
               <tr>
                 <td className={classes.message} colSpan={shown.length}>
                   {props.isFiltered ? (
                     <Empty
                       title={t("common.empty.filtered")}
                       hint={t("common.empty.filtered_hint")}
+                      action={<ClearFilters />}
                     />
                   ) : (
                     <Empty {...props.empty} />
@@ -257,6 +265,21 @@ function Rows<Row>({ source, shown, dense, ...props }: RowsProps<Row>) {
       </div>
       <Footer source={source} />
     </div>
+  );
+}
+
+/** Filters live in the address: without them it is the whole list. */
+function ClearFilters() {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  return (
+    <Button
+      variant="default"
+      size="xs"
+      onClick={() => void navigate({ to: ".", search: {}, replace: true } as never)}
+    >
+      {t("common.empty.clear_filters")}
+    </Button>
   );
 }
 
@@ -318,7 +341,8 @@ function BodyRow<Row>({ row, index, columns, href, ...props }: BodyRowProps<Row>
       onFocus={props.onFocus}
       onClick={(event) => {
         // Links, buttons and marked text inside a row keep their own meaning.
-        const inner = (event.target as HTMLElement).closest("a, button, input");
+        const target = event.target as HTMLElement;
+        const inner = target.closest("a, button, input") || !event.currentTarget.contains(target);
         if (!inner && !window.getSelection()?.toString()) open();
       }}
       onKeyDown={(event) => {
@@ -358,6 +382,8 @@ function useRowKeyboard(
     };
     const step = steps[event.key];
     if (step === undefined || count === 0) return;
+    // A menu of a row is drawn elsewhere, and has arrow keys of its own.
+    if (!event.currentTarget.contains(event.target as Node)) return;
     event.preventDefault();
     const next = Math.min(count - 1, Math.max(0, current + step));
     setCurrent(next);
@@ -367,12 +393,14 @@ function useRowKeyboard(
       scroller.current?.querySelector<HTMLElement>(`tr[data-index="${next}"]`)?.focus(),
     );
   };
-  return { current, setCurrent, onKeyDown };
+  // Of a list that became shorter, the last row is in the tab order.
+  return { current: Math.min(current, count - 1), setCurrent, onKeyDown };
 }
 
 function Footer<Row>({ source }: { source: RowSource<Row> }) {
   const { t } = useTranslation();
   if (source.isPending || source.rows.length === 0) return null;
+  if (source.error) return <ProblemPanel error={source.error} onRetry={source.refetch} />;
   const count = formatNumber(source.rows.length);
   const text = source.isFetchingNextPage
     ? t("common.footer.loading_more")

@@ -2,7 +2,7 @@ import { Tooltip } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { formatNumber } from "./format";
 
-const BAR = 6;
+const BAR = 5;
 const GAP = 2;
 const HEIGHT = 22;
 const LEAST = 1.5;

@@ -6,7 +6,7 @@ import { ProblemPanel } from "./ProblemPanel";
 
 interface SignInFormProps {
   email?: string;
-  onDone: () => void;
+  onDone: (email: string) => void;
 }
 
 /** Email and password; keeps the email after a refusal. */
@@ -18,7 +18,7 @@ export function SignInForm({ email = "", onDone }: SignInFormProps) {
     <form
       onSubmit={form.onSubmit((values) =>
         signIn.mutate(values, {
-          onSuccess: onDone,
+          onSuccess: () => onDone(values.username),
           onError: () => form.setFieldValue("password", ""),
         }),
       )}

@@ -1,4 +1,4 @@
-import { Stack, Text, TextInput } from "@mantine/core";
+import { Box, Stack, Text, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { IconHelp } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
@@ -25,17 +25,19 @@ export function WhyBox({ instrumentId }: { instrumentId?: string }) {
   const query = useQuery(explainQuery(asked, instrumentId));
   return (
     <Section title={t("files.why.title")}>
-      <TextInput
-        aria-label={t("files.why.label")}
-        placeholder={t("files.why.hint")}
-        leftSection={<IconHelp size={16} aria-hidden />}
-        value={typed}
-        onChange={(event) => setTyped(event.currentTarget.value)}
-        spellCheck={false}
-      />
-      <div role="status">
-        {query.error && <ProblemPanel error={query.error} />}
-        {query.data && asked && <Answer found={query.data} />}
+      <div>
+        <TextInput
+          aria-label={t("files.why.label")}
+          placeholder={t("files.why.hint")}
+          leftSection={<IconHelp size={16} aria-hidden />}
+          value={typed}
+          onChange={(event) => setTyped(event.currentTarget.value)}
+          spellCheck={false}
+        />
+        <Box role="status" pt={query.error || (query.data && asked) ? "md" : 0}>
+          {query.error && <ProblemPanel error={query.error} />}
+          {query.data && asked && <Answer found={query.data} />}
+        </Box>
       </div>
     </Section>
   );

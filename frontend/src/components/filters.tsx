@@ -1,7 +1,7 @@
 import { CloseButton, Group, Select, type SelectProps, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { IconSearch } from "@tabler/icons-react";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useInstruments } from "./useInstruments";
 
@@ -27,11 +27,17 @@ interface SearchFilterProps {
 export function SearchFilter({ value, label, placeholder, onChange }: SearchFilterProps) {
   const { t } = useTranslation();
   const [typed, setTyped] = useState(value ?? "");
-  useEffect(() => setTyped(value ?? ""), [value]);
-  const settle = useDebouncedCallback(
-    (next: string) => onChange(next.trim() || undefined),
-    TYPING_PAUSE_MILLISECONDS,
-  );
+  const sent = useRef(value);
+  useEffect(() => {
+    // The echo of what was typed here: more may have been typed since.
+    if (value === sent.current) return;
+    sent.current = value;
+    setTyped(value ?? "");
+  }, [value]);
+  const settle = useDebouncedCallback((next: string) => {
+    sent.current = next.trim() || undefined;
+    onChange(sent.current);
+  }, TYPING_PAUSE_MILLISECONDS);
   const change = (next: string) => {
     setTyped(next);
     settle(next);

@@ -1,5 +1,6 @@
 import {
   type InfiniteData,
+  keepPreviousData,
   type UseInfiniteQueryOptions,
   useInfiniteQuery,
 } from "@tanstack/react-query";
@@ -20,11 +21,13 @@ export function useRows<Item>(
     string | null
   >,
 ): RowSource<Item> {
-  const query = useInfiniteQuery(options);
+  // While a filter's answer is on its way, the last one stays.
+  const query = useInfiniteQuery({ ...options, placeholderData: keepPreviousData });
   const rows = useMemo(() => query.data?.pages.flatMap((page) => page.items) ?? [], [query.data]);
   return {
     rows,
     isPending: query.isPending,
+    isOld: query.isPlaceholderData,
     error: query.error,
     hasNextPage: query.hasNextPage,
     isFetchingNextPage: query.isFetchingNextPage,

@@ -1,7 +1,9 @@
-import { type Query, type QueryKey, useQueryClient } from "@tanstack/react-query";
+import { type QueryKey, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
 import { connectLive, type LiveState } from "@/api/live";
+import { isCheap } from "@/api/queryClient";
 import { sessionKeys } from "@/api/session";
+import { useSignIns } from "./session";
 
 interface Live {
   state: LiveState;
@@ -16,24 +18,29 @@ export function useLive(): Live {
 }
 
 const GATHER_MILLISECONDS = 250;
-const MOST_PAGES_RENEWED = 3;
+const LONGEST_GATHER_MILLISECONDS = 3_000;
+/** A busy lab has news all the time: the page asks for a third of the time at most. */
+const PAUSE_TIMES_ANSWER = 2;
 
-/** A list that was scrolled far is not fetched anew from its start at each event. */
-function isShort(query: Query): boolean {
-  const pages = (query.state.data as { pages?: unknown[] } | undefined)?.pages;
-  return pages === undefined || pages.length <= MOST_PAGES_RENEWED;
+/** How long to gather news after answers that took so long. */
+export function gatherFor(answerMilliseconds: number): number {
+  const pause = answerMilliseconds * PAUSE_TIMES_ANSWER;
+  return Math.min(Math.max(pause, GATHER_MILLISECONDS), LONGEST_GATHER_MILLISECONDS);
 }
 
 /** Keeps the page true: each live event makes what it touches stale, a few times a second at most. */
 export function LiveProvider({ children }: { children: ReactNode }) {
   const client = useQueryClient();
+  const signIns = useSignIns();
   const [live, setLive] = useState<Live>({ state: "connecting", heardAt: null });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new session connects anew
   useEffect(() => {
     const waiting = new Map<string, QueryKey>();
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isBusy = false;
+    let pause = GATHER_MILLISECONDS;
     const schedule = () => {
-      if (!isBusy) timer ??= setTimeout(flush, GATHER_MILLISECONDS);
+      if (!isBusy) timer ??= setTimeout(flush, pause);
     };
     // What comes while answers are on their way waits for them: they may be from before it.
     const flush = async () => {
@@ -41,10 +48,12 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       waiting.clear();
       timer = undefined;
       isBusy = true;
+      const began = performance.now();
       await Promise.all(
-        keys.map((queryKey) => client.invalidateQueries({ queryKey, predicate: isShort })),
+        keys.map((queryKey) => client.invalidateQueries({ queryKey, predicate: isCheap })),
       );
       isBusy = false;
+      pause = gatherFor(performance.now() - began);
       if (waiting.size > 0) schedule();
     };
     const stop = connectLive({
@@ -54,7 +63,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         for (const key of keys) waiting.set(JSON.stringify(key), key);
         schedule();
       },
-      onResync: () => void client.invalidateQueries(),
+      onResync: () => void client.invalidateQueries({ predicate: isCheap }),
       // Asking who is signed in is refused now, and the session context shows its form.
       onSignedOut: () => void client.invalidateQueries({ queryKey: sessionKeys.me }),
     });
@@ -62,6 +71,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       stop();
       clearTimeout(timer);
     };
-  }, [client]);
+    // Who signs in again is not kept waiting for the next try.
+  }, [client, signIns]);
   return <Connection.Provider value={live}>{children}</Connection.Provider>;
 }

@@ -4,18 +4,25 @@ import { createContext, type ReactNode, useContext, useEffect, useState } from "
 import { useTranslation } from "react-i18next";
 import { listenForSignOut } from "@/api/client";
 import type { UserRead } from "@/api/models";
+import { isCheap } from "@/api/queryClient";
 import { meQuery } from "@/api/session";
 import { SignInForm } from "@/components/SignInForm";
 
 /** Also over a drawer or menu that was open when the session ended. */
 const ABOVE_EVERYTHING = 1000;
 const Me = createContext<UserRead | null>(null);
+const SignIns = createContext(0);
 
 /** The person who is signed in. Pages inside the shell always have one. */
 export function useMe(): UserRead {
   const me = useContext(Me);
   if (me === null) throw new Error("useMe is for pages inside the shell.");
   return me;
+}
+
+/** How often somebody signed in again on this page. */
+export function useSignIns(): number {
+  return useContext(SignIns);
 }
 
 /**
@@ -27,11 +34,12 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   const client = useQueryClient();
   const { data: me } = useQuery(meQuery());
   const [expired, setExpired] = useState(false);
+  const [signIns, setSignIns] = useState(0);
   useEffect(() => listenForSignOut(() => setExpired(true)), []);
   if (!me) return null;
   return (
     <Me.Provider value={me}>
-      {children}
+      <SignIns.Provider value={signIns}>{children}</SignIns.Provider>
       <Modal
         opened={expired}
         onClose={() => undefined}
@@ -45,9 +53,12 @@ export function SessionProvider({ children }: { children: ReactNode }) {
           <Text size="sm">{t("shell.expired.text")}</Text>
           <SignInForm
             email={me.email}
-            onDone={() => {
+            onDone={(email) => {
+              // Nothing of one person is left on the page of another.
+              if (email.toLowerCase() !== me.email.toLowerCase()) window.location.reload();
               setExpired(false);
-              void client.invalidateQueries();
+              setSignIns((count) => count + 1);
+              void client.invalidateQueries({ predicate: isCheap });
             }}
           />
         </Stack>

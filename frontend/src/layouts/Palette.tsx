@@ -24,7 +24,7 @@ interface PaletteProps {
 export default function Palette({ opened, onClose }: PaletteProps) {
   const { t } = useTranslation();
   const [query, setQuery] = useState("");
-  const groups = useGroups(query.trim());
+  const { groups, isSearching } = useGroups(query.trim());
   return (
     <Spotlight
       forceOpened={opened}
@@ -34,7 +34,7 @@ export default function Palette({ opened, onClose }: PaletteProps) {
       onQueryChange={setQuery}
       actions={groups}
       filter={(_query, actions) => actions} // the groups are narrowed already
-      nothingFound={t("shell.palette.nothing")}
+      nothingFound={t(isSearching ? "common.loading" : "shell.palette.nothing")}
       highlightQuery
       scrollable
       maxHeight={420}
@@ -47,7 +47,7 @@ export default function Palette({ opened, onClose }: PaletteProps) {
   );
 }
 
-function useGroups(query: string): SpotlightActionGroupData[] {
+function useGroups(query: string) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const me = useMe();
@@ -96,5 +96,8 @@ function useGroups(query: string): SpotlightActionGroupData[] {
       })),
     },
   ];
-  return found.filter((group) => group.actions.length > 0);
+  return {
+    groups: found.filter((group) => group.actions.length > 0),
+    isSearching: query.length >= SHORTEST_SEARCH && (settled !== query || files.isFetching),
+  };
 }

@@ -2199,9 +2199,13 @@ cursor?: string | null;
 };
 
 export type ListTransfersParams = {
+/**
+ * any of these states
+ * @maxItems 20
+ */
+state?: CopyState[];
 instrument?: string | null;
 storage?: string | null;
-state?: CopyState | null;
 error_code?: string | null;
 /**
  * @minimum 1
@@ -2215,9 +2219,13 @@ cursor?: string | null;
 };
 
 export type ExportTransfersParams = {
+/**
+ * any of these states
+ * @maxItems 20
+ */
+state?: CopyState[];
 instrument?: string | null;
 storage?: string | null;
-state?: CopyState | null;
 error_code?: string | null;
 };
 

@@ -31,7 +31,13 @@ function useAccountFields(account: ServiceAccountRead | null) {
       secret: "",
     },
     validateInputOnBlur: true,
-    validate: { name: needed, username: needed, secret: account ? undefined : needed },
+    validate: {
+      name: needed,
+      username: needed,
+      // Another kind of secret is another secret.
+      secret: (value, { secret_kind }) =>
+        account?.secret_kind === secret_kind ? null : needed(value),
+    },
   });
 }
 

@@ -95,13 +95,13 @@ function useColumns(): Column<AuditEventRead>[] {
       {
         id: "action",
         header: t("audit.columns.action"),
-        width: "200px",
+        width: "165px",
         cell: (event) => <Code>{event.action}</Code>,
       },
       {
         id: "at",
         header: t("audit.columns.at"),
-        width: "190px",
+        width: "160px",
         cell: (event) => <Time at={event.at} exact />,
       },
       {
@@ -117,19 +117,20 @@ function useColumns(): Column<AuditEventRead>[] {
       {
         id: "details",
         header: t("audit.columns.details"),
+        isQuiet: (event) => Object.keys(event.details).length === 0,
         cell: (event) => <Code>{detailsText(event.details)}</Code>,
       },
       {
         id: "seq",
         header: t("audit.columns.seq"),
-        width: "90px",
+        width: "76px",
         align: "end",
         cell: (event) => (event.seq === null ? t("audit.not_sealed") : formatNumber(event.seq)),
       },
       {
         id: "hash",
         header: t("audit.columns.hash"),
-        width: "180px",
+        width: "152px",
         cell: (event) =>
           event.hash && (
             <Group gap={4} wrap="nowrap">

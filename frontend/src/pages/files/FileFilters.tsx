@@ -1,8 +1,10 @@
 import { Group, NumberInput, Popover, Select, Stack, TagsInput } from "@mantine/core";
 import { DateInput } from "@mantine/dates";
 import "@mantine/dates/styles.css";
+import { useDebouncedCallback } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useSearch } from "@tanstack/react-router";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { fileCountsQuery } from "@/api/files";
 import { type FileCount, FileOrder, FileStatus } from "@/api/models";
@@ -13,6 +15,9 @@ import { useInstruments } from "@/components/useInstruments";
 import { useSetSearch } from "@/components/useSetSearch";
 
 const BYTES_A_MEGABYTE = 1e6;
+/** A list or calendar that is drawn elsewhere would be outside of this one, and close it. */
+const INSIDE = { withinPortal: false };
+const TYPING_PAUSE_MILLISECONDS = 400;
 
 /** The filters of the list and how to change them; they live in the address. */
 export function useFileSearch() {
@@ -103,6 +108,7 @@ function MoreFilters() {
             }))}
             value={search.sort ?? FileOrder["-first_seen"]}
             allowDeselect={false}
+            comboboxProps={INSIDE}
             onChange={(value) => set({ sort: (value as FileOrder | null) ?? undefined })}
           />
         </Stack>
@@ -132,12 +138,14 @@ function ChangedFilter() {
         value={dayOf(search.modified_after)}
         onChange={(day) => set({ modified_after: startOf(day) })}
         clearable
+        popoverProps={INSIDE}
       />
       <DateInput
         label={t("files.filter.changed_before")}
         value={dayOf(search.modified_before)}
         onChange={(day) => set({ modified_before: endOf(day) })}
         clearable
+        popoverProps={INSIDE}
       />
     </Group>
   );
@@ -149,17 +157,26 @@ interface SizeFilterProps {
   onChange: (bytes: number | undefined) => void;
 }
 
+/** Takes effect when the typing rests: "0." is on its way to "0.5". */
 function SizeFilter({ label, value, onChange }: SizeFilterProps) {
+  const [typed, setTyped] = useState<number | string>(
+    value === undefined ? "" : value / BYTES_A_MEGABYTE,
+  );
+  const settle = useDebouncedCallback((next: number | string) => {
+    const megabytes = next === "" ? Number.NaN : Number(next);
+    onChange(Number.isNaN(megabytes) ? undefined : Math.round(megabytes * BYTES_A_MEGABYTE));
+  }, TYPING_PAUSE_MILLISECONDS);
   return (
     <NumberInput
       label={label}
       suffix=" MB"
       min={0}
       decimalScale={3}
-      value={value === undefined ? "" : value / BYTES_A_MEGABYTE}
-      onChange={(typed) =>
-        onChange(typeof typed === "number" ? Math.round(typed * BYTES_A_MEGABYTE) : undefined)
-      }
+      value={typed}
+      onChange={(next) => {
+        setTyped(next);
+        settle(next);
+      }}
     />
   );
 }

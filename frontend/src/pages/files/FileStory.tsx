@@ -29,7 +29,7 @@ export function FileStory({ fileId }: { fileId: string }) {
                 const { icon: Icon, color } = lookOf(step);
                 return (
                   <Timeline.Item
-                    key={`${step.at} ${step.kind} ${step.copy_id} ${step.number}`}
+                    key={`${step.at} ${step.kind} ${step.version} ${step.copy_id} ${step.number} ${step.audit_event_id}`}
                     bullet={<Icon size={14} aria-hidden />}
                     color={color}
                   >

@@ -19,6 +19,7 @@ import { FileFilters, formatCount, useFileSearch } from "./FileFilters";
 export function FilesPage() {
   const { t } = useTranslation();
   const { search } = useFileSearch();
+  const { sort: _, ...filters } = search;
   const source = useRows(filesQuery(search));
   const columns = useFileColumns();
   return (
@@ -32,7 +33,7 @@ export function FilesPage() {
         rowHref={(file) => `/files/${file.id}`}
         toolbar={<FileFilters />}
         csvHref={csvHref("/api/files.csv", search)}
-        isFiltered={Object.keys(search).length > 0}
+        isFiltered={Object.keys(filters).length > 0}
         empty={{ title: t("files.empty"), hint: t("files.empty_hint") }}
       />
       <WhyBox />

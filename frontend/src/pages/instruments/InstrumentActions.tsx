@@ -13,6 +13,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useDeleteInstrument, useHarvestNow, usePauseInstrument } from "@/api/instruments";
 import type { InstrumentRead } from "@/api/models";
+import type { Problem } from "@/api/problem";
 import { Confirm } from "@/components/Confirm";
 import { problemTexts } from "@/components/problems";
 import { useMe } from "@/contexts/session";
@@ -23,6 +24,7 @@ export function InstrumentActions({ instrument }: { instrument: InstrumentRead }
   const { t } = useTranslation();
   const me = useMe();
   const harvest = useHarvestNow();
+  const complain = useComplaint();
   if (!me.is_superuser) return null;
   const harvestNow = () =>
     harvest.mutate(instrument.id, {
@@ -30,10 +32,7 @@ export function InstrumentActions({ instrument }: { instrument: InstrumentRead }
         notifications.show({
           message: t(ticket.joined ? "instruments.harvest.joined" : "instruments.harvest.started"),
         }),
-      onError: (error) => {
-        const { detail, remedy } = problemTexts(error, t);
-        notifications.show({ color: "red", title: detail, message: remedy });
-      },
+      onError: complain,
     });
   return (
     <>
@@ -50,10 +49,20 @@ export function InstrumentActions({ instrument }: { instrument: InstrumentRead }
   );
 }
 
+/** What a press could not do, where no form can say it. */
+function useComplaint() {
+  const { t } = useTranslation();
+  return (error: Problem) => {
+    const { detail, remedy } = problemTexts(error, t);
+    notifications.show({ color: "red", title: detail, message: remedy });
+  };
+}
+
 function MoreActions({ instrument }: { instrument: InstrumentRead }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const pause = usePauseInstrument();
+  const complain = useComplaint();
   const remove = useDeleteInstrument(instrument);
   const [isChecking, setChecking] = useState(false);
   const { paused } = instrument;
@@ -84,7 +93,9 @@ function MoreActions({ instrument }: { instrument: InstrumentRead }) {
               </Menu.Item>
               <Menu.Item
                 leftSection={paused ? <IconPlayerPlay size={16} /> : <IconPlayerPause size={16} />}
-                onClick={() => pause.mutate({ id: instrument.id, paused: !paused })}
+                onClick={() =>
+                  pause.mutate({ id: instrument.id, paused: !paused }, { onError: complain })
+                }
               >
                 {t(paused ? "instruments.pause.resume" : "instruments.pause.button")}
               </Menu.Item>

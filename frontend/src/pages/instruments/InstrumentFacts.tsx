@@ -3,9 +3,8 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import type { IncarnationPolicy, InstrumentRead } from "@/api/models";
 import { storageQuery } from "@/api/storage";
-import { Bytes } from "@/components/Bytes";
 import { Facts } from "@/components/Facts";
-import { formatDuration, formatNumber, formatPercent } from "@/components/format";
+import { formatBytes, formatDuration, formatNumber, formatPercent } from "@/components/format";
 import { TextLink } from "@/components/links";
 import { Code } from "@/components/Mono";
 import { Section } from "@/components/Section";
@@ -54,11 +53,9 @@ export function InstrumentFacts({ instrument }: { instrument: InstrumentRead }) 
           [t("instruments.facts.connections"), formatNumber(instrument.connections)],
           [
             t("instruments.facts.bandwidth"),
-            instrument.bandwidth_bytes_per_second === null ? (
-              t("instruments.facts.unlimited")
-            ) : (
-              <Bytes key="b" value={instrument.bandwidth_bytes_per_second} />
-            ),
+            instrument.bandwidth_bytes_per_second === null
+              ? t("instruments.facts.unlimited")
+              : t("common.unit_rate", { size: formatBytes(instrument.bandwidth_bytes_per_second) }),
           ],
           hours !== null && [
             t("instruments.facts.quiet_hours"),

@@ -1,8 +1,9 @@
 import { Paper, SimpleGrid, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { progressQuery } from "@/api/instruments";
-import type { FileStatus, InstrumentRead, TallyRead } from "@/api/models";
+import type { CopyState, InstrumentRead, ProgressRead, TallyRead } from "@/api/models";
 import { formatBytes, formatNumber } from "@/components/format";
 import { TextLink } from "@/components/links";
 import { Pending } from "@/components/Pending";
@@ -10,14 +11,20 @@ import { Section } from "@/components/Section";
 import { Time } from "@/components/Time";
 import { InFlight } from "./InFlight";
 
-const SHOWN = [
-  { name: "settling", state: "settling" },
-  { name: "queued", state: "queued" },
-  { name: "in_flight", state: "transferring" },
-  { name: "retry_wait", state: "retry_wait" },
-  { name: "failed", state: "failed" },
-  { name: "available", state: "available" },
-] as const;
+/** The stations, with the states that each counts: those of files, then those of copies. */
+const OF_FILES = ["settling", "held"] as const;
+const OF_COPIES = {
+  queued: ["queued"],
+  in_flight: ["transferring", "proving", "publishing"],
+  retry_wait: ["retry_wait"],
+  failed: ["failed"],
+  conflict: ["conflict"],
+  available: ["available"],
+} satisfies Partial<Record<keyof ProgressRead, CopyState[]>>;
+type Station = (typeof OF_FILES)[number] | keyof typeof OF_COPIES;
+const COPY_STATIONS = Object.keys(OF_COPIES) as (keyof typeof OF_COPIES)[];
+/** Stations of trouble: shown when something is there. */
+const QUIET: string[] = ["held", "conflict"];
 
 /** What is going on at this moment: a number for each station of the way of a file. */
 export function InstrumentNow({ instrument }: { instrument: InstrumentRead }) {
@@ -35,14 +42,27 @@ export function InstrumentNow({ instrument }: { instrument: InstrumentRead }) {
       <Pending query={query}>
         {(progress) => (
           <SimpleGrid cols={{ base: 2, sm: 3, lg: 6 }} spacing="sm">
-            {SHOWN.map(({ name, state }) => (
-              <Tally
-                key={name}
-                label={t(`instruments.progress.${name}`)}
-                tally={progress[name]}
-                instrument={instrument.id}
-                state={state}
-              />
+            {OF_FILES.filter(isShown(progress)).map((name) => (
+              <Tally key={name} label={t(`instruments.progress.${name}`)} tally={progress[name]}>
+                {(props) => (
+                  <TextLink
+                    to="/files"
+                    search={{ instrument: [instrument.id], state: [name] }}
+                    {...props}
+                  />
+                )}
+              </Tally>
+            ))}
+            {COPY_STATIONS.filter(isShown(progress)).map((name) => (
+              <Tally key={name} label={t(`instruments.progress.${name}`)} tally={progress[name]}>
+                {(props) => (
+                  <TextLink
+                    to="/transfers"
+                    search={{ instrument: instrument.id, state: OF_COPIES[name] }}
+                    {...props}
+                  />
+                )}
+              </Tally>
             ))}
           </SimpleGrid>
         )}
@@ -52,28 +72,38 @@ export function InstrumentNow({ instrument }: { instrument: InstrumentRead }) {
   );
 }
 
+function isShown(progress: ProgressRead) {
+  return (name: Station) => !QUIET.includes(name) || progress[name].files > 0;
+}
+
+interface LinkProps {
+  "aria-label": string;
+  fz: "xl";
+  fw: number;
+  children: string;
+}
+
 interface TallyProps {
   label: string;
   tally: TallyRead;
-  instrument: string;
-  state: FileStatus;
+  /** The link to what is counted. */
+  children: (props: LinkProps) => ReactNode;
 }
 
-function Tally({ label, tally, instrument, state }: TallyProps) {
+function Tally({ label, tally, children }: TallyProps) {
+  const number = formatNumber(tally.files);
   return (
     <Paper p="sm" radius="md">
       <Text size="xs" c="dimmed">
         {label}
       </Text>
-      <TextLink
-        to="/files"
-        search={{ instrument: [instrument], state: [state] }}
-        aria-label={`${label}: ${formatNumber(tally.files)}`}
-        fz="xl"
-        fw={600}
-      >
-        {formatNumber(tally.files)}
-      </TextLink>
+      {tally.files === 0 ? (
+        <Text fz="xl" fw={600} c="dimmed" translate="no">
+          {number}
+        </Text>
+      ) : (
+        children({ "aria-label": `${label}: ${number}`, fz: "xl", fw: 600, children: number })
+      )}
       <Text size="xs" c="dimmed" translate="no">
         {formatBytes(tally.size_bytes)}
       </Text>

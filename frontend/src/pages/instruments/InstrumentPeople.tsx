@@ -56,17 +56,20 @@ export function InstrumentPeople({ instrument }: { instrument: InstrumentRead })
 function AddPerson({ instrument }: { instrument: InstrumentRead }) {
   const { t } = useTranslation();
   const { data } = useInfiniteQuery(usersQuery());
+  const { data: granted } = useQuery(peopleQuery(instrument.id));
   const grant = useGrant(instrument.id);
   const [chosen, setChosen] = useState<string | null>(null);
   const people = data?.pages.flatMap((page) => page.items) ?? [];
+  const has = new Set(granted?.items.map((person) => person.user_id));
   return (
     <Group align="flex-end" gap="xs">
+      {grant.error && <ProblemPanel error={grant.error} />}
       <Select
         aria-label={t("instruments.people.choose")}
         placeholder={t("instruments.people.choose")}
         searchable
         data={people
-          .filter((person) => person.is_active && !person.is_superuser)
+          .filter((person) => person.is_active && !person.is_superuser && !has.has(person.id))
           .map((person) => ({ value: person.id, label: person.display_name || person.email }))}
         value={chosen}
         onChange={setChosen}

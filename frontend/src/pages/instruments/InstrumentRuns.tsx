@@ -1,14 +1,27 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
 import type { InstrumentRead } from "@/api/models";
-import { runsQuery } from "@/api/runs";
-import { LastRuns } from "@/pages/overview/LastRuns";
+import { lastRunsQuery } from "@/api/runs";
+import { TextLink } from "@/components/links";
+import { Pending } from "@/components/Pending";
+import { RunList } from "@/components/RunList";
+import { Section } from "@/components/Section";
 
-const SHOWN = 5;
-
-/** The last runs of an instrument; one that lives can be opened and cancelled there. */
+/** The last harvests of one instrument; a watched one may have none of its own. */
 export function InstrumentRuns({ instrument }: { instrument: InstrumentRead }) {
-  const filters = { instrument: instrument.id };
-  const { data } = useInfiniteQuery(runsQuery(filters));
-  if (!data) return null;
-  return <LastRuns runs={data.pages[0]?.items.slice(0, SHOWN) ?? []} filters={filters} />;
+  const { t } = useTranslation();
+  const query = useQuery(lastRunsQuery(instrument.id));
+  if (query.data?.items.length === 0) return null;
+  return (
+    <Section
+      title={t("overview.runs.title")}
+      actions={
+        <TextLink to="/runs" search={{ instrument: instrument.id }} size="sm">
+          {t("common.actions.show_all")}
+        </TextLink>
+      }
+    >
+      <Pending query={query}>{(page) => <RunList runs={page.items} />}</Pending>
+    </Section>
+  );
 }

@@ -10,8 +10,10 @@ import { useTranslation } from "react-i18next";
 import type { NeedRead, NeedSeverity } from "@/api/models";
 import { ButtonLink } from "@/components/links";
 import { Pill } from "@/components/Pill";
+import rows from "@/components/Rows.module.css";
 import { Section } from "@/components/Section";
 import { Time } from "@/components/Time";
+import { useMe } from "@/contexts/session";
 import classes from "./NeedsYou.module.css";
 import { needTarget } from "./needTarget";
 
@@ -42,10 +44,10 @@ export function NeedsYou({ needs }: { needs: NeedRead[] }) {
   const shown = open ? needs : needs.slice(0, SHOWN);
   return (
     <Section title={t("overview.needs.title", { count: needs.length })}>
-      <ul className={classes.list}>
+      <ul className={rows.list}>
         {shown.map((need) => (
           <Need
-            key={`${need.kind} ${need.code} ${need.instrument_id} ${need.storage_id} ${need.run_id}`}
+            key={`${need.kind} ${need.code} ${need.name} ${need.instrument_id} ${need.storage_id}`}
             need={need}
           />
         ))}
@@ -61,12 +63,13 @@ export function NeedsYou({ needs }: { needs: NeedRead[] }) {
 
 function Need({ need }: { need: NeedRead }) {
   const { t } = useTranslation();
+  const target = needTarget(need, useMe().is_superuser);
   return (
-    <li className={classes.need}>
+    <li className={rows.row}>
       <Pill {...LOOKS[need.severity as NeedSeverity]}>
         {t(`overview.severity.${need.severity}`)}
       </Pill>
-      <div className={classes.words}>
+      <div className={rows.words}>
         <Text size="sm" fw={600} translate="no">
           {need.sentence}
         </Text>
@@ -81,9 +84,11 @@ function Need({ need }: { need: NeedRead }) {
           </Text>
         )}
       </div>
-      <ButtonLink {...needTarget(need)} variant="default" size="xs">
-        {t("overview.needs.open")}
-      </ButtonLink>
+      {target && (
+        <ButtonLink {...target} variant="default" size="xs">
+          {t("overview.needs.open")}
+        </ButtonLink>
+      )}
     </li>
   );
 }

@@ -4,10 +4,10 @@ import type { NewestFile } from "@/api/models";
 import { CopyButton } from "@/components/CopyButton";
 import { NameLink, TextLink } from "@/components/links";
 import { PathText } from "@/components/Mono";
+import rows from "@/components/Rows.module.css";
 import { Section } from "@/components/Section";
 import { StatusBadge } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
-import classes from "./NeedsYou.module.css";
 
 /** The newest files that the person may see, and since when each is safe. */
 export function Newest({ files }: { files: NewestFile[] }) {
@@ -23,10 +23,10 @@ export function Newest({ files }: { files: NewestFile[] }) {
       }
     >
       {files.length === 0 && <Text size="sm">{t("overview.newest.empty")}</Text>}
-      <ul className={classes.list}>
+      <ul className={rows.list}>
         {files.map((file) => (
-          <li key={file.id} className={classes.need}>
-            <div className={classes.words} style={{ flexBasis: 200 }}>
+          <li key={file.id} className={rows.row}>
+            <div className={rows.words} style={{ flexBasis: 270 }}>
               <NameLink to="/files/$fileId" params={{ fileId: file.id }} size="sm" display="block">
                 <PathText path={file.path} />
               </NameLink>

@@ -2,7 +2,7 @@ import { Group, Tooltip } from "@mantine/core";
 import { IconAlertTriangle, IconCircleCheck } from "@tabler/icons-react";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import type { FileStatus, StreamRead } from "@/api/models";
+import type { CopyState, StreamRead } from "@/api/models";
 import { CountLink } from "@/components/CountLink";
 import { type Column, DataTable } from "@/components/DataTable";
 import { formatBytes, formatNumber } from "@/components/format";
@@ -10,6 +10,7 @@ import { NameLink, TextLink } from "@/components/links";
 import { Rhythm } from "@/components/Rhythm";
 import { Section } from "@/components/Section";
 import { Time } from "@/components/Time";
+import { useMe } from "@/contexts/session";
 import { StreamDot } from "./StreamDot";
 
 /** The live picture: one line an instrument; each number leads to the list that it counts. */
@@ -45,21 +46,21 @@ function useColumns(): Column<StreamRead>[] {
   const { t } = useTranslation();
   return useMemo(() => {
     const counted = (
-      id: "settling" | "waiting" | "moving" | "trouble",
+      id: "waiting" | "moving",
       names: CountName[],
-      state: FileStatus[],
+      state: CopyState[],
     ): Column<StreamRead> => ({
       id,
       header: t(`overview.columns.${id}`),
-      width: "72px",
+      width: "71px",
       align: "end",
       isQuiet: (stream) => together(stream, names).count === 0,
       cell: (stream) => (
         <CountLink
           label={t(`overview.columns.${id}`)}
           count={together(stream, names)}
-          to="/files"
-          search={{ instrument: [stream.id], state }}
+          to="/transfers"
+          search={{ instrument: stream.id, state }}
         />
       ),
     });
@@ -67,7 +68,7 @@ function useColumns(): Column<StreamRead>[] {
       {
         id: "stream",
         header: t("overview.columns.stream"),
-        width: "24%",
+        width: "200px",
         cell: (stream) => (
           <Group gap={8} wrap="nowrap">
             <StreamDot stream={stream} />
@@ -75,7 +76,7 @@ function useColumns(): Column<StreamRead>[] {
               to="/instruments/$instrumentId"
               params={{ instrumentId: stream.id }}
               translate="no"
-              truncate
+              style={{ whiteSpace: "normal", overflowWrap: "anywhere" }}
             >
               {stream.name}
             </NameLink>
@@ -85,17 +86,38 @@ function useColumns(): Column<StreamRead>[] {
       {
         id: "last",
         header: t("overview.columns.last"),
-        width: "125px",
+        width: "136px",
         cell: (stream) => <Time at={stream.last_file_at} />,
       },
-      counted("settling", ["settling"], ["settling"]),
+      {
+        id: "settling",
+        header: t("overview.columns.settling"),
+        width: "71px",
+        align: "end",
+        isQuiet: (stream) => stream.counts.settling.count === 0,
+        cell: (stream) => (
+          <CountLink
+            label={t("overview.columns.settling")}
+            count={stream.counts.settling}
+            to="/files"
+            search={{ instrument: [stream.id], state: ["settling"] }}
+          />
+        ),
+      },
       counted("waiting", ["queued", "retry_wait"], ["queued", "retry_wait"]),
       counted("moving", ["moving"], ["transferring", "proving", "publishing"]),
-      counted("trouble", ["failed", "conflict", "held"], ["failed", "conflict", "held"]),
+      {
+        id: "trouble",
+        header: t("overview.columns.trouble"),
+        width: "71px",
+        align: "end",
+        isQuiet: (stream) => together(stream, ["failed", "conflict", "held"]).count === 0,
+        cell: (stream) => <Stuck stream={stream} />,
+      },
       {
         id: "today",
         header: t("overview.columns.today"),
-        width: "130px",
+        width: "124px",
         align: "end",
         isQuiet: (stream) => stream.today_files === 0,
         cell: (stream) => (
@@ -107,7 +129,7 @@ function useColumns(): Column<StreamRead>[] {
       {
         id: "rhythm",
         header: t("overview.columns.rhythm"),
-        width: "132px",
+        width: "122px",
         cell: (stream) => <Rhythm days={stream.rhythm} />,
       },
       {
@@ -119,8 +141,39 @@ function useColumns(): Column<StreamRead>[] {
   }, [t]);
 }
 
+/** Copies that failed or conflict, and files that are held: two lists, so two numbers. */
+function Stuck({ stream }: { stream: StreamRead }) {
+  const { t } = useTranslation();
+  const { held } = stream.counts;
+  const copies = together(stream, ["failed", "conflict"]);
+  return (
+    <>
+      {(copies.count > 0 || held.count === 0) && (
+        <CountLink
+          label={t("overview.columns.trouble")}
+          count={copies}
+          to="/transfers"
+          search={{ instrument: stream.id, state: ["failed", "conflict"] }}
+        />
+      )}
+      {held.count > 0 && (
+        <>
+          {copies.count > 0 && " + "}
+          <CountLink
+            label={t("status.held.name")}
+            count={held}
+            to="/files"
+            search={{ instrument: [stream.id], state: ["held"] }}
+          />
+        </>
+      )}
+    </>
+  );
+}
+
 function Places({ stream }: { stream: StreamRead }) {
   const { t } = useTranslation();
+  const { is_superuser: isAdmin } = useMe();
   return (
     <Group gap={8}>
       {stream.storage.map((place) => {
@@ -130,9 +183,13 @@ function Places({ stream }: { stream: StreamRead }) {
         return (
           <Tooltip key={place.id} label={place.error_code ?? t("storage.health.ok")}>
             <span style={{ display: "inline-flex", alignItems: "center", gap: 4 }}>
-              <TextLink to="/storage" c="inherit" translate="no">
-                {place.name}
-              </TextLink>
+              {isAdmin ? (
+                <TextLink to="/storage" c="inherit" translate="no">
+                  {place.name}
+                </TextLink>
+              ) : (
+                <span translate="no">{place.name}</span>
+              )}
               <Icon
                 size={15}
                 color={`light-dark(var(--mantine-color-${color}-8), var(--mantine-color-${color}-5))`}

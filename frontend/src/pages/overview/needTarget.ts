@@ -1,4 +1,4 @@
-import type { FileStatus, NeedRead } from "@/api/models";
+import type { NeedRead } from "@/api/models";
 
 interface Target {
   to: string;
@@ -6,18 +6,20 @@ interface Target {
 }
 
 const OF_COPIES = ["failed", "conflict", "damaged", "missing"];
-const OF_FILES: Record<string, FileStatus> = { held: "held", refused: "skipped" };
+/** A file whose name is refused is shown as failed. */
+const OF_FILES: Record<string, string> = { held: "held", refused: "failed" };
 
-/** Where a person can do something about a need. */
-export function needTarget(need: NeedRead): Target {
+/** Where a person can do something about a need; null when only an admin can. */
+export function needTarget(need: NeedRead, isAdmin: boolean): Target | null {
   if (OF_COPIES.includes(need.kind)) {
-    return { to: "/transfers", search: need.code ? { error_code: need.code } : {} };
+    const cause = need.code ? { error_code: need.code } : {};
+    return { to: "/transfers", search: { state: [need.kind], ...cause } };
   }
   const state = OF_FILES[need.kind];
   if (state) return { to: "/files", search: { state: [state] } };
   if (need.run_id) return { to: `/runs/${need.run_id}` };
-  if (need.service_account_id) return { to: "/accounts" };
-  if (need.storage_id) return { to: "/storage" };
+  if (need.service_account_id && isAdmin) return { to: "/accounts" };
+  if (need.storage_id) return isAdmin ? { to: "/storage" } : null;
   if (need.instrument_id) return { to: `/instruments/${need.instrument_id}` };
-  return { to: "/system" };
+  return isAdmin ? { to: "/system" } : null;
 }

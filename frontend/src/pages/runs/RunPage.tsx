@@ -42,16 +42,18 @@ function OneRun({ run }: { run: RunRead }) {
           items={[
             [t("runs.facts.scans"), formatNumber(counterOf(run, "scans"))],
             [t("runs.columns.files"), formatNumber(counterOf(run, "new_files"))],
-            [
-              t("runs.columns.copies"),
+            run.instrument_id !== null && [
+              t("runs.columns.instrument"),
               <TextLink
-                key="copies"
-                to="/transfers"
-                search={run.instrument_id ? { instrument: run.instrument_id } : {}}
+                key="instrument"
+                to="/instruments/$instrumentId"
+                params={{ instrumentId: run.instrument_id }}
+                translate="no"
               >
-                {formatNumber(counterOf(run, "copies"))}
+                {name}
               </TextLink>,
             ],
+            [t("runs.columns.copies"), formatNumber(counterOf(run, "copies"))],
             [t("runs.columns.duration"), <RunDuration key="duration" run={run} />],
             run.error_code !== null && [
               t("runs.facts.error"),

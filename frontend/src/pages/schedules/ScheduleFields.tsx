@@ -36,6 +36,23 @@ export function scheduleBody({ kind, cron, rescan_seconds, ...rest }: ScheduleVa
   return kind === "cron" ? { ...rest, cron } : { ...rest, rescan_seconds };
 }
 
+/** The zones of this browser, each once: some name UTC among them, some do not. */
+function zonesWith(chosen: string): string[] {
+  return [...new Set(["UTC", ...Intl.supportedValuesOf("timeZone"), chosen])].filter(Boolean);
+}
+
+/** A cleared number is no number; what the kind does not show is not asked. */
+export function useScheduleRules() {
+  const { t } = useTranslation();
+  const needed = (value: unknown) => (typeof value === "number" ? null : t("schedules.number"));
+  return {
+    jitter_seconds: (value: unknown, { kind }: ScheduleValues) =>
+      kind === "cron" ? needed(value) : null,
+    rescan_seconds: (value: unknown, { kind }: ScheduleValues) =>
+      kind === "watch" ? needed(value) : null,
+  };
+}
+
 interface ScheduleFieldsProps<Values extends ScheduleValues> {
   form: UseFormReturnType<Values>;
   /** An existing schedule keeps its kind. */
@@ -75,7 +92,7 @@ export function ScheduleFields<Values extends ScheduleValues>({
           <NextTimes cron={cron} zone={form.values.time_zone} />
           <Select
             label={t("schedules.fields.time_zone")}
-            data={["UTC", ...Intl.supportedValuesOf("timeZone")]}
+            data={zonesWith(form.values.time_zone)}
             searchable
             allowDeselect={false}
             {...form.getInputProps("time_zone")}

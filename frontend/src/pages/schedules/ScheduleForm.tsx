@@ -6,7 +6,7 @@ import { useChangeSchedule, useCreateSchedule } from "@/api/schedules";
 import { FormDrawer } from "@/components/FormDrawer";
 import { fieldErrors } from "@/components/problems";
 import { useInstruments } from "@/components/useInstruments";
-import { initialSchedule, ScheduleFields, scheduleBody } from "./ScheduleFields";
+import { initialSchedule, ScheduleFields, scheduleBody, useScheduleRules } from "./ScheduleFields";
 
 export function AddSchedule({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation();
@@ -15,7 +15,10 @@ export function AddSchedule({ onClose }: { onClose: () => void }) {
   const form = useForm({
     initialValues: { instrument_id: "", ...initialSchedule() },
     validateInputOnBlur: true,
-    validate: { instrument_id: (value) => (value ? null : t("schedules.required")) },
+    validate: {
+      instrument_id: (value) => (value ? null : t("schedules.required")),
+      ...useScheduleRules(),
+    },
   });
   return (
     <FormDrawer
@@ -53,7 +56,11 @@ interface EditScheduleProps {
 export function EditSchedule({ schedule, name, onClose }: EditScheduleProps) {
   const { t } = useTranslation();
   const change = useChangeSchedule(schedule);
-  const form = useForm({ initialValues: initialSchedule(schedule) });
+  const form = useForm({
+    initialValues: initialSchedule(schedule),
+    validateInputOnBlur: true,
+    validate: useScheduleRules(),
+  });
   return (
     <FormDrawer
       title={t("schedules.edit", { name })}

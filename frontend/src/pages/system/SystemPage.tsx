@@ -101,7 +101,7 @@ function Lag({ system }: { system: SystemRead }) {
         items={[
           [
             t("system.failed"),
-            <TextLink key="failed" to="/transfers" search={{ state: "failed" }}>
+            <TextLink key="failed" to="/transfers" search={{ state: ["failed"] }}>
               {formatNumber(system.copies_failed)}
             </TextLink>,
           ],

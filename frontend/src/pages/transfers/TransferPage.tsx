@@ -131,8 +131,8 @@ function CopyFacts({ copy }: { copy: TransferDetail }) {
 
 type Outcome = "adopted" | "failed" | "lost" | "published" | "resumed";
 
-/** Each try, the newest first and open when it failed. */
-export function Attempts({ attempts }: { attempts: AttemptRead[] }) {
+/** Each try, the newest first, folded. */
+function Attempts({ attempts }: { attempts: AttemptRead[] }) {
   const { t } = useTranslation();
   return (
     <Accordion variant="separated" multiple defaultValue={[]}>

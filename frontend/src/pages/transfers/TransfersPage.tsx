@@ -6,8 +6,9 @@ import { csvHref } from "@/api/lists";
 import { CopyState, type FileStatus, type TransferRead } from "@/api/models";
 import { transfersQuery } from "@/api/transfers";
 import { Bytes } from "@/components/Bytes";
+import { ChecklistFilter } from "@/components/ChecklistFilter";
 import { type Column, DataTable } from "@/components/DataTable";
-import { ChoiceFilter, FilterBar, InstrumentFilter } from "@/components/filters";
+import { FilterBar, InstrumentFilter } from "@/components/filters";
 import { formatNumber } from "@/components/format";
 import { NameLink } from "@/components/links";
 import { PathText } from "@/components/Mono";
@@ -54,11 +55,11 @@ function Filters() {
         value={search.instrument}
         onChange={(instrument) => set({ instrument })}
       />
-      <ChoiceFilter
+      <ChecklistFilter
         label={t("transfers.filter.state")}
         value={search.state}
         onChange={(state) => set({ state })}
-        choices={Object.values(CopyState).map((value) => ({
+        options={Object.values(CopyState).map((value) => ({
           value,
           label: t(`status.${value as FileStatus}.name`),
         }))}
@@ -84,6 +85,7 @@ function useTransferColumns(): Column<TransferRead>[] {
       {
         id: "file",
         header: t("transfers.columns.file"),
+        width: "30%",
         cell: (copy) => (
           <NameLink to="/transfers/$transferId" params={{ transferId: copy.id }} maw="100%">
             <PathText path={copy.path} />
@@ -93,7 +95,7 @@ function useTransferColumns(): Column<TransferRead>[] {
       {
         id: "state",
         header: t("transfers.columns.state"),
-        width: "165px",
+        width: "150px",
         cell: (copy) => (
           <StatusBadge
             status={copy.state as FileStatus}
@@ -104,20 +106,19 @@ function useTransferColumns(): Column<TransferRead>[] {
       {
         id: "why",
         header: t("transfers.columns.why"),
-        width: "210px",
-        isQuiet: (copy) => copy.error_detail === null,
+        isQuiet: (copy) => !copy.error_detail,
         cell: (copy) => <span translate="no">{copy.error_detail}</span>,
       },
       {
         id: "instrument",
         header: t("transfers.columns.instrument"),
-        width: "150px",
+        width: "140px",
         cell: (copy) => <span translate="no">{copy.instrument_name}</span>,
       },
       {
         id: "storage",
         header: t("transfers.columns.storage"),
-        width: "120px",
+        width: "100px",
         cell: (copy) => <span translate="no">{copy.storage_name}</span>,
       },
       {

@@ -1,6 +1,7 @@
 import { PasswordInput, Switch, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { UserRead } from "@/api/models";
 import { useChangeUser, useCreateUser, userQuery } from "@/api/users";
@@ -53,8 +54,10 @@ export function EditUser({ userId, onClose }: { userId: string; onClose: () => v
   return user ? <EditForm user={user} onClose={onClose} /> : null;
 }
 
-function EditForm({ user, onClose }: { user: UserRead; onClose: () => void }) {
+function EditForm({ user: read, onClose }: { user: UserRead; onClose: () => void }) {
   const { t } = useTranslation();
+  // What the form began with: if somebody else saves meanwhile, the server says so.
+  const [user] = useState(read);
   const change = useChangeUser(user);
   const form = useUserForm(user);
   return (

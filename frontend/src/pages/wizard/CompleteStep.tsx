@@ -1,9 +1,10 @@
 import { Checkbox, NumberInput, Skeleton, Stack, Text } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { useQuery } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { previewQuery } from "@/api/instruments";
+import { storageQuery } from "@/api/storage";
 import { formatDuration } from "@/components/format";
 import { ProblemPanel } from "@/components/ProblemPanel";
 import { type Draft, sourceOf } from "./draft";
@@ -12,6 +13,7 @@ import { StepButtons, type StepProps } from "./WizardPage";
 import { useWizard } from "./wizard";
 
 const TYPING_PAUSE_MILLISECONDS = 500;
+const MOST_PLACES = 20;
 
 /** The beginning of today by the person's clock: files from before are left out. */
 export function startFrom(draft: Draft): string | null {
@@ -26,15 +28,20 @@ export function CompleteStep({ onNext, onBack }: StepProps) {
   const { t } = useTranslation();
   const { draft, change, secret, learn } = useWizard();
   const [quiet] = useDebouncedValue(draft.quiet_seconds, TYPING_PAUSE_MILLISECONDS);
-  const query = useQuery(
-    previewQuery({
+  const [typed, setTyped] = useState<number | string>(draft.quiet_seconds);
+  const { data: storage } = useInfiniteQuery(storageQuery());
+  const places = storage?.pages[0]?.items.map((place) => place.id);
+  const query = useQuery({
+    ...previewQuery({
       ...sourceOf(draft, draft.account_id, secret),
       slug: draft.slug,
       quiet_seconds: quiet,
       start_from: startFrom(draft),
-      storage: draft.storage,
+      // All of them: choosing some in the next step asks the instrument nothing.
+      storage: places?.slice(0, MOST_PLACES) ?? [],
     }),
-  );
+    enabled: places !== undefined,
+  });
   const found = query.data;
   useEffect(() => {
     if (found) learn({ preview: found });
@@ -49,8 +56,12 @@ export function CompleteStep({ onNext, onBack }: StepProps) {
         description={formatDuration(draft.quiet_seconds)}
         min={0}
         max={2_592_000}
-        value={draft.quiet_seconds}
-        onChange={(value) => typeof value === "number" && change({ quiet_seconds: value })}
+        value={typed}
+        onChange={(value) => {
+          setTyped(value);
+          if (typeof value === "number") change({ quiet_seconds: value });
+        }}
+        onBlur={() => setTyped(draft.quiet_seconds)}
       />
       <Checkbox
         label={t("wizard.complete.new_only")}

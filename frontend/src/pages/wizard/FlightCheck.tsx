@@ -2,6 +2,7 @@ import { Loader, Stack, Text, Timeline } from "@mantine/core";
 import { IconCheck, IconMinus } from "@tabler/icons-react";
 import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
+import { CauseNote } from "@/components/CauseNote";
 import { CheckResult } from "@/components/CheckResult";
 import { formatDuration, formatNumber } from "@/components/format";
 import { ButtonLink } from "@/components/links";
@@ -15,7 +16,7 @@ export function FlightCheck() {
   const { discard } = useWizard();
   const flight = useFlight();
   const { reached, instrumentId, error, check } = flight;
-  const hasStopped = Boolean(error) || check?.ok === false;
+  const hasStopped = Boolean(error) || check?.ok === false || flight.trouble !== null;
   const next = STATIONS.find((station) => reached[station] === undefined);
   const isSaved = reached.schedule !== undefined;
   useEffect(() => {
@@ -61,6 +62,9 @@ export function FlightCheck() {
       {hasStopped && <Text size="sm">{t("wizard.flight.failed")}</Text>}
       {Boolean(error) && <ProblemPanel error={error} />}
       {check?.ok === false && <CheckResult result={check} />}
+      {flight.trouble && (
+        <CauseNote code={flight.trouble} detail={flight.troubleDetail} remedy={null} />
+      )}
       {instrumentId && (
         <ButtonLink to="/instruments/$instrumentId" params={{ instrumentId }}>
           {t("wizard.flight.go_on")}

@@ -51,14 +51,12 @@ interface FolderProps {
 
 function Folder({ found, folder, onOpen }: FolderProps) {
   const { t } = useTranslation();
-  if (!found.ok && found.code) {
-    return (
-      <CauseNote code={found.code} detail={found.detail ?? null} remedy={found.remedy ?? null} />
-    );
-  }
   const entries = found.entries ?? [];
   return (
     <div>
+      {!found.ok && found.code && (
+        <CauseNote code={found.code} detail={found.detail ?? null} remedy={found.remedy ?? null} />
+      )}
       {folder && (
         <Button
           variant="subtle"
@@ -69,7 +67,7 @@ function Folder({ found, folder, onOpen }: FolderProps) {
           {t("wizard.browse.up")}
         </Button>
       )}
-      {entries.length === 0 && <Text size="sm">{t("wizard.browse.empty")}</Text>}
+      {found.ok && entries.length === 0 && <Text size="sm">{t("wizard.browse.empty")}</Text>}
       <ul className={classes.entries}>
         {entries.map((entry) => (
           <li key={entry.name} className={classes.entry}>
@@ -88,6 +86,7 @@ function Folder({ found, folder, onOpen }: FolderProps) {
                   <span translate="no">{entry.name}</span>
                 </span>
                 <Text size="xs" c="dimmed" component="span" style={{ whiteSpace: "nowrap" }}>
+                  {entry.error_code && <Code>{`${entry.error_code} `}</Code>}
                   {entry.size_bytes !== null && <Bytes value={entry.size_bytes} />}
                   {entry.modified_at && (
                     <>

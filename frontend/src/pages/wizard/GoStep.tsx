@@ -16,6 +16,7 @@ import { useWizard } from "./wizard";
 /** All that was set up, and the press that saves and starts it. */
 export function GoStep({ onBack }: StepProps) {
   const { t } = useTranslation();
+  const { draft } = useWizard();
   const [isFlying, setFlying] = useState(false);
   if (isFlying) return <FlightCheck />;
   return (
@@ -28,7 +29,11 @@ export function GoStep({ onBack }: StepProps) {
         <Button variant="default" onClick={onBack}>
           {t("wizard.back")}
         </Button>
-        <Button leftSection={<IconRocket size={16} />} onClick={() => setFlying(true)}>
+        <Button
+          leftSection={<IconRocket size={16} />}
+          disabled={!draft.name || !draft.slug || draft.storage.length === 0}
+          onClick={() => setFlying(true)}
+        >
           {t("wizard.summary.button")}
         </Button>
       </Group>

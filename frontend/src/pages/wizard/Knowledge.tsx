@@ -10,16 +10,20 @@ import { PreviewFiles } from "./PreviewFiles";
 import { useWizard } from "./wizard";
 
 /** What was learnt from the source so far: always beside the step. */
-export function Knowledge() {
+export function Knowledge({ onDiscard }: { onDiscard: () => void }) {
   const { t } = useTranslation();
   const { draft, known, discard } = useWizard();
   const { check, folder, preview } = known;
+  const startOver = () => {
+    discard();
+    onDiscard();
+  };
   const isEmpty = !check && !folder && !preview && !draft.name;
   return (
     <Section
       title={t("wizard.know.title")}
       actions={
-        <Button variant="subtle" size="compact-xs" onClick={discard}>
+        <Button variant="subtle" size="compact-xs" onClick={startOver}>
           {t("wizard.discard")}
         </Button>
       }
@@ -67,7 +71,7 @@ export function Knowledge() {
             <Text size="sm" c="dimmed" mb={4}>
               {t("wizard.know.files", { number: formatNumber((preview.files ?? []).length) })}
             </Text>
-            <PreviewFiles preview={preview} withPlaces />
+            <PreviewFiles preview={preview} places={draft.storage} />
           </div>
         )}
       </Stack>

@@ -10,12 +10,12 @@ import classes from "./FolderStep.module.css";
 
 interface PreviewFilesProps {
   preview: PreviewRead;
-  /** Also where each would go. */
-  withPlaces?: boolean;
+  /** Of which storage locations it is shown where each would go. */
+  places?: string[];
 }
 
 /** Real files and what would become of each. */
-export function PreviewFiles({ preview, withPlaces = false }: PreviewFilesProps) {
+export function PreviewFiles({ preview, places = [] }: PreviewFilesProps) {
   const { t } = useTranslation();
   if (!preview.ok && preview.code) {
     return (
@@ -38,8 +38,9 @@ export function PreviewFiles({ preview, withPlaces = false }: PreviewFilesProps)
               {file.reason}
             </Text>
           </div>
-          {withPlaces &&
-            file.destinations.map((place) => (
+          {file.destinations
+            .filter((place) => places.includes(place.storage_location_id))
+            .map((place) => (
               <Text key={place.storage_location_id} size="xs" c="dimmed" component="div">
                 {t("wizard.know.to")} <PathText path={place.path} />
               </Text>

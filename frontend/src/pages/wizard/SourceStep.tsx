@@ -2,11 +2,12 @@ import { NumberInput, Select, Stack, Textarea, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { useTranslation } from "react-i18next";
 import { useCreateAccount } from "@/api/accounts";
-import { Protocol } from "@/api/models";
+import { Protocol, type ServiceAccountCreate, type ServiceAccountRead } from "@/api/models";
+import { Problem } from "@/api/problem";
 import { ProblemPanel } from "@/components/ProblemPanel";
 import { fieldErrors } from "@/components/problems";
 import { AccountFields } from "./AccountFields";
-import { type Draft, hasAccount, hasHost, hasUrl, SLUG, slugOf } from "./draft";
+import { type Draft, hasAccount, hasHost, hasUrl, isSameAddress, SLUG, slugOf } from "./draft";
 import { StepButtons, type StepProps } from "./WizardPage";
 import { useWizard } from "./wizard";
 
@@ -15,20 +16,23 @@ export function SourceStep({ onNext, onBack }: StepProps) {
   const { draft, change, secret, setSecret, learn } = useWizard();
   const create = useCreateAccount();
   const form = useSourceForm();
+  // A folder that was chosen stands on its own server only.
+  const keep = (values: Omit<SourceValues, "secret">) =>
+    change(isSameAddress(values, draft) ? values : { ...values, folder: "" });
   const goOn = async (values: SourceValues) => {
     const { secret: typed, ...rest } = values;
     setSecret(typed);
     learn({ check: null, folder: null, preview: null });
     if (hasAccount(values.protocol) && values.account === "new") {
-      const account = await create.mutateAsync({
+      const account = await createNamed(create.mutateAsync, {
         name: values.slug,
         username: values.username,
         secret_kind: values.secret_kind,
         secret: typed,
       });
-      change({ ...rest, account: "existing", account_id: account.id });
+      keep({ ...rest, account: "existing", account_id: account.id });
     } else {
-      change(rest);
+      keep(rest);
     }
     onNext();
   };
@@ -41,7 +45,7 @@ export function SourceStep({ onNext, onBack }: StepProps) {
       // Leaving a field keeps what was typed, also when the step is left half done.
       onBlur={() => {
         const { secret: typed, ...rest } = form.getValues();
-        change(rest);
+        keep(rest);
         if (typed !== secret) setSecret(typed);
       }}
     >
@@ -54,6 +58,24 @@ export function SourceStep({ onNext, onBack }: StepProps) {
       </Stack>
     </form>
   );
+}
+
+const MOST_NAMES = 20;
+
+/** Nobody is asked how the account is called: where its name is taken, it gets a number. */
+async function createNamed(
+  create: (body: ServiceAccountCreate) => Promise<ServiceAccountRead>,
+  body: ServiceAccountCreate,
+): Promise<ServiceAccountRead> {
+  for (let number = 1; ; number += 1) {
+    const name = number === 1 ? body.name : `${body.name}-${number}`;
+    try {
+      return await create({ ...body, name });
+    } catch (error) {
+      const isTaken = error instanceof Problem && error.code === "name_taken";
+      if (!isTaken || number === MOST_NAMES) throw error;
+    }
+  }
 }
 
 /** What this step asks for; of the draft everything but what later steps add. */

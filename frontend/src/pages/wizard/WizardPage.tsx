@@ -12,7 +12,7 @@ import { Knowledge } from "./Knowledge";
 import { ScheduleStep } from "./ScheduleStep";
 import { SourceStep } from "./SourceStep";
 import { StorageStep } from "./StorageStep";
-import { WizardProvider } from "./wizard";
+import { useWizard, WizardProvider } from "./wizard";
 
 const PAGES = {
   source: SourceStep,
@@ -40,7 +40,6 @@ export function WizardPage() {
   const at = Math.max(0, STEPS.indexOf(asked as Step));
   const step = STEPS[at] ?? "source";
   const go = (index: number) => void navigate({ search: { step: STEPS[index] ?? "source" } });
-  const Current = PAGES[step];
   return (
     <WizardProvider>
       <Page
@@ -65,16 +64,27 @@ export function WizardPage() {
         <Grid gap="lg">
           <Grid.Col span={{ base: 12, lg: 7 }}>
             <Section title={t(`wizard.step.${step}`)}>
-              <Current onNext={() => go(at + 1)} onBack={at === 0 ? undefined : () => go(at - 1)} />
+              <CurrentStep
+                step={step}
+                onNext={() => go(at + 1)}
+                onBack={at === 0 ? undefined : () => go(at - 1)}
+              />
             </Section>
           </Grid.Col>
           <Grid.Col span={{ base: 12, lg: 5 }}>
-            <Knowledge />
+            <Knowledge onDiscard={() => go(0)} />
           </Grid.Col>
         </Grid>
       </Page>
     </WizardProvider>
   );
+}
+
+function CurrentStep({ step, ...props }: StepProps & { step: Step }) {
+  const { generation } = useWizard();
+  const Current = PAGES[step];
+  // The last step throws the draft away itself when all of it is saved, and goes on.
+  return <Current key={step === "go" ? step : `${step} ${generation}`} {...props} />;
 }
 
 interface StepButtonsProps {

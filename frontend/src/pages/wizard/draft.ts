@@ -92,6 +92,14 @@ export function slugOf(name: string): string {
 
 export const SLUG = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
+const ADDRESS = ["protocol", "host", "port", "url", "root"] as const;
+
+/** Whether two drafts lead to the same folder of the same server. */
+export function isSameAddress(one: Pick<Draft, Address>, other: Pick<Draft, Address>): boolean {
+  return ADDRESS.every((name) => one[name] === other[name]);
+}
+type Address = (typeof ADDRESS)[number];
+
 function joined(root: string, folder: string): string {
   if (!folder) return root;
   return root ? `${root.replace(/\/+$/, "")}/${folder}` : folder;

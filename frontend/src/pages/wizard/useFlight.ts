@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
+import { fileCountsQuery } from "@/api/files";
 import {
   progressQuery,
   useCheckInstrument,
@@ -23,6 +24,9 @@ export interface Flight {
   /** What stopped the flight. */
   error: unknown;
   check: CheckRead | null;
+  /** What stopped the scan. */
+  trouble: string | null;
+  troubleDetail: string | null;
   filesFound: number;
 }
 
@@ -62,10 +66,16 @@ export function useFlight(): Flight {
     };
     fly().catch(setError);
   });
+  const isAloft = instrumentId !== null && reached.harvest !== undefined;
   const { data: progress } = useQuery({
     ...progressQuery(instrumentId ?? ""),
-    enabled: instrumentId !== null && reached.harvest !== undefined,
-    refetchInterval: POLL_MILLISECONDS,
+    enabled: isAloft,
+    refetchInterval: reached.file === undefined ? POLL_MILLISECONDS : false,
+  });
+  const { data: counts } = useQuery({
+    ...fileCountsQuery({ instrument: [instrumentId ?? ""] }),
+    enabled: isAloft,
+    placeholderData: undefined,
   });
   const isScanned = progress?.scan.last_scan_at != null;
   const isProven = (progress?.available.files ?? 0) > 0;
@@ -73,13 +83,15 @@ export function useFlight(): Flight {
     if (isScanned) reach("scan");
     if (isProven) reach("file");
   });
-  const filesFound = progress
-    ? progress.settling.files +
-      progress.queued.files +
-      progress.in_flight.files +
-      progress.available.files
-    : 0;
-  return { reached, instrumentId, error, check, filesFound };
+  return {
+    reached,
+    instrumentId,
+    error,
+    check,
+    trouble: progress?.scan.error_code ?? null,
+    troubleDetail: progress?.scan.error_detail ?? null,
+    filesFound: counts?.total.count ?? 0,
+  };
 }
 
 /** The four things that the flight does, with the draft's values. */

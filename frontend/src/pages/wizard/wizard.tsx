@@ -9,6 +9,8 @@ interface Wizard extends ReturnType<typeof useDraft> {
   /** What was learnt from the source so far. */
   known: Known;
   learn: (part: Partial<Known>) => void;
+  /** Counts the drafts that were thrown away: forms begin anew with each. */
+  generation: number;
 }
 
 interface Known {
@@ -30,7 +32,14 @@ export function WizardProvider({ children }: { children: ReactNode }) {
   const { draft, change, discard } = useDraft();
   const [secret, setSecret] = useState("");
   const [known, setKnown] = useState(NOTHING);
+  const [generation, setGeneration] = useState(0);
   const learn = useCallback((part: Partial<Known>) => setKnown((old) => ({ ...old, ...part })), []);
+  const startOver = useCallback(() => {
+    discard();
+    setSecret("");
+    setKnown(NOTHING);
+    setGeneration((count) => count + 1);
+  }, [discard]);
   const wizard = useMemo<Wizard>(
     () => ({
       draft,
@@ -39,13 +48,10 @@ export function WizardProvider({ children }: { children: ReactNode }) {
       setSecret,
       known,
       learn,
-      discard: () => {
-        discard();
-        setSecret("");
-        setKnown(NOTHING);
-      },
+      generation,
+      discard: startOver,
     }),
-    [draft, change, discard, secret, known, learn],
+    [draft, change, startOver, secret, known, learn, generation],
   );
   return <Context.Provider value={wizard}>{children}</Context.Provider>;
 }
