@@ -14,7 +14,7 @@ from time import monotonic
 
 from bench.report import machine, tell
 
-BENCHES = ("transfer", "rescan", "latency", "queue", "catalogue", "identifiers")
+BENCHES = ("transfer", "rescan", "latency", "queue", "catalogue", "identifiers", "page")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Options:
     size: int | None = None
     rows: int | None = None
     database: str = "sqlite"
+    updates: int | None = None
 
 
 def main() -> int:
@@ -37,6 +38,7 @@ def main() -> int:
     parser.add_argument("--files", type=int, help="how many files")
     parser.add_argument("--size", type=int, help="bytes of each file")
     parser.add_argument("--rows", type=int, help="how many rows the database holds")
+    parser.add_argument("--updates", type=int, help="how many live changes a page hears")
     parser.add_argument("--rounds", type=int, default=3, help="own figure and reference, each time")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
@@ -45,8 +47,9 @@ def main() -> int:
     module = importlib.import_module(f"bench.{given.name}")
     with tempfile.TemporaryDirectory(prefix="sw-bench-", dir=given.folder) as folder:
         options = Options(
-            Path(folder), given.rounds, given.files, given.size, given.rows, given.database
-        )
+            Path(folder), given.rounds, given.files, given.size, given.rows, given.database,
+            given.updates,
+        )  # fmt: skip
         answer = {"bench": given.name, **module.run(options)}
     answer |= {"rounds": given.rounds, "seconds": round(monotonic() - began, 1)}
     answer["machine"] = machine()

@@ -11,6 +11,7 @@ import {
 import type { AuditFilters } from "./api/audit";
 import type { FileFilters } from "./api/files";
 import { CopyState, FileOrder, FileStatus, RunKind, RunState } from "./api/models";
+import { overviewQuery } from "./api/overview";
 import { Problem } from "./api/problem";
 import type { RunFilters } from "./api/runs";
 import { meQuery, setupQuery } from "./api/session";
@@ -83,6 +84,8 @@ const page = <Path extends string>(path: Path) => ({ getParentRoute: () => app, 
 
 const overview = createRoute({
   ...page("/"),
+  // Asked while the page's code is on its way; the page itself shows what comes, also an error.
+  loader: ({ context }) => void context.client.prefetchQuery(overviewQuery()),
   component: lazyRouteComponent(() => import("./pages/overview/OverviewPage"), "OverviewPage"),
 });
 

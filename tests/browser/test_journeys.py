@@ -52,6 +52,18 @@ def test_the_palette_finds_it_by_keyboard_alone(as_scientist: Open, lab: LiveLab
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/files/[0-9a-f-]{36}$"))
+    expect(page.get_by_placeholder("Instrument, file, ARK")).to_be_hidden()
+
+
+def test_escape_closes_the_palette_and_the_next_one_is_empty(as_admin: Open) -> None:
+    page = as_admin().open("/")
+    palette = page.get_by_placeholder("Instrument, file, ARK")
+    for _ in range(2):
+        page.keyboard.press("Control+k")
+        expect(palette).to_have_value("")
+        palette.fill("uv")
+        page.keyboard.press("Escape")
+        expect(palette).to_be_hidden()
 
 
 def test_the_list_is_walked_by_keyboard(as_admin: Open) -> None:

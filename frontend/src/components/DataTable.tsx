@@ -21,7 +21,15 @@ import {
   useTable,
 } from "@tanstack/react-table";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  memo,
+  type ReactNode,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { useTranslation } from "react-i18next";
 import classes from "./DataTable.module.css";
 import { Empty } from "./Empty";
@@ -107,8 +115,11 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
     onColumnVisibilityChange: (change) =>
       setVisibility((old) => (typeof change === "function" ? change(old) : change)),
   });
-  const visible = new Set(table.getVisibleLeafColumns().map((column) => column.id));
-  const shown = columns.filter((column) => visible.has(column.id));
+  // The same list as long as nothing was chosen: rows that stay the same are not drawn again.
+  const shown = useMemo(
+    () => columns.filter((column) => visibility[column.id] !== false),
+    [columns, visibility],
+  );
   return (
     <Stack gap={8}>
       <Group justify="space-between" align="flex-end" gap="sm">
@@ -238,7 +249,7 @@ function Rows<Row>({ source, shown, dense, ...props }: RowsProps<Row>) {
                   columns={shown}
                   href={props.rowHref?.(row)}
                   isCurrent={keyboard.current === item.index}
-                  onFocus={() => keyboard.setCurrent(item.index)}
+                  onFocus={keyboard.setCurrent}
                   measure={virtual.measureElement}
                 />
               );
@@ -321,12 +332,15 @@ interface BodyRowProps<Row> {
   columns: Column<Row>[];
   href: string | undefined;
   isCurrent: boolean;
-  onFocus: () => void;
+  onFocus: (index: number) => void;
   /** Cards on a phone differ in height. */
   measure: (element: HTMLTableRowElement | null) => void;
 }
 
-function BodyRow<Row>({ row, index, columns, href, ...props }: BodyRowProps<Row>) {
+/** One row; drawn again only when something of it has changed. */
+const BodyRow = memo(OneRow) as typeof OneRow;
+
+function OneRow<Row>({ row, index, columns, href, ...props }: BodyRowProps<Row>) {
   const navigate = useNavigate();
   const open = () => {
     if (href !== undefined) void navigate({ to: href });
@@ -338,7 +352,7 @@ function BodyRow<Row>({ row, index, columns, href, ...props }: BodyRowProps<Row>
       data-index={index}
       aria-rowindex={index + 2}
       tabIndex={props.isCurrent ? 0 : -1}
-      onFocus={props.onFocus}
+      onFocus={() => props.onFocus(index)}
       onClick={(event) => {
         // Links, buttons and marked text inside a row keep their own meaning.
         const target = event.target as HTMLElement;

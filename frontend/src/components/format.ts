@@ -1,5 +1,26 @@
 import { formatLocale } from "@/i18n";
 
+/** Making a formatter costs a hundred times what it does: each is made once. */
+function kept<Options, Format>(make: (locale: string, options?: Options) => Format) {
+  const made = new Map<string, Format>();
+  return (locale: string, options?: Options): Format => {
+    const key = `${locale} ${JSON.stringify(options)}`;
+    const format = made.get(key) ?? make(locale, options);
+    made.set(key, format);
+    return format;
+  };
+}
+
+const numbers = kept((locale, options?: Intl.NumberFormatOptions) => {
+  return new Intl.NumberFormat(locale, options);
+});
+const distances = kept((locale, options?: Intl.RelativeTimeFormatOptions) => {
+  return new Intl.RelativeTimeFormat(locale, options);
+});
+const moments = kept((locale, options?: Intl.DateTimeFormatOptions) => {
+  return new Intl.DateTimeFormat(locale, options);
+});
+
 const STEP = 1000;
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB", "EB"] as const;
 const SIGNIFICANT = 3;
@@ -15,7 +36,7 @@ export function formatBytes(bytes: number): string {
   }
   const digits =
     unit === 0 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: SIGNIFICANT };
-  return `${new Intl.NumberFormat(formatLocale(), digits).format(value)} ${UNITS[unit]}`;
+  return `${numbers(formatLocale(), digits).format(value)} ${UNITS[unit]}`;
 }
 
 /** The exact number of bytes, for tooltips. */
@@ -24,11 +45,11 @@ export function formatExactBytes(bytes: number): string {
 }
 
 export function formatNumber(value: number): string {
-  return new Intl.NumberFormat(formatLocale()).format(value);
+  return numbers(formatLocale()).format(value);
 }
 
 export function formatPercent(part: number): string {
-  return new Intl.NumberFormat(formatLocale(), { style: "percent" }).format(part);
+  return numbers(formatLocale(), { style: "percent" }).format(part);
 }
 
 const MINUTE = 60;
@@ -37,7 +58,7 @@ const DAY = 86_400;
 
 /** How long ago (negative) or ahead a moment is, in its biggest sensible unit. */
 export function formatRelative(seconds: number): string {
-  const format = new Intl.RelativeTimeFormat(formatLocale(), { numeric: "auto" });
+  const format = distances(formatLocale(), { numeric: "auto" });
   const distance = Math.abs(seconds);
   if (distance < MINUTE) return format.format(Math.round(seconds), "second");
   if (distance < HOUR) return format.format(Math.round(seconds / MINUTE), "minute");
@@ -56,7 +77,7 @@ export function formatDuration(seconds: number): string {
 
 function formatUnit(value: number, unit: string): string {
   const options = { style: "unit", unit, unitDisplay: "short" } as const;
-  return new Intl.NumberFormat(formatLocale(), options).format(value);
+  return numbers(formatLocale(), options).format(value);
 }
 
 function splitDuration(seconds: number): [number, string][] {
@@ -79,7 +100,7 @@ function timeLocale(): string {
 
 /** Date and time to the second with the zone's name, for tooltips and evidence. */
 export function formatExact(at: Date): string {
-  return new Intl.DateTimeFormat(timeLocale(), {
+  return moments(timeLocale(), {
     dateStyle: "medium",
     timeStyle: "long",
     hourCycle: "h23",
@@ -88,7 +109,7 @@ export function formatExact(at: Date): string {
 
 /** Date and time to the minute, for columns where the distance says too little. */
 export function formatShort(at: Date): string {
-  return new Intl.DateTimeFormat(timeLocale(), {
+  return moments(timeLocale(), {
     dateStyle: "medium",
     timeStyle: "short",
     hourCycle: "h23",

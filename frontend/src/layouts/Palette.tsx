@@ -1,10 +1,10 @@
-import { Spotlight, type SpotlightActionGroupData } from "@mantine/spotlight";
+import { createSpotlight, Spotlight, type SpotlightActionGroupData } from "@mantine/spotlight";
 import "@mantine/spotlight/styles.css";
 import { useDebouncedValue } from "@mantine/hooks";
 import { IconFile, IconMicroscope, IconSearch } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { filesQuery } from "@/api/files";
 import { listFiles } from "@/api/generated/files/files";
@@ -14,6 +14,9 @@ import { entriesFor } from "./navigation";
 
 const SHOWN = 6;
 const SHORTEST_SEARCH = 2;
+
+// Spotlight tells of its closing (Escape, a choice, a press beside it) only by its own store.
+const [store, palette] = createSpotlight();
 
 interface PaletteProps {
   opened: boolean;
@@ -25,9 +28,12 @@ export default function Palette({ opened, onClose }: PaletteProps) {
   const { t } = useTranslation();
   const [query, setQuery] = useState("");
   const { groups, isSearching } = useGroups(query.trim());
+  useEffect(() => {
+    if (opened) palette.open();
+  }, [opened]);
   return (
     <Spotlight
-      forceOpened={opened}
+      store={store}
       onSpotlightClose={onClose}
       shortcut={null}
       query={query}
