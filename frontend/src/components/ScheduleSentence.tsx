@@ -5,7 +5,11 @@ import { formatDuration } from "./format";
 
 /** A cron expression in words; the expression itself when it cannot be told. */
 export function cronInWords(cron: string): string {
-  return cronstrue.toString(cron, { use24HourTimeFormat: true, throwExceptionOnParseError: false });
+  try {
+    return cronstrue.toString(cron, { use24HourTimeFormat: true });
+  } catch {
+    return cron; // what is wrong with it is the server's to say
+  }
 }
 
 /** When a schedule runs, in words. */

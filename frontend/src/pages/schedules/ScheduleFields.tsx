@@ -82,7 +82,7 @@ export function ScheduleFields<Values extends ScheduleValues>({
             label={t("schedules.fields.cron")}
             description={t("schedules.fields.cron_hint")}
             spellCheck={false}
-            ff="monospace"
+            styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)" } }}
             required
             {...form.getInputProps("cron")}
           />
