@@ -1,4 +1,5 @@
-import { Tooltip } from "@mantine/core";
+import { Hint } from "./Hint";
+
 import classes from "./Mono.module.css";
 
 const TAIL_LENGTH = 28;
@@ -9,12 +10,12 @@ export function PathText({ path }: { path: string }) {
   const slash = path.lastIndexOf("/");
   const at = Math.max(slash, cut);
   return (
-    <Tooltip label={path} multiline maw={560} style={{ overflowWrap: "anywhere" }}>
+    <Hint label={path} multiline maw={560} style={{ overflowWrap: "anywhere" }}>
       <span className={classes.path} translate="no">
         <span className={classes.head}>{path.slice(0, at)}</span>
         <span className={classes.tail}>{path.slice(at)}</span>
       </span>
-    </Tooltip>
+    </Hint>
   );
 }
 
@@ -23,11 +24,11 @@ const HASH_SHOWN = 12;
 /** The beginning of a hash; the whole of it on hover and focus. */
 export function HashText({ hash }: { hash: string }) {
   return (
-    <Tooltip label={hash} multiline maw={560} style={{ overflowWrap: "anywhere" }}>
+    <Hint label={hash} multiline maw={560} style={{ overflowWrap: "anywhere" }}>
       <code className={classes.hash} translate="no">
         {hash.slice(0, HASH_SHOWN)}…
       </code>
-    </Tooltip>
+    </Hint>
   );
 }
 

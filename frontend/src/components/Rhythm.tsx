@@ -1,6 +1,6 @@
-import { Tooltip } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { formatNumber } from "./format";
+import { Hint } from "./Hint";
 
 const BAR = 5;
 const GAP = 2;
@@ -13,7 +13,7 @@ export function Rhythm({ days }: { days: number[] }) {
   const most = Math.max(1, ...days);
   const label = t("overview.rhythm.label", { values: days.map(formatNumber).join(", ") });
   return (
-    <Tooltip label={label} multiline maw={300}>
+    <Hint label={label} multiline maw={300}>
       <svg
         role="img"
         aria-label={label}
@@ -42,6 +42,6 @@ export function Rhythm({ days }: { days: number[] }) {
           );
         })}
       </svg>
-    </Tooltip>
+    </Hint>
   );
 }

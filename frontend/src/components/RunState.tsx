@@ -1,4 +1,3 @@
-import { Tooltip } from "@mantine/core";
 import {
   IconCircleCheck,
   IconCircleX,
@@ -8,6 +7,7 @@ import {
 } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import type { RunRead } from "@/api/models";
+import { Hint } from "./Hint";
 import { Pill } from "./Pill";
 
 const LOOKS = {
@@ -25,8 +25,8 @@ export function RunState({ run }: { run: Pick<RunRead, "state" | "outcome"> }) {
   const look: Look = run.state === "live" ? "live" : ((run.outcome ?? "completed") as Look);
   const name = look === "live" ? t("runs.state.live") : t(`runs.outcome.${look}`);
   return (
-    <Tooltip label={t(`runs.outcome_hint.${look}`)}>
+    <Hint label={t(`runs.outcome_hint.${look}`)}>
       <Pill {...LOOKS[look]}>{name}</Pill>
-    </Tooltip>
+    </Hint>
   );
 }

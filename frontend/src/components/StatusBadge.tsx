@@ -1,6 +1,6 @@
-import { Tooltip } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { FileStatus } from "@/api/models";
+import { Hint } from "./Hint";
 import { Pill } from "./Pill";
 import { STATUSES } from "./statuses";
 
@@ -15,10 +15,10 @@ export function StatusBadge({ status, sentence }: StatusBadgeProps) {
   const { t } = useTranslation();
   const { icon, color, moving, dotted, struck } = STATUSES[status];
   return (
-    <Tooltip label={sentence ?? t(`status.${status}.sentence`)} multiline maw={320}>
+    <Hint label={sentence ?? t(`status.${status}.sentence`)} multiline maw={320}>
       <Pill icon={icon} color={color} moving={moving} dotted={dotted} struck={struck}>
         {t(`status.${status}.name`)}
       </Pill>
-    </Tooltip>
+    </Hint>
   );
 }

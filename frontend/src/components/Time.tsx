@@ -1,7 +1,7 @@
-import { Tooltip } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { useNow } from "@/contexts/clock";
 import { formatExact, formatRelative, formatShort } from "./format";
+import { Hint } from "./Hint";
 
 interface TimeProps {
   /** ISO 8601; null is shown as "never". */
@@ -21,8 +21,8 @@ export function Time({ at, exact = false }: TimeProps) {
   const justNow = Math.abs(seconds) < 3;
   const relative = justNow ? t("common.ago.now") : formatRelative(seconds);
   return (
-    <Tooltip label={exact ? relative : formatExact(moment)}>
+    <Hint label={exact ? relative : formatExact(moment)}>
       <time dateTime={at}>{exact ? formatShort(moment) : relative}</time>
-    </Tooltip>
+    </Hint>
   );
 }

@@ -1,4 +1,4 @@
-import { Button, Tooltip } from "@mantine/core";
+import { Button } from "@mantine/core";
 import {
   IconCircleCheck,
   IconCircleDashed,
@@ -13,6 +13,7 @@ import { accountsQuery, useDeleteAccount } from "@/api/accounts";
 import type { ServiceAccountCreateSecretKind, ServiceAccountRead } from "@/api/models";
 import { type Column, DataTable } from "@/components/DataTable";
 import { DeleteDialog } from "@/components/DeleteDialog";
+import { Hint } from "@/components/Hint";
 import { Page } from "@/components/Page";
 import { Pill } from "@/components/Pill";
 import { RowMenu } from "@/components/RowMenu";
@@ -81,9 +82,9 @@ function LogOn({ account }: { account: ServiceAccountRead }) {
   const { t } = useTranslation();
   const state = logOnOf(account);
   return (
-    <Tooltip label={t(`accounts.state_hint.${state}`)} multiline maw={320}>
+    <Hint label={t(`accounts.state_hint.${state}`)} multiline maw={320}>
       <Pill {...LOOKS[state]}>{t(`accounts.state.${state}`)}</Pill>
-    </Tooltip>
+    </Hint>
   );
 }
 

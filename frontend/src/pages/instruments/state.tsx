@@ -1,4 +1,3 @@
-import { Tooltip } from "@mantine/core";
 import {
   IconAlertTriangle,
   IconCircleCheck,
@@ -9,6 +8,7 @@ import {
 } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import type { InstrumentRead } from "@/api/models";
+import { Hint } from "@/components/Hint";
 import { Pill } from "@/components/Pill";
 
 const LOOKS = {
@@ -43,8 +43,8 @@ export function InstrumentStateBadge({ instrument }: { instrument: InstrumentRea
         ? t("instruments.listing_held.text")
         : t(`instruments.state_hint.${state}`);
   return (
-    <Tooltip label={hint} multiline maw={340} disabled={!hint}>
+    <Hint label={hint} multiline maw={340} disabled={!hint}>
       <Pill {...LOOKS[state]}>{t(`instruments.state.${state}`)}</Pill>
-    </Tooltip>
+    </Hint>
   );
 }

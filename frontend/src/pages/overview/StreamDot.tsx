@@ -1,4 +1,3 @@
-import { Tooltip } from "@mantine/core";
 import {
   IconAlertTriangle,
   IconCircleCheck,
@@ -10,6 +9,7 @@ import {
 import { useTranslation } from "react-i18next";
 import type { StreamRead } from "@/api/models";
 import { formatRelative } from "@/components/format";
+import { Hint } from "@/components/Hint";
 import { useNow } from "@/contexts/clock";
 
 type State = "paused" | "listing_held" | "error" | "silent" | "moving" | "idle";
@@ -49,13 +49,13 @@ export function StreamDot({ stream }: { stream: StreamRead }) {
           ? (stream.scan_error_code ?? "")
           : t(`instruments.state.${state}`);
   return (
-    <Tooltip label={label}>
+    <Hint label={label}>
       <Icon
         size={18}
         style={{ flex: "none" }}
         color={`light-dark(var(--mantine-color-${color}-8), var(--mantine-color-${color}-5))`}
         aria-label={label}
       />
-    </Tooltip>
+    </Hint>
   );
 }

@@ -1,4 +1,4 @@
-import { Group, Tooltip } from "@mantine/core";
+import { Group } from "@mantine/core";
 import { IconAlertTriangle, IconCircleCheck } from "@tabler/icons-react";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
@@ -6,6 +6,7 @@ import type { CopyState, StreamRead } from "@/api/models";
 import { CountLink } from "@/components/CountLink";
 import { type Column, DataTable } from "@/components/DataTable";
 import { formatBytes, formatNumber } from "@/components/format";
+import { Hint } from "@/components/Hint";
 import { NameLink, TextLink } from "@/components/links";
 import { Rhythm } from "@/components/Rhythm";
 import { Section } from "@/components/Section";
@@ -181,7 +182,7 @@ function Places({ stream }: { stream: StreamRead }) {
         const Icon = isWell ? IconCircleCheck : IconAlertTriangle;
         const color = isWell ? "green" : "orange";
         return (
-          <Tooltip key={place.id} label={place.error_code ?? t("storage.health.ok")}>
+          <Hint key={place.id} label={place.error_code ?? t("storage.health.ok")}>
             <span style={{ display: "inline-flex", alignItems: "center", gap: 4 }}>
               {isAdmin ? (
                 <TextLink to="/storage" c="inherit" translate="no">
@@ -196,7 +197,7 @@ function Places({ stream }: { stream: StreamRead }) {
                 aria-label={place.error_code ?? t("storage.health.ok")}
               />
             </span>
-          </Tooltip>
+          </Hint>
         );
       })}
     </Group>

@@ -1,7 +1,7 @@
-import { Tooltip } from "@mantine/core";
 import { IconAlertTriangle, IconCircleCheck } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import type { StorageRead } from "@/api/models";
+import { Hint } from "@/components/Hint";
 import { Pill } from "@/components/Pill";
 
 /** Whether a storage location takes files; the code of its trouble on hover. */
@@ -15,10 +15,10 @@ export function StorageHealth({ storage }: { storage: Pick<StorageRead, "error_c
     );
   }
   return (
-    <Tooltip label={storage.error_code}>
+    <Hint label={storage.error_code}>
       <Pill icon={IconAlertTriangle} color="orange">
         {t("storage.health.trouble")}
       </Pill>
-    </Tooltip>
+    </Hint>
   );
 }
