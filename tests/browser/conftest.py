@@ -18,8 +18,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(600))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of one module: its loop runs in this thread, where others' tests need their own."""
     if people.chromium_path() is None:
         pytest.skip("Chromium is not installed: sh scripts/install-system-packages.sh")
     with sync_playwright() as playwright:
