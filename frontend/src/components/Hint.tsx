@@ -1,16 +1,31 @@
 import { Tooltip, type TooltipProps } from "@mantine/core";
-import { cloneElement, type HTMLAttributes, type ReactElement, useState } from "react";
+import {
+  cloneElement,
+  type HTMLAttributes,
+  type ReactElement,
+  type Ref,
+  useRef,
+  useState,
+} from "react";
 
-interface HintProps extends Omit<TooltipProps, "children"> {
-  children: ReactElement<HTMLAttributes<Element>>;
+interface HintProps extends Omit<TooltipProps, "children" | "target"> {
+  children: ReactElement<HTMLAttributes<Element> & { ref?: Ref<HTMLElement> }>;
 }
 
 /**
  * A tooltip that costs nothing until a pointer comes near: a list draws hundreds of them, and
  * nobody looks at more than one. For what can have the focus, use Tooltip itself.
+ *
+ * The tooltip comes beside its child, never around it: a child that is drawn anew under a finger
+ * or pointer swallows the click that is on its way.
  */
 export function Hint({ children, ...tooltip }: HintProps) {
+  const target = useRef<HTMLElement>(null);
   const [wanted, setWanted] = useState(false);
-  if (!wanted) return cloneElement(children, { onPointerEnter: () => setWanted(true) });
-  return <Tooltip {...tooltip}>{children}</Tooltip>;
+  return (
+    <>
+      {cloneElement(children, { ref: target, onPointerEnter: () => setWanted(true) })}
+      {wanted && <Tooltip {...tooltip} target={target} />}
+    </>
+  );
 }
