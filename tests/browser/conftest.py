@@ -1,5 +1,7 @@
 """What the browser tests share: one live laboratory and one Chromium a test process."""
 
+import contextlib
+import fcntl
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,7 +33,11 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveLab]:
-    with live_lab(tmp_path_factory.mktemp("live") / "demo") as lab:
+    # One after the other: two that start at once would look for free ports at the same time.
+    with contextlib.ExitStack() as stack:
+        with (tmp_path_factory.getbasetemp().parent / "live-lab.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            lab = stack.enter_context(live_lab(tmp_path_factory.mktemp("live") / "demo"))
         yield lab
 
 
