@@ -5,6 +5,7 @@ from dataclasses import dataclass
 _HARVEST = "backend/app/harvest/"
 _STORE = "backend/app/harvest/store/"
 _POSIX = "backend/app/transfers/posix.py"
+_POSIX_FILES = "backend/app/transfers/posix_files.py"
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ MUTATIONS = (
         "files-not-synced",
         "a batch is synced before its files get their names",
         ("tests", "tests/faults/test_sync_order.py"),
-        Change(_POSIX, "_syncfs(self._anchor.root)\n", "pass\n"),
+        Change(_POSIX, "syncfs(self._anchor.root)\n", "pass\n"),
     ),
     _one(
         "names-not-synced",
@@ -98,7 +99,7 @@ MUTATIONS = (
         "a short write is followed by the rest",
         ("rounds", "short_writes", "1"),
         Change(
-            _POSIX,
+            _POSIX_FILES,
             "    while view:\n        view = view[os.write(descriptor, view) :]",
             "    os.write(descriptor, view)",
         ),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.transfers import posix
+from app.transfers import posix_files
 from tests.integration.engine_fixtures import Lab, lab
 
 __all__ = ["lab"]
@@ -27,7 +27,7 @@ async def test_files_are_synced_before_they_get_their_names_and_names_before_the
 
         return call
 
-    monkeypatch.setattr(posix._libc, "syncfs", note("syncfs", posix._libc.syncfs))
+    monkeypatch.setattr(posix_files._libc, "syncfs", note("syncfs", posix_files._libc.syncfs))
     monkeypatch.setattr(os, "fsync", note("fsync", os.fsync))
     monkeypatch.setattr(os, "link", note("link", os.link))
     lab.write("a.raw", b"content")

@@ -8,9 +8,7 @@ RENAME_NOREPLACE does the same. Nothing here ever replaces a name.
 
 import asyncio
 import contextlib
-import ctypes
 import errno
-import hashlib
 import json
 import os
 import re
@@ -25,27 +23,31 @@ from app.transfers.anchor import Anchor, anchored
 from app.transfers.base import (
     ObjectFacts,
     ReadBack,
-    ReadBackFrom,
     StorageCapabilities,
     Target,
 )
 from app.transfers.calls import STALL_SECONDS, SYNC_SECONDS, Calls, calls_of, progress
 from app.transfers.paths import join, parent
 from app.transfers.posix_errors import storage_error
+from app.transfers.posix_files import (
+    begin_writeback,
+    facts_of,
+    fsync_name,
+    read_back,
+    rename_noreplace,
+    stat_name,
+    syncfs,
+    write_all,
+)
 
 T = TypeVar("T")
 SENTINEL = Path(".streamweave") / "sentinel.json"
-_CHUNK = 1 << 20
 # A write of this size or more may block on the disk, so it leaves the event loop.
 _INLINE_BYTES = 128 << 10
 _READERS = 4
 _SURELY_SHORT = 100
-_RENAME_NOREPLACE = 1
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _TEMPORARY = re.compile(rb"^\.streamweave-([0-9a-f]{8})-([0-9a-f]{32})-([0-9]+)\.part$")
-_SYNC_FILE_RANGE_WRITE = 2
-_libc = ctypes.CDLL(None, use_errno=True)
-_off64 = ctypes.c_int64
 
 
 class PosixStorage:
@@ -202,14 +204,11 @@ class PosixTemporary:
 
     def _write(self, chunk: bytes) -> None:
         try:
-            _write_all(self._descriptor, chunk)
+            write_all(self._descriptor, chunk)
         except OSError as error:
             raise storage_error(error, "writing") from error
-        if len(chunk) >= _INLINE_BYTES and hasattr(_libc, "sync_file_range"):
-            # The disk begins now, so that the batch's sync finds little left to do.
-            _libc.sync_file_range(
-                self._descriptor, _off64(self._written), _off64(len(chunk)), _SYNC_FILE_RANGE_WRITE
-            )
+        if len(chunk) >= _INLINE_BYTES:
+            begin_writeback(self._descriptor, self._written, len(chunk))
         self._written += len(chunk)
 
     async def finish(self, mtime_ns: int) -> ObjectFacts:
@@ -220,7 +219,7 @@ class PosixTemporary:
         try:
             try:
                 os.utime(self._descriptor, ns=(mtime_ns, mtime_ns))
-                facts = _facts(os.fstat(self._descriptor))
+                facts = facts_of(os.fstat(self._descriptor))
             finally:
                 os.close(self._descriptor)  # where a network file system tells that it is full
         except OSError as error:
@@ -293,7 +292,7 @@ class PosixBatch:
             # A mount point below the root is another file system: syncfs does not reach it.
             foreign = [t for t in targets if os.fstat(self._place(t)[0]).st_dev != device]
             try:
-                _syncfs(self._anchor.root)
+                syncfs(self._anchor.root)
             except OSError:
                 foreign = list(targets)
                 os.fsync(journal_descriptor)
@@ -309,7 +308,7 @@ class PosixBatch:
             progress()
             try:
                 directory, _ = self._place(target)
-                _fsync_name(directory, self._temporary_name(target))
+                fsync_name(directory, self._temporary_name(target))
                 os.fsync(directory)
             except OSError as error:
                 failed[target] = storage_error(error, "syncing")
@@ -326,7 +325,7 @@ class PosixBatch:
             size = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
                 lines = b"\n" + lines
-            _write_all(descriptor, lines)
+            write_all(descriptor, lines)
         except OSError:
             os.close(descriptor)
             raise
@@ -350,7 +349,7 @@ class PosixBatch:
             try:
                 directory, name = self._place(target)
                 name = name if final else self._temporary_name(target)
-                answers.append(_read_back(directory, name, sync=final))
+                answers.append(read_back(directory, name, sync=final))
             except OSError as error:
                 answers.append(storage_error(error, "reading back"))
         return answers
@@ -371,9 +370,9 @@ class PosixBatch:
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            if not _rename_noreplace(directory, temporary, name):
+            if not rename_noreplace(directory, temporary, name):
                 return None
-        return _facts(os.stat(name, dir_fd=directory, follow_symlinks=False))
+        return facts_of(os.stat(name, dir_fd=directory, follow_symlinks=False))
 
     async def sync_names(self, targets: Sequence[Target]) -> None:
         """Make the published names durable: one fsync a directory."""
@@ -396,8 +395,8 @@ class PosixBatch:
         except OSError as error:
             raise storage_error(error, "looking") from error
         return (
-            self._guarded(lambda: _stat(directory, name), "looking"),
-            self._guarded(lambda: _stat(directory, self._temporary_name(target)), "looking"),
+            self._guarded(lambda: stat_name(directory, name), "looking"),
+            self._guarded(lambda: stat_name(directory, self._temporary_name(target)), "looking"),
         )
 
     async def remove_temporary(self, target: Target) -> None:
@@ -416,82 +415,3 @@ class PosixBatch:
             return work()
         except OSError as error:
             raise storage_error(error, step) from error
-
-
-def _write_all(descriptor: int, chunk: bytes) -> None:
-    view = memoryview(chunk)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def _facts(found: os.stat_result) -> ObjectFacts:
-    # Inode numbers are used again, and a file can be written to in place: the modification time,
-    # which is the source's, tells both. In seconds, since mounted file systems round the rest.
-    seconds = found.st_mtime_ns // 10**9
-    object_id = f"{found.st_dev}:{found.st_ino}:{seconds}"
-    return ObjectFacts(object_id=object_id, size_bytes=found.st_size)
-
-
-def _stat(directory: int, name: bytes) -> ObjectFacts | None:
-    try:
-        return _facts(os.stat(name, dir_fd=directory, follow_symlinks=False))
-    except FileNotFoundError:
-        return None
-
-
-def _fsync_name(directory: int, name: bytes) -> None:
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _syncfs(descriptor: int) -> None:
-    if not hasattr(_libc, "syncfs"):
-        raise OSError(errno.ENOSYS, "no syncfs")
-    if _libc.syncfs(descriptor) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
-def _rename_noreplace(directory: int, old: bytes, new: bytes) -> bool:
-    """Rename unless `new` exists (renameat2(2)); return whether it was renamed."""
-    if _libc.renameat2(directory, old, directory, new, _RENAME_NOREPLACE) == 0:
-        return True
-    number = ctypes.get_errno()
-    if number == errno.EEXIST:
-        return False
-    raise OSError(number, os.strerror(number))
-
-
-def _read_back(directory: int, name: bytes, *, sync: bool) -> ReadBack:
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(name, flags, dir_fd=directory)
-    try:
-        if sync:
-            os.fsync(descriptor)
-        source = _drop_from_page_cache(descriptor)
-        digest, size = hashlib.sha256(), 0
-        while chunk := os.read(descriptor, _CHUNK):
-            progress()
-            digest.update(chunk)
-            size += len(chunk)
-        facts = _facts(os.fstat(descriptor))
-    finally:
-        os.close(descriptor)
-    return ReadBack(digest.digest(), size, facts.object_id, source)
-
-
-def _drop_from_page_cache(descriptor: int) -> ReadBackFrom:
-    """Ask the kernel to forget the file's pages, and ask whether it did (preadv2 RWF_NOWAIT)."""
-    if not hasattr(os, "posix_fadvise") or not hasattr(os, "RWF_NOWAIT"):
-        return ReadBackFrom.PAGE_CACHE
-    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    try:
-        os.preadv(descriptor, [bytearray(1)], 0, os.RWF_NOWAIT)
-    except BlockingIOError:
-        return ReadBackFrom.DEVICE  # the first page is not in memory: it must come from below
-    except OSError:
-        return ReadBackFrom.PAGE_CACHE  # the file system cannot say
-    return ReadBackFrom.PAGE_CACHE
