@@ -1,8 +1,7 @@
-import { Stack, Text } from "@mantine/core";
-import { IconAlertTriangle } from "@tabler/icons-react";
+import { Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
-import classes from "./CauseNote.module.css";
 import { Code } from "./Mono";
+import { NoteBox } from "./NoteBox";
 
 interface CauseNoteProps {
   code: string;
@@ -14,23 +13,20 @@ interface CauseNoteProps {
 export function CauseNote({ code, detail, remedy }: CauseNoteProps) {
   const { t } = useTranslation();
   return (
-    <div className={classes.note}>
-      <IconAlertTriangle size={18} className={classes.icon} aria-hidden />
-      <Stack gap={2} miw={0}>
-        {detail && (
-          <Text size="sm" fw={600} translate="no">
-            {detail}
-          </Text>
-        )}
-        {remedy && (
-          <Text size="sm" translate="no">
-            {remedy}
-          </Text>
-        )}
-        <Text size="xs" c="dimmed">
-          {t("common.error.code")} <Code>{code}</Code>
+    <NoteBox tone="warning">
+      {detail && (
+        <Text size="sm" fw={600} translate="no">
+          {detail}
         </Text>
-      </Stack>
-    </div>
+      )}
+      {remedy && (
+        <Text size="sm" translate="no">
+          {remedy}
+        </Text>
+      )}
+      <Text size="xs" c="dimmed">
+        {t("common.error.code")} <Code>{code}</Code>
+      </Text>
+    </NoteBox>
   );
 }

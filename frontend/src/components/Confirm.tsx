@@ -1,55 +1,28 @@
-import { Button, Group, Modal, Stack, Text } from "@mantine/core";
 import { type ReactNode, useState } from "react";
-import { useTranslation } from "react-i18next";
-import { ProblemPanel } from "./ProblemPanel";
+import { ConfirmDialog, type ConfirmDialogProps } from "./ConfirmDialog";
 
-interface ConfirmProps {
-  /** Names the thing: "Delete instrument TEM-2?" */
-  title: string;
-  /** What follows from it. */
-  consequences: ReactNode;
-  confirmLabel: string;
-  isPending: boolean;
-  error: unknown;
-  danger?: boolean;
+interface ConfirmProps
+  extends Omit<ConfirmDialogProps, "opened" | "onClose" | "onConfirm" | "children"> {
   onConfirm: () => Promise<unknown>;
   /** The button that asks. */
   children: (ask: () => void) => ReactNode;
 }
 
-/** Asks before something that cannot be undone; stays open with the reason when it fails. */
-export function Confirm(props: ConfirmProps) {
-  const { t } = useTranslation();
+/** A button that asks first. */
+export function Confirm({ children, onConfirm, ...dialog }: ConfirmProps) {
   const [opened, setOpened] = useState(false);
-  const confirm = () => {
-    props.onConfirm().then(
-      () => setOpened(false),
-      () => undefined, // shown by `error` below
-    );
-  };
+  const close = () => setOpened(false);
   return (
     <>
-      {props.children(() => setOpened(true))}
-      <Modal opened={opened} onClose={() => setOpened(false)} title={props.title}>
-        <Stack>
-          <Text size="sm" component="div">
-            {props.consequences}
-          </Text>
-          {props.error ? <ProblemPanel error={props.error} /> : null}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={() => setOpened(false)}>
-              {t("common.actions.cancel")}
-            </Button>
-            <Button
-              color={props.danger ? "red" : undefined}
-              loading={props.isPending}
-              onClick={confirm}
-            >
-              {props.confirmLabel}
-            </Button>
-          </Group>
-        </Stack>
-      </Modal>
+      {children(() => setOpened(true))}
+      <ConfirmDialog
+        {...dialog}
+        opened={opened}
+        onClose={close}
+        onConfirm={() => {
+          onConfirm().then(close, () => undefined); // the dialog shows `error`
+        }}
+      />
     </>
   );
 }

@@ -1,8 +1,8 @@
-import { Button, Group, Stack, Text } from "@mantine/core";
-import { IconAlertCircle, IconRefresh } from "@tabler/icons-react";
+import { Button, Group, Text } from "@mantine/core";
+import { IconRefresh } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { Code } from "./Mono";
-import classes from "./ProblemPanel.module.css";
+import { NoteBox } from "./NoteBox";
 import { problemTexts } from "./problems";
 
 interface ProblemPanelProps {
@@ -16,34 +16,31 @@ export function ProblemPanel({ error, onRetry }: ProblemPanelProps) {
   const { t } = useTranslation();
   const texts = problemTexts(error, t);
   return (
-    <div role="alert" className={classes.panel}>
-      <IconAlertCircle className={classes.icon} size={20} aria-hidden />
-      <Stack gap={4} miw={0}>
-        <Text fw={600}>{texts.title}</Text>
-        {texts.detail && texts.detail !== texts.title && <Text size="sm">{texts.detail}</Text>}
-        <Text size="sm">{texts.remedy}</Text>
-        <Group gap="md" mt={4}>
-          {onRetry && (
-            <Button
-              variant="default"
-              size="xs"
-              leftSection={<IconRefresh size={14} />}
-              onClick={onRetry}
-            >
-              {t("common.actions.try_again")}
-            </Button>
+    <NoteBox tone="bad">
+      <Text fw={600}>{texts.title}</Text>
+      {texts.detail && texts.detail !== texts.title && <Text size="sm">{texts.detail}</Text>}
+      <Text size="sm">{texts.remedy}</Text>
+      <Group gap="md" mt={4}>
+        {onRetry && (
+          <Button
+            variant="default"
+            size="xs"
+            leftSection={<IconRefresh size={14} />}
+            onClick={onRetry}
+          >
+            {t("common.actions.try_again")}
+          </Button>
+        )}
+        <Text size="xs" c="dimmed">
+          {t("common.error.code")} <Code>{texts.code}</Code>
+          {texts.requestId && (
+            <>
+              {" · "}
+              {t("common.error.request", { id: texts.requestId })}
+            </>
           )}
-          <Text size="xs" c="dimmed">
-            {t("common.error.code")} <Code>{texts.code}</Code>
-            {texts.requestId && (
-              <>
-                {" · "}
-                {t("common.error.request", { id: texts.requestId })}
-              </>
-            )}
-          </Text>
-        </Group>
-      </Stack>
-    </div>
+        </Text>
+      </Group>
+    </NoteBox>
   );
 }

@@ -1,5 +1,5 @@
 import { ActionIcon, Menu, Text } from "@mantine/core";
-import { type Icon, IconDots } from "@tabler/icons-react";
+import { type Icon, IconDots, IconEdit, IconTrash } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 
 export interface RowAction {
@@ -30,4 +30,23 @@ export function RowMenu({ name, actions }: { name: string; actions: RowAction[] 
       </Menu.Dropdown>
     </Menu>
   );
+}
+
+interface EditMenuProps {
+  name: string;
+  onEdit: () => void;
+  onDelete: () => void;
+  /** What else can be done, first. */
+  more?: RowAction[];
+}
+
+/** Edit and delete, as rows of settings have them. */
+export function EditMenu({ name, onEdit, onDelete, more = [] }: EditMenuProps) {
+  const { t } = useTranslation();
+  const actions: RowAction[] = [
+    ...more,
+    { label: t("common.actions.edit"), icon: IconEdit, onClick: onEdit },
+    { label: t("common.actions.delete"), icon: IconTrash, danger: true, onClick: onDelete },
+  ];
+  return <RowMenu name={name} actions={actions} />;
 }

@@ -1,22 +1,15 @@
 import { Button } from "@mantine/core";
-import {
-  IconCircleCheck,
-  IconCircleDashed,
-  IconCircleX,
-  IconEdit,
-  IconPlus,
-  IconTrash,
-} from "@tabler/icons-react";
+import { IconCircleCheck, IconCircleDashed, IconCircleX, IconPlus } from "@tabler/icons-react";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { accountsQuery, useDeleteAccount } from "@/api/accounts";
 import type { ServiceAccountCreateSecretKind, ServiceAccountRead } from "@/api/models";
+import { ConfirmDialog } from "@/components/ConfirmDialog";
 import { type Column, DataTable } from "@/components/DataTable";
-import { DeleteDialog } from "@/components/DeleteDialog";
 import { Hint } from "@/components/Hint";
 import { Page } from "@/components/Page";
 import { Pill } from "@/components/Pill";
-import { RowMenu } from "@/components/RowMenu";
+import { EditMenu } from "@/components/RowMenu";
 import { Time } from "@/components/Time";
 import { UsedByLinks } from "@/components/UsedByLinks";
 import { useRows } from "@/components/useRows";
@@ -55,7 +48,8 @@ function DeleteAccount(props: { account: ServiceAccountRead; onClose: () => void
   const { t } = useTranslation();
   const remove = useDeleteAccount(props.account);
   return (
-    <DeleteDialog
+    <ConfirmDialog
+      danger
       title={t("accounts.delete.title", { name: props.account.name })}
       consequences={t("accounts.delete.consequences")}
       confirmLabel={t("accounts.delete.confirm")}
@@ -132,21 +126,10 @@ function useColumns(onTask: (task: Task) => void): Column<ServiceAccountRead>[] 
         width: "80px",
         align: "end",
         cell: (one) => (
-          <RowMenu
+          <EditMenu
             name={one.name}
-            actions={[
-              {
-                label: t("common.actions.edit"),
-                icon: IconEdit,
-                onClick: () => onTask({ kind: "edit", account: one }),
-              },
-              {
-                label: t("common.actions.delete"),
-                icon: IconTrash,
-                danger: true,
-                onClick: () => onTask({ kind: "delete", account: one }),
-              },
-            ]}
+            onEdit={() => onTask({ kind: "edit", account: one })}
+            onDelete={() => onTask({ kind: "delete", account: one })}
           />
         ),
       },

@@ -1,14 +1,14 @@
 import { Button } from "@mantine/core";
-import { IconEdit, IconPlus, IconTrash } from "@tabler/icons-react";
+import { IconPlus } from "@tabler/icons-react";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { ScheduleRead } from "@/api/models";
 import { schedulesQuery, useDeleteSchedule } from "@/api/schedules";
+import { ConfirmDialog } from "@/components/ConfirmDialog";
 import { type Column, DataTable } from "@/components/DataTable";
-import { DeleteDialog } from "@/components/DeleteDialog";
 import { NameLink } from "@/components/links";
 import { Page } from "@/components/Page";
-import { RowMenu } from "@/components/RowMenu";
+import { EditMenu } from "@/components/RowMenu";
 import { ScheduleSentence } from "@/components/ScheduleSentence";
 import { Time } from "@/components/Time";
 import { useInstruments } from "@/components/useInstruments";
@@ -54,7 +54,8 @@ function DeleteSchedule(props: { schedule: ScheduleRead; name: string; onClose: 
   const { t } = useTranslation();
   const remove = useDeleteSchedule(props.schedule);
   return (
-    <DeleteDialog
+    <ConfirmDialog
+      danger
       title={t("schedules.delete.title", { name: props.name })}
       consequences={t("schedules.delete.consequences", { name: props.name })}
       confirmLabel={t("schedules.delete.confirm")}
@@ -104,21 +105,10 @@ function useColumns(
         width: "80px",
         align: "end",
         cell: (one) => (
-          <RowMenu
+          <EditMenu
             name={nameOf(one.instrument_id) ?? ""}
-            actions={[
-              {
-                label: t("common.actions.edit"),
-                icon: IconEdit,
-                onClick: () => onTask({ kind: "edit", schedule: one }),
-              },
-              {
-                label: t("common.actions.delete"),
-                icon: IconTrash,
-                danger: true,
-                onClick: () => onTask({ kind: "delete", schedule: one }),
-              },
-            ]}
+            onEdit={() => onTask({ kind: "edit", schedule: one })}
+            onDelete={() => onTask({ kind: "delete", schedule: one })}
           />
         ),
       },

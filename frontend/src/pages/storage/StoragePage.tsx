@@ -1,5 +1,5 @@
 import { Button, Modal } from "@mantine/core";
-import { IconEdit, IconPlugConnected, IconPlus, IconTrash } from "@tabler/icons-react";
+import { IconPlugConnected, IconPlus } from "@tabler/icons-react";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { StorageRead } from "@/api/models";
@@ -7,7 +7,7 @@ import { storageQuery } from "@/api/storage";
 import { type Column, DataTable } from "@/components/DataTable";
 import { PathText } from "@/components/Mono";
 import { Page } from "@/components/Page";
-import { RowMenu } from "@/components/RowMenu";
+import { EditMenu } from "@/components/RowMenu";
 import { UsedByLinks } from "@/components/UsedByLinks";
 import { useRows } from "@/components/useRows";
 import { DeleteStorage } from "./DeleteStorage";
@@ -99,26 +99,17 @@ function useColumns(onTask: (task: Task) => void): Column<StorageRead>[] {
         width: "80px",
         align: "end",
         cell: (one) => (
-          <RowMenu
+          <EditMenu
             name={one.name}
-            actions={[
+            more={[
               {
                 label: t("storage.check.button"),
                 icon: IconPlugConnected,
                 onClick: () => onTask({ kind: "check", storage: one }),
               },
-              {
-                label: t("common.actions.edit"),
-                icon: IconEdit,
-                onClick: () => onTask({ kind: "edit", storage: one }),
-              },
-              {
-                label: t("common.actions.delete"),
-                icon: IconTrash,
-                danger: true,
-                onClick: () => onTask({ kind: "delete", storage: one }),
-              },
             ]}
+            onEdit={() => onTask({ kind: "edit", storage: one })}
+            onDelete={() => onTask({ kind: "delete", storage: one })}
           />
         ),
       },
