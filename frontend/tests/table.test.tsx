@@ -2,8 +2,9 @@ import { fireEvent, screen, waitFor } from "@testing-library/react";
 import { useState } from "react";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Problem } from "@/api/problem";
-import { DataTable, type RowSource } from "@/components/DataTable";
+import { DataTable } from "@/components/DataTable";
 import { SearchFilter } from "@/components/filters";
+import type { RowSource } from "@/components/table";
 import { show } from "./show";
 
 interface Row {

@@ -7,7 +7,7 @@ import {
 import { useMemo } from "react";
 import type { CursorPage } from "@/api/lists";
 import type { Problem } from "@/api/problem";
-import type { RowSource } from "./DataTable";
+import type { RowSource } from "./table";
 
 type Pages<Item> = InfiniteData<CursorPage<Item>, unknown>;
 

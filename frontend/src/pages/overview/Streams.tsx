@@ -4,13 +4,14 @@ import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import type { CopyState, StreamRead } from "@/api/models";
 import { CountLink } from "@/components/CountLink";
-import { type Column, DataTable } from "@/components/DataTable";
+import { DataTable } from "@/components/DataTable";
 import { formatBytes, formatNumber } from "@/components/format";
 import { Hint } from "@/components/Hint";
 import { NameLink, TextLink } from "@/components/links";
 import { Rhythm } from "@/components/Rhythm";
 import { Section } from "@/components/Section";
 import { Time } from "@/components/Time";
+import type { Column } from "@/components/table";
 import { useMe } from "@/contexts/session";
 import { StreamDot } from "./StreamDot";
 

@@ -4,11 +4,12 @@ import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { UserRead } from "@/api/models";
 import { usersQuery } from "@/api/users";
-import { type Column, DataTable } from "@/components/DataTable";
+import { DataTable } from "@/components/DataTable";
 import { Page } from "@/components/Page";
 import { Pill } from "@/components/Pill";
 import { RowMenu } from "@/components/RowMenu";
 import { Time } from "@/components/Time";
+import type { Column } from "@/components/table";
 import { useRows } from "@/components/useRows";
 import { AddUser, EditUser } from "./UserForm";
 
