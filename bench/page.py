@@ -92,6 +92,7 @@ async def _paints(browser: Chromium, name: str, rounds: int) -> dict[str, Any]:
                 await window.open(_PAGES[name])
                 cpu = await window.cpu_ms()
                 seen = await window.seen()
+                await window.see_all()
                 figures.append(seen | {"scripts": await window.scripts(), "cpu": cpu})
     say(f"{name} is painted.")
     every = [*found[1], *found[_SLOWER]]

@@ -111,6 +111,12 @@ class Window:
             "() => Object.assign(window.streamweaveBench, { interactions: {}, rows: 0 })"
         )
 
+    async def see_all(self) -> None:
+        """Go to the page's end: what comes when it is seen comes now."""
+        await self.page.evaluate("() => window.scrollTo(0, document.body.scrollHeight)")
+        await self.painted()
+        await self.settle()
+
     async def scripts(self) -> list[dict[str, Any]]:
         """The scripts that were loaded: name, bytes as they came, when each began and ended."""
         found: list[dict[str, Any]] = await self.page.evaluate(_SCRIPTS)

@@ -6,6 +6,7 @@ import type { HourRead } from "@/api/models";
 import { formatBytes, formatNumber, formatShort } from "@/components/format";
 import { painted } from "@/components/painted";
 import { Section } from "@/components/Section";
+import { WhenSeen } from "@/components/WhenSeen";
 
 // The charts come when everything else is painted: their code takes as long as the rest together.
 const ThroughputChart = lazy(async () => {
@@ -31,9 +32,11 @@ export function Throughput({ hours }: { hours: HourRead[] }) {
       {asTable ? (
         <HoursTable hours={hours} />
       ) : (
-        <Suspense fallback={<Skeleton height={HEIGHT} />}>
-          <ThroughputChart hours={hours} height={HEIGHT} />
-        </Suspense>
+        <WhenSeen height={HEIGHT}>
+          <Suspense fallback={<Skeleton height={HEIGHT} />}>
+            <ThroughputChart hours={hours} height={HEIGHT} />
+          </Suspense>
+        </WhenSeen>
       )}
     </Section>
   );
