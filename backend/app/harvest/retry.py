@@ -22,7 +22,20 @@ INSTRUMENT_LEVEL = frozenset(
 )
 # After one of these, no other file goes to the storage location in this batch.
 STORAGE_LEVEL = frozenset(
-    {"storage_full", "storage_read_only", "storage_unreachable", "storage_stalled"}
+    {
+        "storage_full",
+        "storage_read_only",
+        "storage_unreachable",
+        "storage_stalled",
+        "storage_not_mounted",
+        "storage_host_unknown",
+        "storage_host_key_mismatch",
+        "storage_logon_failed",
+        "storage_account_paused",
+        "storage_share_missing",
+        "storage_region_wrong",
+        "storage_clock_skewed",
+    }
 )
 # What waits without counting: nothing is wrong with the file. An instrument that is off for a
 # week end, or a full disk, must not use up anybody's attempts.

@@ -163,7 +163,9 @@ class _Receiver:
         self.is_blown = self.is_blown or error.code in _FUSES
 
     async def _begin(self, copy: ClaimedCopy) -> Arriving:
-        arriving = Arriving(copy, await self._destination.create(copy.target))
+        arriving = Arriving(
+            copy, await self._destination.create(copy.target, copy.expected.size_bytes)
+        )
         self._arriving[copy.copy_id] = arriving
         return arriving
 

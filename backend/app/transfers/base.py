@@ -37,14 +37,27 @@ class SourceCapabilities:
     carries_any_name: bool  # names are bytes; otherwise they must be valid UTF-8
 
 
+class Overwriting(StrEnum):
+    """How a storage keeps a published name from being overwritten."""
+
+    REFUSED = "refused"  # by the storage itself, in one step
+    EXCLUSIVE_WRITER_ONLY = "exclusive_writer_only"  # we look first: nobody else may write there
+
+
 @dataclass(frozen=True, slots=True)
 class StorageCapabilities:
-    """What a storage adapter can do."""
+    """What a storage adapter can do.
+
+    `publishes_by_writing`: nothing stands at the storage under a temporary name; publishing writes
+    the object under its final name, so what was written is read back after it (S3).
+    """
 
     kind: str
-    refuses_overwrite: bool  # publishing fails when the name exists
+    overwriting: Overwriting
     durable: bool  # a finished sync survives loss of power
     case_insensitive: bool
+    publishes_by_writing: bool = False
+    concurrency: int = 1  # files that are published at a time: a network has latency to hide
 
 
 class FileFacts(NamedTuple):  # a million of them are made in a scan
@@ -69,6 +82,14 @@ class ObjectFacts:
 
     object_id: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The space of a storage, in bytes; what only root may use counts as used."""
+
+    total_bytes: int
+    free_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +207,11 @@ class Temporary(Protocol):
 class StorageBatch(Protocol):
     """The writing end for one batch."""
 
-    async def create(self, target: Target) -> Temporary:
-        """Make the directories and an empty temporary file next to the final name."""
+    async def create(self, target: Target, size_bytes: int) -> Temporary:
+        """Make the directories and an empty temporary file next to the final name.
+
+        `size_bytes` is what is expected to come.
+        """
         ...
 
     async def make_durable(
@@ -216,6 +240,13 @@ class StorageBatch(Protocol):
 
     async def remove_temporary(self, target: Target) -> None:
         """Remove the temporary name; none there is fine."""
+        ...
+
+    async def withdraw(self, target: Target) -> bool:
+        """Remove the final object if this very copy published it by writing, unproven.
+
+        Returns whether it was ours. A storage that publishes by renaming has none.
+        """
         ...
 
 
@@ -248,6 +279,22 @@ class Storage(Protocol):
         """Remove one temporary that `temporaries` named."""
         ...
 
-    async def free_bytes(self) -> int:
-        """Return the free space."""
+    async def space(self) -> Space | None:
+        """Return the space of the storage; None where nobody can tell."""
+        ...
+
+    def read(
+        self, path: bytes, *, object_id: str = "", offset: int = 0, size_bytes: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Stream a published object, or `size_bytes` of it from `offset`.
+
+        `object_id` is that of the evidence; a storage that keeps versions reads that one.
+
+        Raises:
+            StreamWeaveError: `storage_object_missing`, or what the storage says.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
         ...

@@ -12,8 +12,9 @@ import errno
 import json
 import os
 import re
+import sys
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,14 +23,18 @@ from app.errors import StreamWeaveError
 from app.transfers.anchor import Anchor, anchored
 from app.transfers.base import (
     ObjectFacts,
+    Overwriting,
     ReadBack,
+    Space,
     StorageCapabilities,
     Target,
 )
 from app.transfers.calls import STALL_SECONDS, SYNC_SECONDS, Calls, calls_of, progress
-from app.transfers.paths import join, parent
+from app.transfers.paths import display, join, parent
 from app.transfers.posix_errors import storage_error
 from app.transfers.posix_files import (
+    CHUNK,
+    READ_FLAGS,
     begin_writeback,
     facts_of,
     fsync_name,
@@ -69,7 +74,10 @@ class PosixStorage:
         self._sentinel = sentinel
         self._worker = worker
         self.capabilities = StorageCapabilities(
-            kind="posix", refuses_overwrite=True, durable=True, case_insensitive=case_insensitive
+            kind="posix",
+            overwriting=Overwriting.REFUSED,
+            durable=True,
+            case_insensitive=case_insensitive,
         )
 
     @property
@@ -179,10 +187,49 @@ class PosixStorage:
         except OSError as error:
             raise storage_error(error, "removing") from error
 
-    async def free_bytes(self) -> int:
-        """Return the free space for an unprivileged user."""
-        facts = await self._calls.run(os.statvfs, self._root)
-        return facts.f_bavail * facts.f_frsize
+    async def space(self) -> Space | None:
+        """Return the space of the file system for an unprivileged user."""
+        return await self._calls.run(self._space)
+
+    def _space(self) -> Space:
+        try:
+            found = os.statvfs(self._root)
+        except OSError as error:
+            raise storage_error(error, "asking for the free space") from error
+        usable = found.f_blocks - found.f_bfree + found.f_bavail
+        return Space(found.f_frsize * usable, found.f_frsize * found.f_bavail)
+
+    async def read(
+        self, path: bytes, *, object_id: str = "", offset: int = 0, size_bytes: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Stream a published file, or `size_bytes` of it from `offset`."""
+        calls = self._calls
+        descriptor = await calls.run(self._opened, path)
+        left = sys.maxsize if size_bytes is None else size_bytes
+        try:
+            while left and (
+                chunk := await calls.run(os.pread, descriptor, min(CHUNK, left), offset)
+            ):
+                offset += len(chunk)
+                left -= len(chunk)
+                yield chunk
+        except OSError as error:
+            raise storage_error(error, "reading") from error
+        finally:
+            calls.afterwards(lambda: os.close(descriptor))
+
+    def _opened(self, path: bytes) -> int:
+        try:
+            with anchored(self._root) as anchor:
+                directory = anchor.directory(parent(path))
+                return os.open(path.rpartition(b"/")[2], READ_FLAGS, dir_fd=directory)
+        except FileNotFoundError as error:
+            raise StreamWeaveError("storage_object_missing", display(path)) from error
+        except OSError as error:
+            raise storage_error(error, "opening") from error
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
 
 
 class PosixTemporary:
@@ -257,7 +304,7 @@ class PosixBatch:
         directory = self._anchor.directory(parent(target.dest_path), make=make)
         return directory, target.dest_path.rpartition(b"/")[2]
 
-    async def create(self, target: Target) -> PosixTemporary:
+    async def create(self, target: Target, size_bytes: int) -> PosixTemporary:
         """Make the directories and an empty temporary file next to the final name."""
         return await self.calls.brief(self._create, target)
 
@@ -408,6 +455,10 @@ class PosixBatch:
                 os.unlink(self._temporary_name(target), dir_fd=directory)
 
         await self.calls.brief(self._guarded, remove, "removing the temporary")
+
+    async def withdraw(self, target: Target) -> bool:
+        """Nothing is published by writing here."""
+        return False
 
     @staticmethod
     def _guarded(work: Callable[[], T], step: str) -> T:

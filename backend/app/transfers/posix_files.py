@@ -11,7 +11,8 @@ import os
 from app.transfers.base import ObjectFacts, ReadBack, ReadBackFrom
 from app.transfers.calls import progress
 
-_CHUNK = 1 << 20
+CHUNK = 1 << 20
+READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _RENAME_NOREPLACE = 1
 _SYNC_FILE_RANGE_WRITE = 2
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -44,7 +45,7 @@ def stat_name(directory: int, name: bytes) -> ObjectFacts | None:
 
 def fsync_name(directory: int, name: bytes) -> None:
     """Make one file durable by its name; any process's fsync writes all of its pages."""
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    descriptor = os.open(name, READ_FLAGS, dir_fd=directory)
     try:
         os.fsync(descriptor)
     finally:
@@ -81,14 +82,13 @@ def rename_noreplace(directory: int, old: bytes, new: bytes) -> bool:
 
 def read_back(directory: int, name: bytes, *, sync: bool) -> ReadBack:
     """Hash what the file holds, past the page cache where the kernel can; `sync` it first."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(name, flags, dir_fd=directory)
+    descriptor = os.open(name, READ_FLAGS, dir_fd=directory)
     try:
         if sync:
             os.fsync(descriptor)
         source = _drop_from_page_cache(descriptor)
         digest, size = hashlib.sha256(), 0
-        while chunk := os.read(descriptor, _CHUNK):
+        while chunk := os.read(descriptor, CHUNK):
             progress()
             digest.update(chunk)
             size += len(chunk)

@@ -221,7 +221,7 @@ async def check_storage(storage: PosixStorage) -> dict[str, Any]:
     first, second = (Target(name, uuid.uuid4(), 1) for _ in range(2))
     async with storage.batch() as batch:
         for target in (first, second):
-            temporary = await batch.create(target)
+            temporary = await batch.create(target, 11)
             await temporary.write(b"streamweave")
             await temporary.finish(0)
         steps.append("write")
@@ -243,4 +243,6 @@ async def check_storage(storage: PosixStorage) -> dict[str, Any]:
             await batch.remove_temporary(target)
     await storage.remove(name)
     steps.append("remove")
-    return {"steps": steps, "free_bytes": await storage.free_bytes(), "entries": []}
+    space = await storage.space()
+    free_bytes = space.free_bytes if space else None
+    return {"steps": steps, "free_bytes": free_bytes, "entries": []}

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,15 +30,17 @@ async def measure_storage(database: Database, zones: list[str]) -> int:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 await storage.check_ready()  # an empty mount point has another size
-                found = await asyncio.to_thread(os.statvfs, row.path)
-        except (StreamWeaveError, OSError, TimeoutError) as error:
+                space = await storage.space()
+        except (StreamWeaveError, TimeoutError) as error:
             logger.info("%s cannot be measured now: %s", row.name, error)
             continue
-        # What only root may use is full for everybody else.
-        total = found.f_frsize * (found.f_blocks - found.f_bfree + found.f_bavail)
-        free = found.f_frsize * found.f_bavail
+        if space is None:
+            continue  # an object store without a limit
         sample = StorageSample(
-            storage_location_id=row.id, hour=hour, total_bytes=total, free_bytes=free
+            storage_location_id=row.id,
+            hour=hour,
+            total_bytes=space.total_bytes,
+            free_bytes=space.free_bytes,
         )
         await database.run(lambda s, one=sample: _save(s, one))  # type: ignore[misc]
         measured += 1
