@@ -38,7 +38,14 @@ class ClaimedCopy:
     target: Target = field(init=False)  # where it goes
 
     def __post_init__(self) -> None:
-        self.target = Target(self.dest_path, self.copy_id, self.attempt)
+        self.target = Target(
+            self.dest_path,
+            self.copy_id,
+            self.attempt,
+            self.ark,
+            self.version_number,
+            self.expected.mtime_ns,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ engine calls in that order and may stop after any call; every call is safe to re
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -104,11 +104,17 @@ class ReadBack:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where one copy goes: its final path below the storage's root, and its copy and attempt."""
+    """Where one copy goes: its final path below the storage's root, and its copy and attempt.
+
+    ARK, version and modification time are what a storage may keep beside the object.
+    """
 
     dest_path: bytes
     copy_id: uuid.UUID
     attempt: int
+    ark: str = field(default="", compare=False)
+    version: int = field(default=1, compare=False)
+    mtime_ns: int = field(default=0, compare=False)
 
 
 class Source(Protocol):
@@ -256,7 +262,18 @@ class Storage(Protocol):
     capabilities: StorageCapabilities
 
     async def check_ready(self) -> None:
-        """Raise `storage_unreachable` unless the sentinel is there and is this storage's."""
+        """Raise `storage_unreachable` unless the sentinel is there and is this storage's.
+
+        What only the server can tell of the capabilities is known after the first time.
+        """
+        ...
+
+    async def found_sentinel(self) -> uuid.UUID | None:
+        """Return the sentinel that stands there, whosever it is; None when there is none."""
+        ...
+
+    async def place_sentinel(self) -> None:
+        """Put this storage's sentinel there; fails when one stands there."""
         ...
 
     def batch(self) -> AbstractAsyncContextManager[StorageBatch]:

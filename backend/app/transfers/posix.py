@@ -9,7 +9,6 @@ RENAME_NOREPLACE does the same. Nothing here ever replaces a name.
 import asyncio
 import contextlib
 import errno
-import json
 import os
 import re
 import sys
@@ -44,6 +43,7 @@ from app.transfers.posix_files import (
     syncfs,
     write_all,
 )
+from app.transfers.sentinel import require_sentinel, sentinel_bytes, sentinel_in
 
 T = TypeVar("T")
 SENTINEL = Path(".streamweave") / "sentinel.json"
@@ -89,16 +89,37 @@ class PosixStorage:
         await self._calls.run(self._check_ready)
 
     def _check_ready(self) -> None:
+        require_sentinel(self._read_sentinel(), self._sentinel, str(self._root))
+
+    def _read_sentinel(self) -> uuid.UUID | None:
         try:
-            found = json.loads((self._root / SENTINEL).read_text())["storage"]
-        except (OSError, ValueError, KeyError) as error:
-            raise StreamWeaveError(
-                "storage_unreachable", f"No sentinel at {self._root / SENTINEL}."
-            ) from error
-        if found != str(self._sentinel):
-            raise StreamWeaveError(
-                "storage_unreachable", f"{self._root} carries the sentinel of another storage."
-            )
+            return sentinel_in((self._root / SENTINEL).read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise storage_error(error, "looking for the sentinel") from error
+
+    async def found_sentinel(self) -> uuid.UUID | None:
+        """Return the sentinel that stands there, whosever it is; None when there is none."""
+        return await self._calls.run(self._read_sentinel)
+
+    async def place_sentinel(self) -> None:
+        """Put this storage's sentinel there; fails when one stands there."""
+        await self._calls.run(self._place_sentinel)
+
+    def _place_sentinel(self) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            with anchored(self._root) as anchor:
+                folder = anchor.directory(b".streamweave", make=True)
+                descriptor = os.open(SENTINEL.name, flags, 0o644, dir_fd=folder)
+                try:
+                    write_all(descriptor, sentinel_bytes(self._sentinel))
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+        except OSError as error:
+            raise storage_error(error, "placing the sentinel") from error
 
     @contextlib.asynccontextmanager
     async def batch(self) -> AsyncIterator["PosixBatch"]:
