@@ -100,7 +100,7 @@ class BatchWork:
         if error.code in INSTRUMENT_LEVEL:
             await self._engine.hold_instrument_back(self._batch.instrument_id)
         if error.code in STORAGE_LEVEL:
-            await self._engine.hold_storage_back(location.id, error)
+            await self._engine.hold_storage_back(location, error)
 
     async def _transfer(self, facts: InstrumentFacts, location: StorageLocation) -> None:
         """Make the copies that come from the instrument."""
@@ -144,7 +144,8 @@ class BatchWork:
         *,
         filling: bool = False,
     ) -> None:
-        async with self._engine.storage(location).batch() as destination:
+        storage = await self._engine.storage(location)
+        async with storage.batch() as destination:
             try:
                 received, failures, untried = await receive(
                     copies,
@@ -275,8 +276,13 @@ class BatchWork:
 
         await self._database.run(work)
         if destination is not None:
-            # Only a conflict ends what was committed to be published; others are looked at again.
-            ended = [f.copy for f in failures if f.error.error_class is ErrorClass.CONFLICT]
+            # A conflict ends what was committed to be published, and so does that nothing stands
+            # there; others are looked at again.
+            ended = [
+                f.copy
+                for f in failures
+                if f.nothing_stands or f.error.error_class is ErrorClass.CONFLICT
+            ]
             self._intended.difference_update(copy.copy_id for copy in ended)
             await self._remove_unpublished([f.copy for f in failures], destination)
 
@@ -291,7 +297,8 @@ class BatchWork:
 
     async def _recover(self, location: StorageLocation) -> None:
         """Look at what a dead worker left while publishing."""
-        async with self._engine.storage(location).batch() as destination:
+        storage = await self._engine.storage(location)
+        async with storage.batch() as destination:
             await self._hold.renew()
             self._hold.ensure(self._settings.publish_timeout_seconds)
             copies = [c for c in self._batch.copies if c.copy_id in self._hold.held]

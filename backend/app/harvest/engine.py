@@ -12,7 +12,6 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -37,7 +36,7 @@ from app.harvest.store.wall_clock import forget_future_times
 from app.harvest.transfer import Arriving
 from app.harvest.work import Batch
 from app.models import ScanState, StorageLocation, new_id
-from app.transfers.posix import PosixStorage
+from app.transfers.base import Storage
 
 logger = logging.getLogger("streamweave.engine")
 # Batches of one instrument at a time: one is read while others are proven.
@@ -113,7 +112,7 @@ class Engine:
             StreamWeaveError: when the storage location is away.
         """
         if row.id not in self._journals_read:
-            storage = self.storage(row)
+            storage = await self.storage(row)
             await storage.check_ready()
             await read_journals(self.database, row.id, storage)
             self._journals_read.add(row.id)
@@ -386,21 +385,15 @@ class Engine:
             self._order.remove(instrument_id)
         self._order.append(instrument_id)
 
-    def storage(self, row: StorageLocation) -> PosixStorage:
+    async def storage(self, row: StorageLocation) -> Storage:
         """Return the adapter of a storage location."""
-        return PosixStorage(
-            Path(row.path),
-            installation=self.ports.settings.installation,
-            sentinel=row.sentinel,
-            worker=self.ports.settings.worker,
-            case_insensitive=row.case_insensitive,
-            stall_seconds=self.ports.settings.stall_seconds,
-        )
+        return await self.ports.open_storage(row)
 
-    async def hold_storage_back(self, location: uuid.UUID, error: StreamWeaveError) -> None:
+    async def hold_storage_back(self, row: StorageLocation, error: StreamWeaveError) -> None:
         """Let a storage location rest, longer each time, that has a trouble of its own."""
+        await self.ports.open_storage.note(row, error)
         delay = self.ports.settings.retry.hold_delay_seconds
-        await self.database.run(lambda s: instruments.hold_storage(s, location, error.code, delay))
+        await self.database.run(lambda s: instruments.hold_storage(s, row.id, error.code, delay))
 
     async def hold_instrument_back(self, instrument_id: uuid.UUID) -> None:
         """Claim no copies of an instrument for a while, longer each time."""

@@ -75,3 +75,4 @@ class Failure:
 
     copy: ClaimedCopy
     error: StreamWeaveError
+    nothing_stands: bool = False  # of it at the destination, though it was being published

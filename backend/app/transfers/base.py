@@ -213,6 +213,11 @@ class Temporary(Protocol):
 class StorageBatch(Protocol):
     """The writing end for one batch."""
 
+    @property
+    def capabilities(self) -> StorageCapabilities:
+        """What the storage can do, as far as is known by now."""
+        ...
+
     async def create(self, target: Target, size_bytes: int) -> Temporary:
         """Make the directories and an empty temporary file next to the final name.
 

@@ -241,16 +241,16 @@ async def finish_failed(
     """Commit what becomes of failed attempts."""
     now = utcnow()
     rows = [_failed_row(failure, policy, now) for failure in failures]
-    # What was committed to be published stays so until somebody has looked: only a conflict,
-    # which is the result of such a look, ends it here.
+    # What was committed to be published stays so until somebody has looked: only what is the
+    # result of such a look ends it here.
     before_intent = Copy.state.in_(_BEFORE_INTENT)
-    conflicts = {f.copy.copy_id for f in failures if f.error.error_class is ErrorClass.CONFLICT}
+    looked = {f.copy.copy_id for f in failures if _was_looked_at(f)}
     won = await update_rows(
         session,
         COPIES,
         rows,
         keys=["id", "attempt"],
-        where=[or_(before_intent, (Copy.state == CopyState.PUBLISHING) & Copy.id.in_(conflicts))],
+        where=[or_(before_intent, (Copy.state == CopyState.PUBLISHING) & Copy.id.in_(looked))],
         constants={"state_since": now, "batch_files": 200, **_RELEASED},
     )
     won |= await _look_again(session, [f for f in failures if f.copy.copy_id not in won], policy)
@@ -264,6 +264,10 @@ async def finish_failed(
     return await insert_attempts(
         session, [_attempt(f.copy, "failed", worker, now, error=f.error) for f in done]
     )
+
+
+def _was_looked_at(failure: Failure) -> bool:
+    return failure.error.error_class is ErrorClass.CONFLICT or failure.nothing_stands
 
 
 async def _look_again(
