@@ -73,9 +73,7 @@ async def test_a_daemon_that_dies_is_the_error_of_that_file(
 
     async with a_reader(tmp_path, half) as socket, a_storage(tmp_path).batch() as batch:
         copies = (a_copy(b"first", 10), a_copy(b"second", 10))
-        _, failures, untried = await receive(
-            copies, without_daemon(socket), batch, concurrency=1
-        )
+        _, failures, untried = await receive(copies, without_daemon(socket), batch, concurrency=1)
     assert [failure.error.code for failure in failures] == [code]
     assert len(untried) == 1, "a trouble of all is told of one"
 

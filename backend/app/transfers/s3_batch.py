@@ -63,6 +63,7 @@ class S3Temporary:
         self._part_bytes = part_bytes
         self._buffer = bytearray()
         self._sending: asyncio.Task[None] | None = None
+        self._is_begun = False  # a part was sent, or is on its way
         self._holds_room = False
 
     async def write(self, chunk: bytes) -> None:
@@ -76,6 +77,7 @@ class S3Temporary:
             await self._batch.shared.parts.acquire()
             self._holds_room = True
         await self._sent()
+        self._is_begun = True
         part, self._buffer = bytes(self._buffer), bytearray()
         self._sending = asyncio.create_task(self._batch.send_part(self.target, part))
 
@@ -87,10 +89,9 @@ class S3Temporary:
     async def finish(self, mtime_ns: int) -> ObjectFacts:
         """Keep what is small; send the last part of what is not. Nothing has a name yet."""
         try:
-            is_begun = self._batch.has_upload(self.target)
-            if not is_begun and self._batch.keep(self.target, bytes(self._buffer)):
+            if not self._is_begun and self._batch.keep(self.target, bytes(self._buffer)):
                 return ObjectFacts("", len(self._buffer))
-            if self._buffer or not is_begun:
+            if self._buffer or not self._is_begun:
                 await self._send()
             await self._sent()
         finally:
@@ -191,10 +192,6 @@ class S3Batch:
 
     def _drop(self, target: Target) -> None:
         self.shared.kept_bytes -= len(self._kept.pop(target, b""))
-
-    def has_upload(self, target: Target) -> bool:
-        """Whether parts of it were sent."""
-        return target in self._uploads
 
     def uploaded_bytes(self, target: Target) -> int:
         """How much of it was sent."""
@@ -308,7 +305,8 @@ class S3Batch:
                 if not is_missing(error):
                     raise
                 return None, False
-        written_by = found.get("Metadata", {})
+        # Header names come back in any case.
+        written_by = {name.lower(): value for name, value in found.get("Metadata", {}).items()}
         is_ours = written_by.get("streamweave-copy") == str(target.copy_id)
         return ObjectFacts(_object_id(found), int(found["ContentLength"])), is_ours
 
