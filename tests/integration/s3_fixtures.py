@@ -51,7 +51,7 @@ def make_server(kind: str, folder: Path) -> RcloneS3 | MotoS3:
     """Make and start a server of a kind, with its bucket."""
     served = folder / "files"
     (served / BUCKET).mkdir(parents=True)
-    maker = {"rclone": RcloneS3, "moto": MotoS3}[kind]
+    maker = RcloneS3 if kind == "rclone" else MotoS3
     server = maker(
         kind, served=served, state=folder / "state", logs=folder / "logs", login=Login(KEY, SECRET)
     )

@@ -192,10 +192,10 @@ async def test_a_refused_key_is_tried_once(s3_lab: S3Lab) -> None:
         await session.execute(
             update(ServiceAccount).values(secret_encrypted=vault.encrypt("wrong-secret-1"))
         )
+    async with s3_lab.database.read() as session:
+        row = await session.get(StorageLocation, s3_lab.storage)
+    assert row is not None
     with pytest.raises(StreamWeaveError, match="storage_logon_failed"):
-        async with s3_lab.database.read() as session:
-            row = await session.get(StorageLocation, s3_lab.storage)
-        assert row is not None
         storage = await s3_lab.engine.storage(row)
         try:
             await storage.check_ready()

@@ -7,7 +7,6 @@ import contextlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,7 +27,7 @@ from app.harvest.transfer import receive
 from app.harvest.work import Batch, ClaimedCopy, Failure, Proof
 from app.models import StorageLocation
 from app.transfers.base import Source, StorageBatch
-from app.transfers.local import LocalSource
+from app.transfers.stored import StoredSource
 
 if TYPE_CHECKING:
     from app.harvest.engine import Engine
@@ -107,6 +106,9 @@ class BatchWork:
         copies = tuple(copy for copy in self._batch.copies if copy.copy_id not in self._filled)
         if not copies:
             return
+        if self._batch.only_fill:
+            await self._database.run(lambda s: proving.wait_for_instrument(s, copies))
+            return
         async with self._engine.opened.hold(facts) as opened:
             if opened is None:
                 # Another worker took the last connection meanwhile: no attempt was made.
@@ -115,34 +117,45 @@ class BatchWork:
             await self._make(copies, opened.source, opened.concurrency, location)
 
     async def _fill(self, location: StorageLocation) -> None:
-        """Make copies of earlier versions from a proven copy: the source has other content now."""
-        earlier = [c for c in self._batch.copies if c.sha256 is not None and not c.is_latest]
-        if not earlier:
+        """Make the copies that have a proven one elsewhere from that one, not from the instrument.
+
+        So the instrument is read once; and an earlier version, of which the source has other
+        content now, comes from nowhere else.
+        """
+        fixed = [copy for copy in self._batch.copies if copy.sha256 is not None]
+        if not fixed:
             return
-        ids = [copy.version_id for copy in earlier]
+        ids = [copy.version_id for copy in fixed]
         origins = await self._database.ask(lambda s: proving.origins(s, ids))
-        by_root: dict[str, list[ClaimedCopy]] = {}
-        for copy in earlier:
+        by_place: dict[uuid.UUID, list[ClaimedCopy]] = {}
+        for copy in fixed:
             if (origin := origins.get(copy.version_id)) is not None:
-                by_root.setdefault(origin[0], []).append(replace(copy, path=origin[1]))
+                filled = replace(copy, origin=origin)
+                by_place.setdefault(origin.storage_location_id, []).append(filled)
                 self._filled.add(copy.copy_id)
-        for root, copies in by_root.items():
-            await self._make(
-                tuple(copies),
-                LocalSource(Path(root), stall_seconds=self._settings.stall_seconds),
-                _FILL_CONCURRENCY,
-                location,
-                filling=True,
-            )
+        for place, copies in by_place.items():
+            if (source := await self._origin(place)) is None:
+                await self._give_back(copies)
+                continue
+            await self._make(tuple(copies), source, _FILL_CONCURRENCY, location)
+
+    async def _origin(self, place: uuid.UUID) -> StoredSource | None:
+        """Open where proven copies lie; None when it is away, and it rests then."""
+        row = await self._database.ask(lambda s: instruments.storage_location(s, place))
+        try:
+            storage = await self._engine.storage(row)
+            await storage.check_ready()
+        except StreamWeaveError as error:
+            await self._engine.hold_storage_back(row, error)
+            return None
+        return StoredSource(storage)
 
     async def _make(
         self,
         copies: tuple[ClaimedCopy, ...],
-        source: Source,
+        source: Source | StoredSource,
         concurrency: int,
         location: StorageLocation,
-        *,
-        filling: bool = False,
     ) -> None:
         storage = await self._engine.storage(location)
         async with storage.batch() as destination:
@@ -156,10 +169,12 @@ class BatchWork:
                 )
                 await self._give_back(untried)
                 crash_point("after_receive")
-                if filling:
+                asked = None
+                if isinstance(source, StoredSource):
                     received, strange = _same_as_fixed(received)
                     failures += strange
-                asked = None if filling else source
+                else:
+                    asked = source
                 failures += await self._prove(received, asked, destination)
                 await self._finish_failed(failures, destination)
             finally:
@@ -252,7 +267,7 @@ class BatchWork:
 
         async def work(session: AsyncSession) -> None:
             attempts = await proving.finish_available(
-                session, proofs, self._batch.instrument_id, self._settings.worker
+                session, proofs, self._batch, self._settings.worker
             )
             await self._audit(session, "copies.proven", attempts)
 

@@ -27,9 +27,10 @@ from app.harvest.opened import OpenInstruments
 from app.harvest.ports import Ports
 from app.harvest.quiet import is_quiet
 from app.harvest.scan import ScanLease, ScanReport, scan
-from app.harvest.store import claiming, instruments, scanning
+from app.harvest.store import claiming, instruments, journals, scanning
 from app.harvest.store.claiming import Lease
-from app.harvest.store.due import Due, due_places, is_any_interrupted
+from app.harvest.store.due import Due, due_places, is_any_fill_due, is_any_interrupted
+from app.harvest.store.following import wake_followers_of_resting
 from app.harvest.store.instruments import InstrumentFacts
 from app.harvest.store.news import tell
 from app.harvest.store.wall_clock import forget_future_times
@@ -61,6 +62,7 @@ class _Work:
     # Where interrupted copies may be looked at; none when there are none.
     known: Sequence[uuid.UUID] = ()
     locations: Sequence[uuid.UUID] = ()
+    may_fill: bool = False  # some copy waits to be filled from a proven one
 
 
 def _is_news(report: ScanReport, before: ScanState, error_code: object) -> bool:
@@ -118,15 +120,24 @@ class Engine:
             self._journals_read.add(row.id)
 
     async def _may_plan(self, facts: InstrumentFacts) -> StreamWeaveError | None:
-        """Without the journals of all destinations an ARK could be minted twice."""
+        """Without the journals of its destinations an ARK could be minted twice.
+
+        When one of several is away, the others' journals tell whether this is an older database:
+        as long as they know nothing that it does not know, it is not.
+        """
+        read, away = 0, None
         for destination in facts.destinations:
             async with self.database.read() as session:
                 row = await instruments.storage_location(session, destination.storage_location_id)
             try:
                 await self.read_journal(row)
+                read += 1
             except StreamWeaveError as error:
-                return error
-        return None
+                away = error
+        if away is None or not read:
+            return away
+        is_older = await self.database.ask(lambda s: journals.knows_more(s, facts.id))
+        return away if is_older else None
 
     # --- scanning ----------------------------------------------------------------------------
 
@@ -321,6 +332,8 @@ class Engine:
             self._reaped_at = monotonic()
             await self._look_at_the_clock()
             await reap(self.database, self.ports)
+            while await self.database.run(wake_followers_of_resting):
+                pass
         found = await self.database.ask(lambda s: self._find_work(s, zones, only))
         if found.known:
             batch = await self.database.run(
@@ -344,7 +357,19 @@ class Engine:
                     self._in_hand[instrument_id] -= batch is None
                 if batch is not None:
                     return batch
-        return None
+        return await self._claim_fill(zones, found, lease) if only is None else None
+
+    async def _claim_fill(self, zones: Sequence[str], found: _Work, lease: Lease) -> Batch | None:
+        """Claim what a proven copy can fill though its instrument rests, is paused or is gone."""
+        if not found.may_fill:
+            return None
+        locations = await self.database.ask(lambda s: instruments.open_locations(s, zones))
+        batch = await self.database.run(
+            lambda s: claiming.claim_fill(s, found.due.served, locations, lease)
+        )
+        if batch is not None:
+            self._in_hand[batch.instrument_id] += 1
+        return batch
 
     async def _find_work(
         self, session: AsyncSession, zones: Sequence[str], only: uuid.UUID | None
@@ -358,10 +383,12 @@ class Engine:
                 session, found.places, held=self.opened.ids, worker=self.ports.settings.worker
             ):
                 found.places.pop(one, None)
+        may_fill = await is_any_fill_due(session)
         if not await is_any_interrupted(session):
-            return _Work(found)
+            return _Work(found, may_fill=may_fill)
         known = await instruments.served(session, zones)
-        return _Work(found, known, await instruments.open_locations(session, zones))
+        locations = await instruments.open_locations(session, zones)
+        return _Work(found, known, locations, may_fill)
 
     async def _look_at_the_clock(self) -> None:
         """At the start, and when the wall clock was set back: nothing waits for the far future."""
@@ -394,6 +421,7 @@ class Engine:
         await self.ports.open_storage.note(row, error)
         delay = self.ports.settings.retry.hold_delay_seconds
         await self.database.run(lambda s: instruments.hold_storage(s, row.id, error.code, delay))
+        await self.database.run(wake_followers_of_resting)
 
     async def hold_instrument_back(self, instrument_id: uuid.UUID) -> None:
         """Claim no copies of an instrument for a while, longer each time."""

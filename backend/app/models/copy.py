@@ -154,6 +154,7 @@ class Copy(Identified, Base):
         Index(
             "ix_copies_following",
             "follows",
+            "due_at",
             "id",
             sqlite_where=text("follows IS NOT NULL"),
             postgresql_where=text("follows IS NOT NULL"),

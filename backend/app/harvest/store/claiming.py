@@ -183,6 +183,42 @@ def _claimed_copy(row: Row[Any], now: datetime) -> ClaimedCopy:
     )
 
 
+async def claim_fill(
+    session: AsyncSession, served: Sequence[uuid.UUID], locations: Sequence[uuid.UUID], lease: Lease
+) -> Batch | None:
+    """Claim copies of an instrument that is not served now: a proven copy elsewhere fills them."""
+    rows = (
+        await session.execute(
+            _CLAIMED.add_columns(C.instrument_id, C.storage_location_id)
+            .where(
+                C.follows.is_not(None),
+                WAITING,
+                C.due_at <= utcnow(),
+                C.storage_location_id.in_(locations),
+                C.instrument_id.not_in(served),
+            )
+            .order_by(C.due_at, C.id)
+            .limit(BATCH_FILES)
+            .with_for_update(skip_locked=True, of=COPIES)
+        )
+    ).all()
+    if not rows:
+        return None
+    where = (rows[0].instrument_id, rows[0].storage_location_id)
+    chosen = _choose([r for r in rows if (r.instrument_id, r.storage_location_id) == where])
+    now = utcnow()
+    taken = {
+        "ids": [row[0] for row in chosen],
+        "now": now,
+        "together": len(chosen),
+        "owner": lease.owner,
+        "until": await lease_clock_ms(session) + int(lease.seconds * 1000),
+    }
+    await session.execute(_TAKE, taken)
+    copies = tuple(_claimed_copy(row, now) for row in chosen)
+    return Batch(*where, copies, recovering=False, only_fill=True)
+
+
 async def claim_interrupted(
     session: AsyncSession,
     instruments: Sequence[uuid.UUID],

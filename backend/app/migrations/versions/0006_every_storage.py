@@ -67,7 +67,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_copies_following",
         "copies",
-        ["follows", "id"],
+        ["follows", "due_at", "id"],
         sqlite_where=sa.text("follows IS NOT NULL"),
         postgresql_where=sa.text("follows IS NOT NULL"),
     )
