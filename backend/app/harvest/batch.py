@@ -22,6 +22,7 @@ from app.harvest.retry import INSTRUMENT_LEVEL, STORAGE_LEVEL
 from app.harvest.store import instruments, proving
 from app.harvest.store.attempts import AttemptBatch
 from app.harvest.store.claiming import Lease, release
+from app.harvest.store.following import release_followers
 from app.harvest.store.instruments import InstrumentFacts
 from app.harvest.transfer import receive
 from app.harvest.work import Batch, ClaimedCopy, Failure, Proof
@@ -54,6 +55,7 @@ class BatchWork:
         self._claimed_before = claimed_before
         self._filled: set[uuid.UUID] = set()
         self._was_held = False
+        self._has_siblings = False
 
     async def run(self) -> None:
         """Work on the batch; every copy of it ends in a row that says what became of it."""
@@ -63,6 +65,7 @@ class BatchWork:
             return
         self._engine.served_last(facts.id)
         self._was_held = facts.hold_failures > 0
+        self._has_siblings = len(facts.destinations) > 1
         try:
             async with self._hold.kept():
                 if self._batch.recovering:
@@ -269,6 +272,9 @@ class BatchWork:
             attempts = await proving.finish_available(
                 session, proofs, self._batch, self._settings.worker
             )
+            if self._has_siblings:
+                ids = [proof.copy.version_id for proof in proofs]
+                await release_followers(session, ids, self._batch.storage_location_id)
             await self._audit(session, "copies.proven", attempts)
 
         await self._database.run(work)

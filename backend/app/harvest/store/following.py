@@ -8,7 +8,7 @@ When it cannot be made soon, they stop waiting and are made from the source them
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import and_, exists, select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
@@ -21,15 +21,17 @@ _WAITS = and_(Copy.follows.is_not(None), Copy.state == CopyState.QUEUED, Copy.du
 async def release_followers(
     session: AsyncSession, version_ids: Sequence[uuid.UUID], location: uuid.UUID
 ) -> None:
-    """Let copies be filled from these versions' copies at a location: they are proven now."""
-    if not version_ids or not await session.scalar(
-        select(exists().where(Copy.follows == location, Copy.due_at.is_(None)))
-    ):
+    """Let the other copies of these versions be filled from here: they are proven here now."""
+    if not version_ids:
         return
     await session.execute(
         update(Copy)
-        .where(Copy.version_id.in_(version_ids), Copy.follows == location, _WAITS)
-        .values(due_at=utcnow())
+        .where(
+            Copy.version_id.in_(version_ids),
+            Copy.storage_location_id != location,
+            Copy.state.in_([CopyState.QUEUED, CopyState.RETRY_WAIT]),
+        )
+        .values(follows=location, due_at=func.coalesce(Copy.due_at, utcnow()))
     )
 
 

@@ -27,7 +27,7 @@ from app.harvest.store.attempts import (
 )
 from app.harvest.store.bulk import insert_rows, set_rows, update_rows
 from app.harvest.store.claiming import UNKNOWN_MTIME, Lease
-from app.harvest.store.following import release_followers, wake_followers
+from app.harvest.store.following import wake_followers
 from app.harvest.work import Batch, ClaimedCopy, Failure, Origin, Proof
 from app.models import (
     Copy,
@@ -213,7 +213,6 @@ async def finish_available(
         },
     )
     done = [proof for proof in proofs if proof.copy.copy_id in won]
-    await release_followers(session, [p.copy.version_id for p in done], batch.storage_location_id)
     await insert_rows(
         session,
         OUTBOX,
