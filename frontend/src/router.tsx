@@ -170,6 +170,15 @@ const instrument = createRoute({
   ),
 });
 
+const editInstrument = createRoute({
+  ...page("/instruments/$instrumentId/edit"),
+  beforeLoad: adminsOnly,
+  component: lazyRouteComponent(
+    () => import("./pages/instruments/edit/EditInstrumentPage"),
+    "EditInstrumentPage",
+  ),
+});
+
 const storage = createRoute({
   ...page("/storage"),
   beforeLoad: adminsOnly,
@@ -231,6 +240,7 @@ const tree = root.addChildren([
     instruments,
     wizard,
     instrument,
+    editInstrument,
     storage,
     schedules,
     accounts,

@@ -63,6 +63,7 @@ class StoragePolicyRead(Output):
     """A place that an instrument's files are copied to."""
 
     storage_location_id: uuid.UUID
+    storage_name: str
     required: bool
 
 

@@ -51,11 +51,20 @@ _SOURCE = (*REMOTE, "zone")
 
 
 @dataclass(frozen=True)
+class PolicyView:
+    """A place that an instrument's files are copied to."""
+
+    storage_location_id: uuid.UUID
+    storage_name: str
+    required: bool
+
+
+@dataclass(frozen=True)
 class InstrumentView:
     """An instrument with its storage policy and the state of its scan."""
 
     instrument: Instrument
-    storage: list[InstrumentStorage]
+    storage: list[PolicyView]
     scan: ScanState | None
 
 
@@ -76,14 +85,20 @@ class Editor:
 
 async def _views(session: AsyncSession, found: Sequence[Instrument]) -> list[InstrumentView]:
     ids = [instrument.id for instrument in found]
-    policies = await session.scalars(
-        select(InstrumentStorage)
+    policies = await session.execute(
+        select(
+            InstrumentStorage.instrument_id,
+            InstrumentStorage.storage_location_id,
+            StorageLocation.name,
+            InstrumentStorage.required,
+        )
+        .join(StorageLocation, StorageLocation.id == InstrumentStorage.storage_location_id)
         .where(InstrumentStorage.instrument_id.in_(ids))
         .order_by(InstrumentStorage.storage_location_id)
     )
-    storage: dict[uuid.UUID, list[InstrumentStorage]] = {}
-    for policy in policies:
-        storage.setdefault(policy.instrument_id, []).append(policy)
+    storage: dict[uuid.UUID, list[PolicyView]] = {}
+    for instrument_id, *policy in policies.all():
+        storage.setdefault(instrument_id, []).append(PolicyView(*policy))
     states = await session.scalars(select(ScanState).where(ScanState.instrument_id.in_(ids)))
     scans = {state.instrument_id: state for state in states}
     return [InstrumentView(one, storage.get(one.id, []), scans.get(one.id)) for one in found]
@@ -122,15 +137,22 @@ async def _set_storage(
     for location_id in wanted:
         if await session.get(StorageLocation, location_id) is None:
             raise InvalidField("/storage", "There is no such storage location.")
-    await session.execute(
-        delete(InstrumentStorage).where(InstrumentStorage.instrument_id == instrument_id)
+    known = await session.scalars(
+        select(InstrumentStorage).where(InstrumentStorage.instrument_id == instrument_id)
     )
+    for policy in known.all():
+        # A place that stays keeps its row, and with it the folder that it has there.
+        if (required := wanted.pop(policy.storage_location_id, None)) is None:
+            await session.delete(policy)
+        else:
+            policy.required = required
     for location_id, required in wanted.items():
-        await session.execute(
-            insert(InstrumentStorage).values(
+        session.add(
+            InstrumentStorage(
                 instrument_id=instrument_id, storage_location_id=location_id, required=required
             )
         )
+    await session.flush()
 
 
 async def _set_slots(session: AsyncSession, instrument_id: uuid.UUID, connections: int) -> None:

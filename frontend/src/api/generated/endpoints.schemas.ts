@@ -616,6 +616,7 @@ export interface ScanRead {
 export interface StoragePolicyRead {
   required: boolean;
   storage_location_id: string;
+  storage_name: string;
 }
 
 export type InstrumentReadOptions = { [key: string]: unknown } | null;
