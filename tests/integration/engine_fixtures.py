@@ -81,6 +81,11 @@ class Lab:
         }
 
 
+def opener_for(database: Database, settings: Settings) -> StorageOpener:
+    """What opens storage locations."""
+    return StorageOpener(database, settings, Writer(INSTALLATION, "tester"))
+
+
 def engine_for(
     database: Database,
     open_source: Callable[..., Awaitable[Source]],

@@ -9,9 +9,9 @@ from app.api.deps import (
     ONE,
     SIGNED_IN,
     Admin,
-    AppSettings,
     Cursor,
     Db,
+    Edits,
     Id,
     Limit,
     Revision,
@@ -61,15 +61,14 @@ async def list_storage(
     responses={
         201: ETAG,
         **documented("name_taken", "in_use"),
-        **documented("invalid_request", "path_not_allowed", "zone_unknown"),
+        **documented("invalid_request", "path_not_allowed", "zone_unknown", "secret_required"),
     },
 )
-async def create_storage(
-    response: Response, body: StorageCreate, database: Db, settings: AppSettings, admin: Admin
-) -> StorageRead:
-    """Add a place to deliver to; makes its directory and sentinel where it can."""
-    location = await storage.create_storage(database, settings, actor_of(admin), body.model_dump())
-    return await _answer(database, response, location)
+async def create_storage(response: Response, body: StorageCreate, editor: Edits) -> StorageRead:
+    """Add a place to deliver to. Test it then: the first test gives it its sentinel."""
+    secret = body.secret.get_secret_value() if body.secret else None
+    location = await storage.create_storage(editor, body.stored(), secret)
+    return await _answer(editor.database, response, location)
 
 
 @router.get(
@@ -92,22 +91,17 @@ async def get_storage(
     responses={
         200: ETAG,
         **EDITED,
-        **documented("name_taken", "invalid_request", "zone_unknown"),
+        **documented("name_taken", "invalid_request", "zone_unknown", "secret_required"),
     },
 )
-async def change_storage(  # noqa: PLR0913  FastAPI's dependencies are parameters
-    response: Response,
-    storage_id: Id,
-    body: StoragePatch,
-    database: Db,
-    settings: AppSettings,
-    admin: Admin,
-    revision: Revision,
+async def change_storage(
+    response: Response, storage_id: Id, body: StoragePatch, editor: Edits, revision: Revision
 ) -> StorageRead:
-    """Change a storage location's name or zone."""
-    change = storage.StorageChange(storage_id, revision, body.sent())
-    location = await storage.change_storage(database, settings, actor_of(admin), change)
-    return await _answer(database, response, location)
+    """Change a storage location; kind and path stay, since files lie there."""
+    secret = body.secret.get_secret_value() if body.secret else None
+    change = storage.StorageChange(storage_id, revision, body.sent("secret"), secret)
+    location = await storage.change_storage(editor, change)
+    return await _answer(editor.database, response, location)
 
 
 @router.delete(
