@@ -37,7 +37,7 @@ export const listStorage = (
       options);
     }
   /**
- * Add a place to deliver to; makes its directory and sentinel where it can.
+ * Add a place to deliver to. Test it then: the first test gives it its sentinel.
  * @summary Create Storage
  */
 export const createStorage = (
@@ -77,7 +77,7 @@ export const getStorage = (
       options);
     }
   /**
- * Change a storage location's name or zone.
+ * Change a storage location; kind and path stay, since files lie there.
  * @summary Change Storage
  */
 export const changeStorage = (
