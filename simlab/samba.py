@@ -40,13 +40,14 @@ cache directory = {runtime}/cache
 pid directory = {runtime}/pid
 ncalrpc dir = {runtime}/ncalrpc
 log file = {log}
-log level = 1
+log level = 1 auth_audit:2
 max log size = 10240
 enable core files = no
 load printers = no
 printing = bsd
 printcap name = /dev/null
 disable spoolss = yes
+{settings}
 """
 _SHARE = """
 [{name}]
@@ -92,6 +93,7 @@ class SambaServer(ServerProcess):
     """
 
     writable = False
+    settings = ""  # more lines of the global section
 
     def __init__(
         self,
@@ -151,7 +153,13 @@ class SambaServer(ServerProcess):
             for name, path in self._shares.items()
         )
         config.write_text(
-            _CONFIG.format(runtime=self._runtime, port=port, log=self.log_path.resolve()) + shares
+            _CONFIG.format(
+                runtime=self._runtime,
+                port=port,
+                log=self.log_path.resolve(),
+                settings=self.settings,
+            )
+            + shares
         )
         (self._runtime / "users.map").write_text(f"{_unix_user()} = {self._login.username}\n")
         return config

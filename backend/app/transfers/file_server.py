@@ -87,6 +87,7 @@ class FileServer(Protocol):
     kind: str
     place: str  # for people: no secret in it
     is_durable: bool  # a finished object survives the server's loss of power; known once written
+    refuses_in_one_step: bool  # a rename that finds the name taken, also by one who came with it
     appends: bool  # otherwise each batch has a journal object of its own
 
     def check_path(self, path: bytes) -> None:

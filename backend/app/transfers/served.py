@@ -146,7 +146,11 @@ class ServedStorage:
         )
         self.capabilities = replace(
             self.capabilities,
-            overwriting=Overwriting.REFUSED if refuses else Overwriting.EXCLUSIVE_WRITER_ONLY,
+            overwriting=(
+                Overwriting.REFUSED
+                if refuses and self._server.refuses_in_one_step
+                else Overwriting.EXCLUSIVE_WRITER_ONLY
+            ),
             durable=self._server.is_durable,
         )
 

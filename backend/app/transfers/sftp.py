@@ -151,6 +151,7 @@ class SftpFiles:
     """The files of an SFTP server below one folder."""
 
     kind = "sftp"
+    refuses_in_one_step = True  # OpenSSH's plain rename is a link; others are probed
     appends = True
 
     def __init__(self, address: ServerAddress) -> None:

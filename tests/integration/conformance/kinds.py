@@ -9,6 +9,7 @@ from app.transfers.base import Storage
 from app.transfers.posix import PosixStorage
 from tests.integration.conformance.places import Destination, Door, FolderPlace, Place, Server
 from tests.integration.conformance.sftp_servers import OpenSshSftp, RcloneSftp
+from tests.integration.conformance.smb_servers import SmbDestination
 
 
 class PosixPlace(FolderPlace):
@@ -49,7 +50,7 @@ class PosixDestination(Destination):
 
 
 SERVED: dict[str, Callable[[Path], Destination]] = {
-    kind.name: kind for kind in (RcloneSftp, OpenSshSftp)
+    kind.name: kind for kind in (RcloneSftp, OpenSshSftp, SmbDestination)
 }
 ALL: dict[str, Callable[[Path], Destination]] = {"posix": PosixDestination, **SERVED}
 
