@@ -1,9 +1,9 @@
 """The laboratory's servers: rclone as SFTP, S3 and WebDAV server, samba for SMB.
 
-Each is a process of its own that serves one instrument's folder read-only; only samba serves
-several shares from one process, as one file server of a laboratory does. Secrets reach rclone by
-environment variables, never by its arguments. Directories are not cached, so that a file is seen
-as soon as it exists.
+Each is a process of its own that serves one instrument's folder, read-only unless it plays a
+storage (a subclass says `writable`); only samba serves several shares from one process, as one file
+server of a laboratory does. Secrets reach rclone by environment variables, never by its arguments.
+Directories are not cached, so that a file is seen as soon as it exists.
 """
 
 from __future__ import annotations
@@ -76,6 +76,8 @@ class RcloneServer(ServerProcess):
     """``rclone serve KIND FOLDER``; ``state`` is a folder for what the server itself keeps."""
 
     kind = ""
+    writable = False
+    directory_cache = "0s"  # at 0 many writers make rclone (1.75) spin over its own timers
 
     def __init__(
         self,
@@ -107,8 +109,8 @@ class RcloneServer(ServerProcess):
             f"--addr={self.host}:{port}",
             "--config=",
             f"--cache-dir={self._state.resolve()}",
-            "--read-only",
-            "--dir-cache-time=0s",
+            *([] if self.writable else ["--read-only"]),
+            f"--dir-cache-time={self.directory_cache}",
             "--poll-interval=0s",
             "--vfs-cache-mode=off",
             *self.options(),
