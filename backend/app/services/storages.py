@@ -20,7 +20,9 @@ from app.errors import StreamWeaveError
 from app.models import ServiceAccount, StorageKind, StorageLocation
 from app.services.credentials import Vault
 from app.transfers.base import Storage
+from app.transfers.file_server import FileServer, ServerAddress
 from app.transfers.posix import PosixStorage
+from app.transfers.served import ServedStorage
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,49 @@ def _s3(one: _Opening) -> Storage:
     )
 
 
+def _address(one: _Opening) -> ServerAddress:
+    row = one.row
+    return ServerAddress(
+        host=row.host or "",
+        port=row.port,
+        url=row.url or "",
+        root=row.path,
+        username=one.username,
+        secret=one.secret,
+        secret_kind=one.secret_kind,
+        host_key=row.host_key or "",
+        options={str(name): str(value) for name, value in row.options.items()},
+        timeout_seconds=one.seconds,
+    )
+
+
+def _served(one: _Opening, server: FileServer) -> Storage:
+    return ServedStorage(
+        server,
+        installation=one.writer.installation,
+        sentinel=one.row.sentinel,
+        worker=one.writer.worker,
+        case_insensitive=one.row.case_insensitive,
+    )
+
+
+def _cifs(one: _Opening) -> Storage:
+    from app.transfers.smb import SmbFiles
+
+    return _served(one, SmbFiles(_address(one)))
+
+
+def _sftp(one: _Opening) -> Storage:
+    from app.transfers.sftp import SftpFiles
+
+    return _served(one, SftpFiles(_address(one)))
+
+
 _MAKERS: Mapping[str, Callable[[_Opening], Storage]] = {
     StorageKind.POSIX: _posix,
     StorageKind.S3: _s3,
+    StorageKind.CIFS: _cifs,
+    StorageKind.SFTP: _sftp,
 }
 
 
