@@ -2,20 +2,25 @@
 
 import asyncio
 import contextlib
+import hashlib
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from app.clock import utcnow
 from app.database import lease_clock_ms
+from app.harvest.backfill import backfill
 from app.models import Worker, new_id
+from app.transfers.base import Source
+from app.transfers.local import LocalSource
 from app.worker.checks import Checker
 from app.worker.daemon import Daemon
 from app.worker.storage_checks import StorageChecker
 from tests.integration.api_fixtures import Api
-from tests.integration.engine_fixtures import opener_for
+from tests.integration.engine_fixtures import Lab, engine_for, opener_for
 from tests.integration.s3_fixtures import BUCKET, KEY, SECRET, MotoS3, RcloneS3
 
 pytest_plugins = ("tests.integration.api_fixtures", "tests.integration.s3_fixtures")
@@ -159,3 +164,48 @@ async def test_a_policy_has_a_template_that_is_checked(api: Api) -> None:
     kept = {"storage": [{"storage_location_id": place, "required": False}]}
     changed = await api.admin.patch(where, json=kept, headers=etag)
     assert changed.json()["storage"][0]["template"] == "{acquired:%Y}/{path}"
+
+
+async def test_a_location_is_drained_and_retired(api: Api) -> None:
+    old, new = [await api.make_storage(name) for name in ("old", "new")]
+    instrument = await api.make_instrument("tem-2", quiet_seconds=0)
+    source = api.roots / "source"
+    source.mkdir()
+    await api.admin.patch(
+        f"/api/instruments/{instrument['id']}",
+        json={"storage": [{"storage_location_id": old["id"]}]}, headers={"If-Match": '"r1"'},
+    )  # fmt: skip
+
+    async def open_source(_id: uuid.UUID, *, concurrency: int) -> Source:
+        return LocalSource(source)
+
+    engine = engine_for(api.database, open_source, settings=api.settings)
+    lab = Lab(
+        api.database, engine, uuid.UUID(instrument["id"]), uuid.UUID(old["id"]), source,
+        Path(new["path"]),
+    )  # fmt: skip
+    lab.write("a.raw", b"content")
+    await lab.harvest()
+    where, first = f"/api/storage/{old['id']}", {"If-Match": '"r1"'}
+    early = await api.admin.post(f"{where}/retire", json={"reason": "x"}, headers=first)
+    assert early.json()["code"] == "in_use"
+    same = await api.admin.post(f"{where}/drain", json={"to": old["id"]}, headers=first)
+    assert same.status_code == 422
+    drained = await api.admin.post(f"{where}/drain", json={"to": new["id"]}, headers=first)
+    assert (drained.status_code, drained.json()["state"]) == (200, "draining")
+    etag = {"If-Match": drained.headers["ETag"]}
+    assert (await api.admin.get(f"{where}/emptying")).json()["only_here"] == 1
+    too_early = await api.admin.post(f"{where}/retire", json={"reason": "x"}, headers=etag)
+    assert too_early.json()["code"] == "in_use"
+    source.joinpath("a.raw").unlink()
+    while await backfill(api.database) >= 0:
+        pass
+    await lab.drain()
+    assert lab.delivered() == {"tem-2/a.raw": hashlib.sha256(b"content").hexdigest()}
+    retired = await api.admin.post(f"{where}/retire", json={"reason": "moved"}, headers=etag)
+    assert (retired.status_code, retired.json()["state"]) == (200, "retired")
+    (file,) = (await api.admin.get("/api/files")).json()["items"]
+    assert file["status"] == "available"
+    content = await api.admin.get(f"/api/files/{file['id']}/content")
+    assert content.content == b"content"
+    assert (Path(old["path"]) / "tem-2" / "a.raw").read_bytes() == b"content"

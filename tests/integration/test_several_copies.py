@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from app.database import Database
 from app.harvest.backfill import backfill
+from app.harvest.room import Room
 from app.models import (
     Attempt,
     Copy,
@@ -193,5 +194,43 @@ async def test_a_location_without_its_sentinel_gets_nothing(two: TwoPlaces) -> N
     (two.second_target / SENTINEL).unlink()
     two.write("a.raw", b"content")
     await two.harvest()
+    assert content_of(two.target) == {"scope/a.raw": b"content"}
+    assert content_of(two.second_target) == {}
+
+
+async def test_what_does_not_fit_is_not_begun(two: TwoPlaces) -> None:
+    async with two.database.write() as session:
+        await session.execute(
+            update(StorageLocation).where(StorageLocation.id == two.storage).values(quota_bytes=25)
+        )
+    for number in range(3):
+        two.write(f"{number}.raw", b"ten bytes.")
+    await two.harvest()
+    assert len(content_of(two.target)) == 2
+    async with two.database.read() as session:
+        full = await session.get_one(StorageLocation, two.storage)
+        failures = await session.scalars(select(Copy.failures))
+        assert set(failures) == {0}
+    assert full.error_code == "storage_full"
+    await two.drain()
+    assert len(content_of(two.second_target)) == 3
+    async with two.database.write() as session:
+        await session.execute(update(StorageLocation).values(quota_bytes=None))
+    await two.all_due()
+    two.engine.room = Room(two.database)  # as after some seconds
+    await two.drain()
+    assert len(content_of(two.target)) == 3
+
+
+async def test_free_space_is_kept(two: TwoPlaces) -> None:
+    async with two.database.write() as session:
+        await session.execute(
+            update(StorageLocation)
+            .where(StorageLocation.id == two.second)
+            .values(keep_free_bytes=1 << 60)
+        )
+    two.write("a.raw", b"content")
+    await two.harvest()
+    await two.drain()
     assert content_of(two.target) == {"scope/a.raw": b"content"}
     assert content_of(two.second_target) == {}

@@ -23,8 +23,16 @@ from app.api.problems import documented
 from app.models import StorageLocation
 from app.schemas.base import UsedBy
 from app.schemas.instruments import CheckRead
-from app.schemas.storage import StorageCreate, StoragePage, StoragePatch, StorageRead
-from app.services import checks, storage
+from app.schemas.storage import (
+    DrainRequest,
+    EmptyingRead,
+    RetireRequest,
+    StorageCreate,
+    StoragePage,
+    StoragePatch,
+    StorageRead,
+)
+from app.services import checks, retiring, storage
 from app.services.uses import Use, uses_of_storage
 
 router = APIRouter(prefix="/storage", tags=["storage"], responses=SIGNED_IN)
@@ -128,3 +136,42 @@ async def delete_storage(
 async def check_storage(storage_id: Id, database: Db, _admin: Admin) -> CheckRead:
     """Let a worker of its zone test the storage location."""
     return CheckRead.model_validate(await checks.check_storage(database, storage_id))
+
+
+@router.get(
+    "/{storage_id}/emptying",
+    operation_id="getStorageEmptying",
+    response_model=EmptyingRead,
+    responses=ONE,
+)
+async def get_emptying(storage_id: Id, database: Db, _admin: Admin) -> EmptyingRead:
+    """Tell how far a storage location is from holding nothing that is not elsewhere, too."""
+    return EmptyingRead.model_validate(await retiring.emptying(database, storage_id))
+
+
+@router.post(
+    "/{storage_id}/drain",
+    operation_id="drainStorage",
+    response_model=StorageRead,
+    responses={200: ETAG, **EDITED, **documented("invalid_request")},
+)
+async def drain_storage(
+    response: Response, storage_id: Id, body: DrainRequest, editor: Edits, revision: Revision
+) -> StorageRead:
+    """Let nothing new go to a storage location; copy what lies there to another one."""
+    location = await retiring.drain(editor, storage_id, revision, body.to)
+    return await _answer(editor.database, response, location)
+
+
+@router.post(
+    "/{storage_id}/retire",
+    operation_id="retireStorage",
+    response_model=StorageRead,
+    responses={200: ETAG, **EDITED, **documented("in_use")},
+)
+async def retire_storage(
+    response: Response, storage_id: Id, body: RetireRequest, editor: Edits, revision: Revision
+) -> StorageRead:
+    """End a drained storage location: its copies do not count any more, its files stay."""
+    location = await retiring.retire(editor, storage_id, revision, body.reason)
+    return await _answer(editor.database, response, location)

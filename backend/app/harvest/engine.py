@@ -26,9 +26,10 @@ from app.harvest.look import LookReport, look
 from app.harvest.opened import OpenInstruments
 from app.harvest.ports import Ports
 from app.harvest.quiet import is_quiet
+from app.harvest.room import Room
 from app.harvest.scan import ScanLease, ScanReport, scan
 from app.harvest.store import claiming, instruments, journals, scanning
-from app.harvest.store.claiming import Lease
+from app.harvest.store.claiming import Lease, Place
 from app.harvest.store.due import Due, due_places, is_any_fill_due, is_any_interrupted
 from app.harvest.store.following import wake_followers_of_resting
 from app.harvest.store.instruments import InstrumentFacts
@@ -87,6 +88,7 @@ class Engine:
         self._reaped_at = float("-inf")
         self._wall_ahead = float("inf")  # of the monotonic clock, in seconds
         self._journals_read: set[uuid.UUID] = set()
+        self.room = Room(database)
 
     # --- news inside this process ------------------------------------------------------------
 
@@ -350,14 +352,39 @@ class Engine:
                 self._in_hand[instrument_id] += 1
                 batch = None
                 try:
-                    batch = await self.database.run(
-                        lambda s, i=instrument_id, p=place: claiming.claim(s, i, p, lease)  # type: ignore[misc]
-                    )
+                    batch = await self._claim_for(instrument_id, place, lease)
                 finally:
                     self._in_hand[instrument_id] -= batch is None
                 if batch is not None:
                     return batch
         return await self._claim_fill(zones, found, lease) if only is None else None
+
+    async def _claim_for(
+        self, instrument_id: uuid.UUID, place: Place, lease: Lease
+    ) -> Batch | None:
+        """Claim what fits; a location that has no room for the next copy rests."""
+        location = place[0]
+        if self.room.is_stale(location):
+            row = await self.database.ask(lambda s: instruments.storage_location(s, location))
+            try:
+                await self.room.look(row, await self.storage(row))
+            except StreamWeaveError as error:
+                await self.hold_storage_back(row, error)
+                return None
+        room = self.room.left(location)
+        try:
+            batch = await self.database.run(
+                lambda s: claiming.claim(s, instrument_id, place, lease, room)
+            )
+        except StreamWeaveError as error:
+            if error.code != "storage_full":
+                raise
+            row = await self.database.ask(lambda s: instruments.storage_location(s, location))
+            await self.hold_storage_back(row, error)
+            return None
+        if batch is not None:
+            self.room.take(location, sum(copy.expected.size_bytes for copy in batch.copies))
+        return batch
 
     async def _claim_fill(self, zones: Sequence[str], found: _Work, lease: Lease) -> Batch | None:
         """Claim what a proven copy can fill though its instrument rests, is paused or is gone."""

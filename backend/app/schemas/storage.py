@@ -16,6 +16,7 @@ from app.schemas.base import (
     Page,
     Patch,
     PathText,
+    Prose,
     UsedBy,
     Zone,
 )
@@ -119,3 +120,23 @@ class StoragePatch(Patch):
     secret: Secret | None = None
     keep_free_bytes: Bytes = 0
     quota_bytes: Bytes | None = None
+
+
+class DrainRequest(Input):
+    """Where the files of a storage location are to lie from now on."""
+
+    to: uuid.UUID = Field(description="another storage location")
+
+
+class RetireRequest(Input):
+    """Why a storage location ends."""
+
+    reason: Prose = Field(min_length=1, examples=["replaced by archive-2"])
+
+
+class EmptyingRead(Output):
+    """How far a storage location is from holding nothing that is not elsewhere, too."""
+
+    proven_here: int
+    only_here: int = Field(description="proven nowhere else: 0 allows to retire it")
+    waiting_elsewhere: int = Field(description="copies that wait to be filled from here")

@@ -17,6 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
 from app.database import lease_clock_ms, lease_now
+from app.errors import StreamWeaveError
+from app.harvest.room import fitting
 from app.harvest.store.among import among
 from app.harvest.store.attempts import AttemptBatch, AttemptRow, insert_attempts
 from app.harvest.store.bulk import update_rows
@@ -112,14 +114,24 @@ async def claim(
     instrument_id: uuid.UUID,
     place: Place,
     lease: Lease,
+    room_bytes: int | None = None,
 ) -> Batch | None:
-    """Claim the next batch of one instrument for one place, or None."""
+    """Claim the next batch of one instrument for one place, or None.
+
+    Raises:
+        StreamWeaveError: `storage_full` when not even the next copy fits into the room.
+    """
     location, priority = place
     now = utcnow()
     where = {"instrument": instrument_id, "location": location, "priority": priority, "now": now}
-    chosen = _choose((await session.execute(_NEXT, where)).all())
-    if not chosen:
+    due = _choose((await session.execute(_NEXT, where)).all())
+    if not due:
         return None
+    chosen = due[: fitting([row.copy_bytes for row in due], room_bytes)]
+    if not chosen:
+        wanted = due[0].copy_bytes
+        detail = f"{wanted} bytes are to come, and there is room for {max(0, room_bytes or 0)}."
+        raise StreamWeaveError("storage_full", detail)
     taken = {
         "ids": [row[0] for row in chosen],
         "now": now,
