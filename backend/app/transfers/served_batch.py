@@ -79,6 +79,7 @@ class ServedTemporary:
         block = b"".join(self._held)
         self._held, self._held_bytes = [], 0
         self._sending = asyncio.ensure_future(self._writing.write(block))
+        self._sending.add_done_callback(_look_at)  # nobody may be there any more to take its error
 
     async def _sent(self) -> None:
         sending, self._sending = self._sending, None
@@ -113,6 +114,11 @@ class ServedTemporary:
         if self._writing is not None:
             with contextlib.suppress(StreamWeaveError):
                 await self._writing.abandon()
+
+
+def _look_at(sending: "asyncio.Task[None]") -> None:
+    if not sending.cancelled():
+        sending.exception()
 
 
 class ServedBatch:
