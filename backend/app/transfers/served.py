@@ -12,7 +12,6 @@ Not promised: what the server's disk holds. Nobody can ask from here, so a read-
 
 import asyncio
 import contextlib
-import sys
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
@@ -26,7 +25,7 @@ from app.transfers.base import (
     StorageCapabilities,
     Target,
 )
-from app.transfers.file_server import FileServer, Standing
+from app.transfers.file_server import FileServer, Standing, must_stand
 from app.transfers.layout import (
     FOLDER,
     SENTINEL,
@@ -104,8 +103,8 @@ class ServedStorage:
         check_sentinel(content, self._sentinel, self._server.place)
 
     async def _content(self, path: bytes) -> bytes:
-        async with self._server.open(path) as reading:
-            return b"".join([c async for c in reading.chunks(0, _SENTINEL_BYTES)])
+        async with self._server.open(path, 0, _SENTINEL_BYTES) as reading:
+            return b"".join([chunk async for chunk in reading.chunks()])
 
     async def _probe(self) -> None:
         for left in reversed(range(_PROBES)):
@@ -137,13 +136,11 @@ class ServedStorage:
         after = await self._server.rename_if_free(second, third)
         if after is None:
             raise StreamWeaveError("storage_error", "A free name could not be taken.")
-        looked = await self._server.stat(third)
-        self._keeps = frozenset(
-            name
-            for name in ("mark", "mtime_seconds")
-            if looked is not None
-            and getattr(before, name) == getattr(after, name) == getattr(looked, name)
-        )
+        looked = must_stand(await self._server.stat(third), third)
+        async with self._server.open(third) as reading:
+            told = [before, after, looked, reading.standing]
+        names = ("mark", "mtime_seconds")
+        self._keeps = frozenset(n for n in names if len({getattr(one, n) for one in told}) == 1)
         self.capabilities = replace(
             self.capabilities,
             overwriting=(
@@ -207,8 +204,8 @@ class ServedStorage:
 
     async def read_journal(self, name: str, position: int, size_bytes: int) -> bytes:
         """Return up to `size_bytes` of a journal from a position."""
-        async with self._server.open(self._journal(name)) as reading:
-            return b"".join([chunk async for chunk in reading.chunks(position, size_bytes)])
+        async with self._server.open(self._journal(name), position, size_bytes) as reading:
+            return b"".join([chunk async for chunk in reading.chunks()])
 
     async def temporaries(self) -> AsyncIterator[tuple[bytes, uuid.UUID, int]]:
         """Walk this installation's temporaries: path, copy, attempt."""
@@ -240,10 +237,10 @@ class ServedStorage:
     ) -> AsyncGenerator[bytes, None]:
         """Stream a published object, or `size_bytes` of it from `offset`."""
         self._server.check_path(path)
-        size_bytes = sys.maxsize if size_bytes is None else size_bytes
-        async with self._server.open(path) as reading:
-            left = min(size_bytes, max(reading.standing.size_bytes - offset, 0))
-            async with contextlib.aclosing(reading.chunks(offset, left)) as chunks:
+        async with self._server.open(path, offset, size_bytes) as reading:
+            left = max(reading.standing.size_bytes - offset, 0)
+            left = left if size_bytes is None else min(left, size_bytes)
+            async with contextlib.aclosing(reading.chunks()) as chunks:
                 async for chunk in chunks:
                     left -= len(chunk)
                     yield chunk

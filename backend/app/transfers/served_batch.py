@@ -57,8 +57,9 @@ async def _refuse_file(server: FileServer, path: bytes, error: StreamWeaveError)
 class ServedTemporary:
     """A file being written under its temporary name."""
 
-    def __init__(self, batch: "ServedBatch", target: Target) -> None:
+    def __init__(self, batch: "ServedBatch", target: Target, size_bytes: int) -> None:
         self.target = target
+        self._size_bytes = size_bytes
         self._batch = batch
         self._held: list[bytes] = []
         self._held_bytes = 0
@@ -75,7 +76,7 @@ class ServedTemporary:
     async def _send(self) -> None:
         await self._sent()
         if self._writing is None:
-            self._writing = await self._batch.begin(self.target)
+            self._writing = await self._batch.begin(self.target, self._size_bytes)
         block = b"".join(self._held)
         self._held, self._held_bytes = [], 0
         self._sending = asyncio.ensure_future(self._writing.write(block))
@@ -138,12 +139,12 @@ class ServedBatch:
         """Begin a file. Nothing is sent before a block is full, or the file is finished."""
         self._server.check_path(target.dest_path)
         self._renamed.discard(target)
-        return ServedTemporary(self, target)
+        return ServedTemporary(self, target, size_bytes)
 
-    async def begin(self, target: Target) -> Writing:
+    async def begin(self, target: Target, size_bytes: int) -> Writing:
         """Create the temporary, with its folders where they are missing."""
         path = self._temporary(target)
-        return await in_folder(self._server, path, lambda: self._server.create(path))
+        return await in_folder(self._server, path, lambda: self._server.create(path, size_bytes))
 
     async def put(self, target: Target, content: bytes, mtime_ns: int) -> ObjectFacts:
         """Write a small temporary whole."""
