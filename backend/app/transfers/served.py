@@ -128,11 +128,12 @@ class ServedStorage:
     async def _probe_with(self, first: bytes, second: bytes, third: bytes) -> None:
         """Find out whether a rename refuses to overwrite, and what survives one that does not."""
         mtime_ns = _PROBED_MTIME * 10**9
-        await self._server.put(first, b"1", mtime_ns)
-        before = await self._server.put(second, b"22", mtime_ns)
-        refuses = await self._server.rename_if_free(first, second) is None
+        server = self._server
+        await in_folder(server, first, lambda: server.put(first, b"1", mtime_ns))
+        before = await server.put(second, b"22", mtime_ns)
+        refuses = await server.rename_if_free(first, second) is None
         if not refuses:
-            before = await self._server.put(second, b"22", mtime_ns)
+            before = await server.put(second, b"22", mtime_ns)
         after = await self._server.rename_if_free(second, third)
         if after is None:
             raise StreamWeaveError("storage_error", "A free name could not be taken.")

@@ -34,7 +34,7 @@ async def in_folder(server: FileServer, path: bytes, write: Callable[[], Awaitab
         if error.code == "storage_error":  # all that some servers say of a file in the way
             for folder in folders:
                 await _refuse_file(server, folder, error)
-        if error.code != "storage_object_missing" or not folders:
+        if error.code != "storage_object_missing":
             raise
     for folder in folders:
         try:
@@ -42,7 +42,13 @@ async def in_folder(server: FileServer, path: bytes, write: Callable[[], Awaitab
         except StreamWeaveError as error:
             await _refuse_file(server, folder, error)
             raise
-    return await write()
+    try:
+        return await write()
+    except StreamWeaveError as error:
+        if error.code != "storage_object_missing":
+            raise
+        # All that some servers say to who may not write.
+        raise StreamWeaveError("storage_permission_denied", error.detail) from error
 
 
 async def _refuse_file(server: FileServer, path: bytes, error: StreamWeaveError) -> None:
