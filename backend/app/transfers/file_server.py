@@ -22,7 +22,7 @@ class ServerAddress:
 
     `root` is the path of the storage's root there (SMB: `share/folder`), `url` replaces host and
     port for HTTP. `secret_kind` is `password` or `private_key`. `options` are the protocol's own:
-    `domain` and `encrypt` (SMB).
+    `domain` and `encrypt` (SMB), `ca` (WebDAV: certificates to trust, PEM).
     """
 
     host: str = ""
@@ -60,8 +60,8 @@ class Reading(Protocol):
 
     standing: Standing
 
-    def chunks(self, offset: int = 0, size_bytes: int | None = None) -> AsyncGenerator[bytes, None]:
-        """Stream its bytes, all or `size_bytes` from `offset`; stops at its end."""
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Stream the bytes that it was opened for; stops at the object's end."""
         ...
 
 
@@ -114,12 +114,14 @@ class FileServer(Protocol):
         """Write a small object whole, as `create`, `write` and `finish` do."""
         ...
 
-    async def create(self, path: bytes) -> Writing:
-        """Begin an object, emptying one that stands there."""
+    async def create(self, path: bytes, size_bytes: int) -> Writing:
+        """Begin an object of which `size_bytes` are expected, emptying one that stands there."""
         ...
 
-    def open(self, path: bytes) -> AbstractAsyncContextManager[Reading]:
-        """Open an object for reading."""
+    def open(
+        self, path: bytes, offset: int = 0, size_bytes: int | None = None
+    ) -> AbstractAsyncContextManager[Reading]:
+        """Open an object for reading all of it, or `size_bytes` from `offset`."""
         ...
 
     async def rename_if_free(self, old: bytes, new: bytes) -> Standing | None:

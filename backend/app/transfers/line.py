@@ -20,6 +20,7 @@ T = TypeVar("T")
 LISTING_SECONDS = 600.0  # of one folder, which may be very large
 # After these the connection is of no use to others either.
 BROKEN = frozenset({"storage_connection_lost", "storage_stalled", "storage_unreachable"})
+_QUICK = frozenset({"storage_connection_lost", "storage_unreachable"})
 _STICKY = frozenset({"storage_logon_failed", "storage_host_key_mismatch"})
 _UNREACHABLE = {
     errno.ECONNREFUSED,
@@ -126,8 +127,8 @@ class Line(Generic[S]):
         try:
             return await self._bounded(work(session), step, seconds)
         except StreamWeaveError as error:
-            if error.code in BROKEN:
-                if session is self._session and error.code == "storage_stalled":
+            if error.code in BROKEN or error.code in _STICKY:
+                if session is self._session and error.code not in _QUICK:
                     self._note(error, began)
                 self._drop(session)
             raise

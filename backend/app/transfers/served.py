@@ -12,7 +12,6 @@ Not promised: what the server's disk holds. Nobody can ask from here, so a read-
 
 import asyncio
 import contextlib
-import sys
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
@@ -26,7 +25,7 @@ from app.transfers.base import (
     StorageCapabilities,
     Target,
 )
-from app.transfers.file_server import FileServer, Standing
+from app.transfers.file_server import FileServer, Standing, must_stand
 from app.transfers.layout import (
     FOLDER,
     journal_folder,
@@ -125,8 +124,8 @@ class ServedStorage:
         )
 
     async def _content(self, path: bytes) -> bytes:
-        async with self._server.open(path) as reading:
-            return b"".join([c async for c in reading.chunks(0, _SENTINEL_BYTES)])
+        async with self._server.open(path, 0, _SENTINEL_BYTES) as reading:
+            return b"".join([chunk async for chunk in reading.chunks()])
 
     async def _probe(self) -> None:
         for left in reversed(range(_PROBES)):
@@ -150,21 +149,20 @@ class ServedStorage:
     async def _probe_with(self, first: bytes, second: bytes, third: bytes) -> None:
         """Find out whether a rename refuses to overwrite, and what survives one that does not."""
         mtime_ns = _PROBED_MTIME * 10**9
-        await self._server.put(first, b"1", mtime_ns)
-        before = await self._server.put(second, b"22", mtime_ns)
-        refuses = await self._server.rename_if_free(first, second) is None
+        server = self._server
+        await in_folder(server, first, lambda: server.put(first, b"1", mtime_ns))
+        before = await server.put(second, b"22", mtime_ns)
+        refuses = await server.rename_if_free(first, second) is None
         if not refuses:
-            before = await self._server.put(second, b"22", mtime_ns)
+            before = await server.put(second, b"22", mtime_ns)
         after = await self._server.rename_if_free(second, third)
         if after is None:
             raise StreamWeaveError("storage_error", "A free name could not be taken.")
-        looked = await self._server.stat(third)
-        self._keeps = frozenset(
-            name
-            for name in ("mark", "mtime_seconds")
-            if looked is not None
-            and getattr(before, name) == getattr(after, name) == getattr(looked, name)
-        )
+        looked = must_stand(await self._server.stat(third), third)
+        async with self._server.open(third) as reading:
+            told = [before, after, looked, reading.standing]
+        names = ("mark", "mtime_seconds")
+        self._keeps = frozenset(n for n in names if len({getattr(one, n) for one in told}) == 1)
         self.capabilities = replace(
             self.capabilities,
             overwriting=(
@@ -228,8 +226,8 @@ class ServedStorage:
 
     async def read_journal(self, name: str, position: int, size_bytes: int) -> bytes:
         """Return up to `size_bytes` of a journal from a position."""
-        async with self._server.open(self._journal(name)) as reading:
-            return b"".join([chunk async for chunk in reading.chunks(position, size_bytes)])
+        async with self._server.open(self._journal(name), position, size_bytes) as reading:
+            return b"".join([chunk async for chunk in reading.chunks()])
 
     async def temporaries(self) -> AsyncIterator[tuple[bytes, uuid.UUID, int]]:
         """Walk this installation's temporaries: path, copy, attempt."""
@@ -261,10 +259,10 @@ class ServedStorage:
     ) -> AsyncGenerator[bytes, None]:
         """Stream a published object, or `size_bytes` of it from `offset`."""
         self._server.check_path(path)
-        size_bytes = sys.maxsize if size_bytes is None else size_bytes
-        async with self._server.open(path) as reading:
-            left = min(size_bytes, max(reading.standing.size_bytes - offset, 0))
-            async with contextlib.aclosing(reading.chunks(offset, left)) as chunks:
+        async with self._server.open(path, offset, size_bytes) as reading:
+            left = max(reading.standing.size_bytes - offset, 0)
+            left = left if size_bytes is None else min(left, size_bytes)
+            async with contextlib.aclosing(reading.chunks()) as chunks:
                 async for chunk in chunks:
                     left -= len(chunk)
                     yield chunk

@@ -41,7 +41,7 @@ async def in_folder(server: FileServer, path: bytes, write: Callable[[], Awaitab
         if error.code == "storage_error":  # all that some servers say of a file in the way
             for folder in folders:
                 await _refuse_file(server, folder, error)
-        if error.code != "storage_object_missing" or not folders:
+        if error.code != "storage_object_missing":
             raise
     for folder in folders:
         try:
@@ -49,7 +49,13 @@ async def in_folder(server: FileServer, path: bytes, write: Callable[[], Awaitab
         except StreamWeaveError as error:
             await _refuse_file(server, folder, error)
             raise
-    return await write()
+    try:
+        return await write()
+    except StreamWeaveError as error:
+        if error.code != "storage_object_missing":
+            raise
+        # All that some servers say to who may not write.
+        raise StreamWeaveError("storage_permission_denied", error.detail) from error
 
 
 async def _refuse_file(server: FileServer, path: bytes, error: StreamWeaveError) -> None:
@@ -64,8 +70,9 @@ async def _refuse_file(server: FileServer, path: bytes, error: StreamWeaveError)
 class ServedTemporary:
     """A file being written under its temporary name."""
 
-    def __init__(self, batch: "ServedBatch", target: Target) -> None:
+    def __init__(self, batch: "ServedBatch", target: Target, size_bytes: int) -> None:
         self.target = target
+        self._size_bytes = size_bytes
         self._batch = batch
         self._held: list[bytes] = []
         self._held_bytes = 0
@@ -82,10 +89,11 @@ class ServedTemporary:
     async def _send(self) -> None:
         await self._sent()
         if self._writing is None:
-            self._writing = await self._batch.begin(self.target)
+            self._writing = await self._batch.begin(self.target, self._size_bytes)
         block = b"".join(self._held)
         self._held, self._held_bytes = [], 0
         self._sending = asyncio.ensure_future(self._writing.write(block))
+        self._sending.add_done_callback(_look_at)  # nobody may be there any more to take its error
 
     async def _sent(self) -> None:
         sending, self._sending = self._sending, None
@@ -122,6 +130,11 @@ class ServedTemporary:
                 await self._writing.abandon()
 
 
+def _look_at(sending: "asyncio.Task[None]") -> None:
+    if not sending.cancelled():
+        sending.exception()
+
+
 class ServedBatch:
     """The writing end for one batch."""
 
@@ -144,12 +157,12 @@ class ServedBatch:
         """Begin a file. Nothing is sent before a block is full, or the file is finished."""
         self._server.check_path(target.dest_path)
         self._renamed.discard(target)
-        return ServedTemporary(self, target)
+        return ServedTemporary(self, target, size_bytes)
 
-    async def begin(self, target: Target) -> Writing:
+    async def begin(self, target: Target, size_bytes: int) -> Writing:
         """Create the temporary, with its folders where they are missing."""
         path = self._temporary(target)
-        return await in_folder(self._server, path, lambda: self._server.create(path))
+        return await in_folder(self._server, path, lambda: self._server.create(path, size_bytes))
 
     async def put(self, target: Target, content: bytes, mtime_ns: int) -> ObjectFacts:
         """Write a small temporary whole."""

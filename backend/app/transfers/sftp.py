@@ -219,7 +219,7 @@ class SftpFiles:
                 await writing.abandon()
             raise
 
-    async def create(self, path: bytes) -> Writing:
+    async def create(self, path: bytes, size_bytes: int) -> Writing:
         """Begin a file."""
         return await self._begin(path)
 
@@ -252,7 +252,9 @@ class SftpFiles:
         return error
 
     @contextlib.asynccontextmanager
-    async def open(self, path: bytes) -> AsyncIterator[Reading]:
+    async def open(
+        self, path: bytes, offset: int = 0, size_bytes: int | None = None
+    ) -> AsyncIterator[Reading]:
         """Open a file for reading."""
         session = await self._line.session()
         file = await self._line.on(
@@ -262,7 +264,10 @@ class SftpFiles:
         )
         try:
             found = await self._line.on(session, "looking", lambda _: file.stat())
-            yield _SftpReading(self, session, file, _standing(found))
+            standing = _standing(found)
+            end = standing.size_bytes if size_bytes is None else offset + size_bytes
+            span = range(offset, min(end, standing.size_bytes))
+            yield _SftpReading(self, session, file, standing, span)
         finally:
             with contextlib.suppress(StreamWeaveError):  # nothing was written by it
                 await self._line.on(session, "closing", lambda _: file.close())
@@ -425,19 +430,17 @@ class _SftpReading:
         session: _Session,
         file: asyncssh.SFTPClientFile,
         standing: Standing,
+        span: range,
     ) -> None:
         self.standing = standing
+        self._span = span
         self._files = files
         self._session = session
         self._file = file
 
-    async def chunks(
-        self, offset: int = 0, size_bytes: int | None = None
-    ) -> AsyncGenerator[bytes, None]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Stream the file's bytes, never asking for more than there are."""
-        end = self.standing.size_bytes
-        if size_bytes is not None:
-            end = min(end, offset + size_bytes)
+        offset, end = self._span.start, self._span.stop
         while offset < end:
             chunk = await self._read(offset, min(_BLOCK, end - offset))
             if not chunk:

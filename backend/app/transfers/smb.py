@@ -176,7 +176,7 @@ class SmbFiles:
         return _after(messages.opened(replies[0]), replies[-1])
 
     async def _put_in_steps(self, path: bytes, content: bytes, mtime_ns: int) -> Standing:
-        writing = await self.create(path)
+        writing = await self.create(path, len(content))
         try:
             await writing.write(content)
             return await writing.finish(mtime_ns)
@@ -185,7 +185,7 @@ class SmbFiles:
                 await writing.abandon()
             raise
 
-    async def create(self, path: bytes) -> Writing:
+    async def create(self, path: bytes, size_bytes: int) -> Writing:
         """Begin a file."""
         part = messages.create(self._at(path), _WRITE, messages.OVERWRITE_IF, messages.FILE_ONLY)
         wire = await self._line.session()
@@ -193,11 +193,14 @@ class SmbFiles:
         return _SmbWriting(self._line, wire, messages.opened(reply))
 
     @contextlib.asynccontextmanager
-    async def open(self, path: bytes) -> AsyncIterator[Reading]:
+    async def open(
+        self, path: bytes, offset: int = 0, size_bytes: int | None = None
+    ) -> AsyncIterator[Reading]:
         """Open a file; its beginning comes with the opening."""
         wire = await self._line.session()
         part = messages.create(self._at(path), _READ, messages.OPEN, messages.FILE_ONLY)
-        first = messages.read(0, _SMALL_BYTES)
+        most = _SMALL_BYTES if size_bytes is None else min(size_bytes, _SMALL_BYTES)
+        first = messages.read(offset, most)
 
         async def opening(wire: Wire) -> tuple[Opened, bytes]:
             replies = await wire.exchange(part, first)
@@ -210,7 +213,9 @@ class SmbFiles:
 
         opened, content = await self._line.on(wire, "opening", opening)
         try:
-            yield _SmbReading(self._line, wire, opened, content)
+            end = opened.size_bytes if size_bytes is None else offset + size_bytes
+            span = range(offset, min(end, opened.size_bytes))
+            yield _SmbReading(self._line, wire, opened, content, span)
         finally:
             with contextlib.suppress(StreamWeaveError):  # nothing was written by it
                 close = messages.close(opened.handle)
@@ -360,28 +365,27 @@ class _SmbWriting:
 
 
 class _SmbReading:
-    """A file that was opened for reading."""
+    """A file that was opened for reading; the first bytes came with the opening."""
 
-    def __init__(self, line: Line[Wire], wire: Wire, opened: Opened, first: bytes) -> None:
+    def __init__(
+        self, line: Line[Wire], wire: Wire, opened: Opened, first: bytes, span: range
+    ) -> None:
         self.standing = _standing(opened)
         self._line = line
         self._wire = wire
         self._handle = opened.handle
         self._first = first
+        self._span = span
 
-    async def chunks(
-        self, offset: int = 0, size_bytes: int | None = None
-    ) -> AsyncGenerator[bytes, None]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Stream the file's bytes."""
-        end = self.standing.size_bytes
-        if size_bytes is not None:
-            end = min(end, offset + size_bytes)
+        offset, end, chunk = self._span.start, self._span.stop, self._first
         while offset < end:
-            chunk = self._first[offset:end] or await self._read(offset, end - offset)
+            chunk = chunk[: end - offset] or await self._read(offset, end - offset)
             if not chunk:
                 return
-            offset += len(chunk)
             yield chunk
+            offset, chunk = offset + len(chunk), b""
 
     async def _read(self, offset: int, left: int) -> bytes:
         async def reading(wire: Wire) -> bytes:

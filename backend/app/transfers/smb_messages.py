@@ -49,7 +49,7 @@ class Reply(NamedTuple):
     """One answer: its status, and all of it with its header."""
 
     status: int
-    message: bytes
+    message: memoryview
 
 
 class Opened(NamedTuple):
@@ -93,9 +93,9 @@ def opened(reply: Reply) -> Opened:
     """Read the answer to CREATE."""
     message = reply.message
     written, _, _, size, attributes = struct.unpack_from("<QQQQI", message, HEADER_BYTES + 24)
-    handle = message[HEADER_BYTES + 64 : HEADER_BYTES + 80]
+    handle = bytes(message[HEADER_BYTES + 64 : HEADER_BYTES + 80])
     offset, length = struct.unpack_from("<II", message, HEADER_BYTES + 80)
-    contexts = message[offset : offset + length] if length else b""
+    contexts = bytes(message[offset : offset + length]) if length else b""
     is_folder = bool(attributes & _ATTRIBUTE_FOLDER) and not attributes & _ATTRIBUTE_LINK
     return Opened(handle, size, _seconds(written), is_folder, _identity(contexts))
 
@@ -141,7 +141,7 @@ def read(offset: int, size: int, handle: bytes = PREVIOUS) -> Part:
 def data_of(reply: Reply) -> bytes:
     """Read the answer to READ."""
     offset, _, length = struct.unpack_from("<BBI", reply.message, HEADER_BYTES + 2)
-    return reply.message[offset : offset + length]
+    return bytes(reply.message[offset : offset + length])
 
 
 def write(offset: int, content: bytes, handle: bytes = PREVIOUS) -> Part:
@@ -217,7 +217,7 @@ def list_names(size: int, handle: bytes = PREVIOUS) -> Part:
 def names_of(reply: Reply) -> Iterator[Item]:
     """Read the answer: one item a name."""
     offset, length = struct.unpack_from("<HI", reply.message, HEADER_BYTES + 2)
-    block = reply.message[offset : offset + length]
+    block = bytes(reply.message[offset : offset + length])
     at = 0
     while block:
         following, size, attributes, name_length = struct.unpack_from("<I36xQ8xII", block, at)

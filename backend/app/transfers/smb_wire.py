@@ -29,12 +29,13 @@ _FROM_SERVER, _RELATED, _SIGNED = 0x1, 0x4, 0x8
 _WANTED_CREDITS = 512
 _MORE_CREDITS = 32
 _LONGEST_FRAME = 0xFFFFFF
+_PREFIX_BYTES, _TRANSFORM_BYTES, _SEAL = 4, 52, 48
 
 
 class Sealer(Protocol):
     """Seals a message that it cannot be changed on its way."""
 
-    def __call__(self, message: bytes, message_id: int, is_answer: bool) -> bytes:
+    def __call__(self, message: memoryview, message_id: int, is_answer: bool) -> bytes:
         """Return the 16 bytes of its signature."""
         ...
 
@@ -43,7 +44,7 @@ def gmac(key: bytes) -> Sealer:
     """SMB 3.1.1 with AES-GMAC."""
     cipher = AESGCM(key)
 
-    def seal(message: bytes, message_id: int, is_answer: bool) -> bytes:
+    def seal(message: memoryview, message_id: int, is_answer: bool) -> bytes:
         return cipher.encrypt(struct.pack("<QI", message_id, is_answer), b"", message)
 
     return seal
@@ -52,9 +53,9 @@ def gmac(key: bytes) -> Sealer:
 def aes_cmac(key: bytes) -> Sealer:
     """SMB 3 with AES-CMAC."""
 
-    def seal(message: bytes, message_id: int, is_answer: bool) -> bytes:
+    def seal(message: memoryview, message_id: int, is_answer: bool) -> bytes:
         code = cmac.CMAC(algorithms.AES(key))
-        code.update(message)
+        code.update(bytes(message))
         return code.finalize()
 
     return seal
@@ -63,7 +64,7 @@ def aes_cmac(key: bytes) -> Sealer:
 def hmac_sha256(key: bytes) -> Sealer:
     """SMB 2."""
 
-    def seal(message: bytes, message_id: int, is_answer: bool) -> bytes:
+    def seal(message: memoryview, message_id: int, is_answer: bool) -> bytes:
         return hmac.digest(key, message, "sha256")[:16]
 
     return seal
@@ -105,7 +106,7 @@ class _Exchange:
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
-class Wire(asyncio.Protocol):
+class Wire(asyncio.BufferedProtocol):
     """A connection that is logged on to a share."""
 
     def __init__(self, on: LoggedOn) -> None:
@@ -115,7 +116,9 @@ class Wire(asyncio.Protocol):
         self._credits = on.credits
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._pending: dict[int, tuple[_Exchange, int]] = {}
-        self._received = bytearray()
+        self._incoming = bytearray(_PREFIX_BYTES)
+        self._filled = 0
+        self._in_frame = False
         self._transport: asyncio.Transport | None = None
         self._lost: Exception | None = None
 
@@ -191,74 +194,87 @@ class Wire(asyncio.Protocol):
             self._waiting.popleft()
 
     def _send(self, parts: tuple[Part, ...], exchange: _Exchange) -> None:
-        on, frame, last = self._on, bytearray(), len(parts) - 1
+        """Put all messages into one frame, each sealed in its place: contents are copied once."""
+        on, last = self._on, len(parts) - 1
+        sizes = [HEADER_BYTES + len(part.body) for part in parts]
+        padded = [size + (-size % 8 if at < last else 0) for at, size in enumerate(sizes)]
+        frame = bytearray(_PREFIX_BYTES + sum(padded))
+        struct.pack_into(">I", frame, 0, sum(padded))
+        start = _PREFIX_BYTES
         for number, part in enumerate(parts):
             flags = (_RELATED if number else 0) | (0 if on.cipher else _SIGNED)
-            padding = b"" if number == last else bytes(-len(part.body) % 8)
-            following = 0 if number == last else HEADER_BYTES + len(part.body) + len(padding)
             more = _MORE_CREDITS if self._credits < _WANTED_CREDITS else 0
-            header = _HEADER.pack(
-                _PLAIN, 64, part.charge, 0, part.command, part.charge + more, flags, following,
-                self._next_id, 0, on.tree_id, on.session_id, bytes(16),
+            _HEADER.pack_into(
+                frame, start, _PLAIN, 64, part.charge, 0, part.command, part.charge + more, flags,
+                padded[number] if number < last else 0, self._next_id, 0, on.tree_id,
+                on.session_id, bytes(16),
             )  # fmt: skip
-            message = b"".join((header, part.body, padding))
+            frame[start + HEADER_BYTES : start + sizes[number]] = part.body
             if on.cipher is None:
-                seal = on.seal(message, self._next_id, False)
-                message = b"".join((message[:48], seal, message[64:]))
+                end = start + padded[number]
+                with memoryview(frame) as view, view[start:end] as message:
+                    seal = on.seal(message, self._next_id, False)
+                frame[start + _SEAL : start + HEADER_BYTES] = seal
             self._pending[self._next_id] = exchange, number
             self._next_id += part.charge
-            frame += message
-        sent = self._encrypted(bytes(frame)) if on.cipher else bytes(frame)
+            start += padded[number]
         assert self._transport is not None
-        self._transport.write(struct.pack(">I", len(sent)) + sent)
+        self._transport.write(self._encrypted(frame) if on.cipher else frame)
 
-    def _encrypted(self, frame: bytes) -> bytes:
+    def _encrypted(self, frame: bytearray) -> bytes:
         cipher = self._on.cipher
         assert cipher is not None
-        nonce = os.urandom(cipher.nonce_bytes)
-        about = struct.pack("<16sIHHQ", nonce, len(frame), 0, 1, self._on.session_id)
-        sealed = cipher.to_server.encrypt(nonce, frame, about)
-        return b"".join((_ENCRYPTED, sealed[-16:], about, sealed[:-16]))
+        nonce, plain = os.urandom(cipher.nonce_bytes), bytes(frame[_PREFIX_BYTES:])
+        about = struct.pack("<16sIHHQ", nonce, len(plain), 0, 1, self._on.session_id)
+        sealed = cipher.to_server.encrypt(nonce, plain, about)
+        head = struct.pack(">I", _TRANSFORM_BYTES + len(plain)) + _ENCRYPTED
+        return b"".join((head, sealed[-16:], about, sealed[:-16]))
 
-    def _decrypted(self, frame: bytes) -> bytes:
+    def _decrypted(self, frame: bytearray) -> bytes:
         cipher = self._on.cipher
         if cipher is None:
             raise ConnectionAbortedError("An encrypted answer in a session without keys.")
-        nonce = frame[20 : 20 + cipher.nonce_bytes]
+        nonce = bytes(frame[20 : 20 + cipher.nonce_bytes])
+        sealed, about = bytes(frame[_TRANSFORM_BYTES:] + frame[4:20]), bytes(frame[20:52])
         try:
-            return cipher.from_server.decrypt(nonce, frame[52:] + frame[4:20], frame[20:52])
+            return cipher.from_server.decrypt(nonce, sealed, about)
         except InvalidTag:
             raise ConnectionAbortedError("An answer was changed on its way.") from None
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Give the place for what comes next: of the frame's length, then of the frame."""
+        return memoryview(self._incoming)[self._filled :]
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Take what came, and answer whom it answers."""
-        received = self._received
-        received += data
-        start = 0
+        self._filled += nbytes
+        if self._filled < len(self._incoming):
+            return
+        complete, self._filled = self._incoming, 0
         try:
-            while len(received) - start >= 4:
-                (size,) = struct.unpack_from(">I", received, start)
-                if size > _LONGEST_FRAME:
+            if not self._in_frame:
+                (size,) = struct.unpack(">I", complete)
+                if not HEADER_BYTES <= size <= _LONGEST_FRAME:
                     raise ConnectionAbortedError("This is not SMB.")
-                if len(received) - start - 4 < size:
-                    break
-                self._frame(bytes(memoryview(received)[start + 4 : start + 4 + size]))
-                start += 4 + size
-        except (OSError, struct.error) as error:
-            self._fail(error if isinstance(error, OSError) else ConnectionAbortedError(str(error)))
-            start = len(received)
-        del received[:start]
+                self._incoming, self._in_frame = bytearray(size), True
+                return
+            self._incoming, self._in_frame = bytearray(_PREFIX_BYTES), False
+            self._frame(complete)
+        except OSError as error:
+            self._fail(error)
+        except struct.error as error:
+            self._fail(ConnectionAbortedError(f"This is not SMB: {error}"))
 
-    def _frame(self, frame: bytes) -> None:
+    def _frame(self, frame: bytearray) -> None:
         is_encrypted = frame[:4] == _ENCRYPTED
-        if is_encrypted:
-            frame = self._decrypted(frame)
-        while frame:
-            (following,) = struct.unpack_from("<I", frame, 20)
-            message, frame = (frame[:following], frame[following:]) if following else (frame, b"")
-            self._answer(message, is_encrypted)
+        view = memoryview(self._decrypted(frame) if is_encrypted else frame)
+        following = 1
+        while following:
+            (following,) = struct.unpack_from("<I", view, 20)
+            self._answer(view[: following or len(view)], is_encrypted)
+            view = view[following:]
 
-    def _answer(self, message: bytes, is_encrypted: bool) -> None:
+    def _answer(self, message: memoryview, is_encrypted: bool) -> None:
         name, _, _, status, _, credits, flags, _, message_id, _, _, _, seal = _HEADER.unpack_from(
             message
         )
@@ -271,8 +287,8 @@ class Wire(asyncio.Protocol):
         if waiting is None:
             return  # nobody waits any more, or nobody asked
         if not is_encrypted:
-            unsealed = b"".join((message[:48], bytes(16), message[64:]))
-            if self._on.cipher or seal != self._on.seal(unsealed, message_id, True):
+            message[_SEAL:HEADER_BYTES] = bytes(16)
+            if self._on.cipher or seal != self._on.seal(message, message_id, True):
                 raise ConnectionAbortedError("An answer without a right signature.")
         del self._pending[message_id]
         self._give(credits)

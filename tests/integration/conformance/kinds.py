@@ -10,6 +10,7 @@ from app.transfers.posix import PosixStorage
 from tests.integration.conformance.places import Destination, Door, FolderPlace, Place, Server
 from tests.integration.conformance.sftp_servers import OpenSshSftp, RcloneSftp
 from tests.integration.conformance.smb_servers import SmbDestination
+from tests.integration.conformance.webdav_servers import WebdavDestination
 
 
 class PosixPlace(FolderPlace):
@@ -50,7 +51,7 @@ class PosixDestination(Destination):
 
 
 SERVED: dict[str, Callable[[Path], Destination]] = {
-    kind.name: kind for kind in (RcloneSftp, OpenSshSftp, SmbDestination)
+    kind.name: kind for kind in (RcloneSftp, OpenSshSftp, SmbDestination, WebdavDestination)
 }
 ALL: dict[str, Callable[[Path], Destination]] = {"posix": PosixDestination, **SERVED}
 

@@ -17,6 +17,8 @@ from app.transfers.file_server import FileServer
 
 INSTALLATION = "0123456789abcdef0123456789abcdef"
 OWN = b".streamweave"
+# rclone writes control pictures as control characters, and its own quoting character twice.
+RCLONE_CHANGES = frozenset({"control pictures"})
 
 
 @dataclass(frozen=True)
@@ -161,15 +163,36 @@ class FolderPlace(Place):
         return {self.from_disk(path) for path in kept}
 
 
+class CachedPlace(FolderPlace):
+    """A folder behind rclone, which keeps listings for a moment: what is put is waited for."""
+
+    @abstractmethod
+    def files(self) -> FileServer:
+        """Return a view of the server."""
+
+    async def put(self, path: bytes, content: bytes) -> None:
+        """Write it, and wait until the server shows it."""
+        await super().put(path, content)
+        await self._shown(path, len(content))
+
+    async def remove(self, path: bytes) -> None:
+        """Unlink it, and wait until the server does not show it."""
+        await super().remove(path)
+        await self._shown(path, None)
+
+    async def _shown(self, path: bytes, size: int | None) -> None:
+        files = self.files()
+        try:
+            async with asyncio.timeout(20):
+                while True:
+                    found = await files.stat(path)
+                    if (found.size_bytes if found else None) == size:
+                        return
+                    await asyncio.sleep(0.01)
+        finally:
+            await files.close()
+
+
 def os_text(path: bytes) -> str:
     """Return a path as Python's file functions want it."""
     return path.decode("utf-8", "surrogateescape")
-
-
-async def shown(files: FileServer, path: bytes, size: int | None) -> None:
-    """Wait until a server shows an object of this size, or none."""
-    async with asyncio.timeout(20):
-        while (found := await files.stat(path)) is None or found.size_bytes != size:
-            if found is None and size is None:
-                return
-            await asyncio.sleep(0.01)

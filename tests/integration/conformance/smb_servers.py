@@ -1,6 +1,5 @@
 """SMB destinations: samba."""
 
-import secrets
 from pathlib import Path
 
 from app.transfers.base import Storage
@@ -8,11 +7,11 @@ from app.transfers.file_server import ServerAddress
 from app.transfers.served import ServedStorage
 from app.transfers.smb import SmbFiles
 from app.transfers.smb_names import from_server, to_server
-from simlab.process import Login
 from simlab.samba import SambaServer, samba_available
-from tests.integration.conformance.places import Destination, Door, FolderPlace, Place, Server
+from tests.integration.conformance.places import Door, FolderPlace, Place
+from tests.integration.conformance.server_destination import USER, ServerDestination
 
-USER, SHARE = "storage", "data"
+SHARE = "data"
 
 
 class WritableSamba(SambaServer):
@@ -56,73 +55,23 @@ class SmbPlace(FolderPlace):
         )
 
 
-class SmbDestination(Server, Destination):
+class SmbDestination(ServerDestination[SambaServer]):
     """Samba with one share."""
 
     name = "smb"
     refuses_overwrite = True
     is_durable = True
-    missing = (
-        "" if samba_available() else "smbd is not installed: scripts/install-system-packages.sh"
-    )
+    missing = "" if samba_available() else "smbd is missing: sh scripts/install-system-packages.sh"
     share_missing_door = Door(root="nothing")
-    make: type[SambaServer] = WritableSamba
+    refused_line = "status [NT_STATUS_WRONG_PASSWORD]"
+    writable: type[SambaServer] = WritableSamba
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._files = folder / "files"
-        self._files.mkdir(parents=True)
-        self._password = f"test-secret-{secrets.token_hex(8)}"
-        self._server = self._made(self.make, "server")
-        self._read_only = self._made(SambaServer, "read-only")
+    def make(self, name: str) -> SambaServer:
+        """Make a server."""
+        kind = SambaServer if name == "read-only" else self.writable
+        state, logs = self.folder / name, self.folder / "logs"
+        return kind(name, shares={SHARE: self.files}, state=state, logs=logs, login=self.login)
 
-    def _made(self, kind: type[SambaServer], name: str) -> SambaServer:
-        return kind(
-            name,
-            shares={SHARE: self._files},
-            state=self._folder / name,
-            logs=self._folder / "logs",
-            login=Login(USER, self._password),
-        )
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return self._server.port
-
-    def start(self) -> None:
-        """Start it."""
-        self._server.start()
-
-    def kill(self) -> None:
-        """End it."""
-        self._server.kill()
-
-    def freeze(self) -> None:
-        """Stop it."""
-        self._server.freeze()
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        self._server.thaw()
-
-    def close(self) -> None:
-        """End all."""
-        self._server.close()
-        self._read_only.close()
-
-    def refused_logons(self) -> int:
-        """Count samba's own words."""
-        return self._server.log_path.read_text().count("status [NT_STATUS_WRONG_PASSWORD]")
-
-    def place(self) -> Place:
-        """A folder of its own."""
-        return self._place(self._server)
-
-    def read_only_place(self) -> Place:
-        """The same behind a second server."""
-        self._read_only.start()
-        return self._place(self._read_only)
-
-    def _place(self, server: SambaServer) -> Place:
-        return SmbPlace(self._files / f"root-{secrets.token_hex(4)}", server, self._password)
+    def place_at(self, folder: Path, server: SambaServer) -> Place:
+        """Make a place."""
+        return SmbPlace(folder, server, self.password)

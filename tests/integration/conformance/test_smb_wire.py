@@ -32,7 +32,7 @@ def way(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmbDestinati
         settings = WAYS[request.param]
 
     class Way(SmbDestination):
-        make = Samba
+        writable = Samba
 
     running = Way(tmp_path)
     running.start()
