@@ -16,21 +16,16 @@ from app.database import Database
 from app.models import InstrumentStorage, ServiceAccount, StorageLocation
 from app.services.credentials import Vault
 from app.transfers.s3 import S3Address, S3Storage
-from simlab.servers import Login, S3Server, _HttpServer
+from simlab.servers import Login, ObjectStore, _HttpServer
 
 KEY, SECRET = "STREAMWEAVETESTKEY", "test-secret-0123456789"
 BUCKET = "archive"
 
 
-class RcloneS3(S3Server):
+class RcloneS3(ObjectStore):
     """rclone's S3: takes no notice of conditions, keeps no versions."""
 
     refuses_overwrite = False
-
-    def command(self, port: int) -> Sequence[str]:
-        """Writable, with the usual cache: it alone changes the folder."""
-        left_out = ("--read-only", "--dir-cache-time=0s")
-        return [part for part in super().command(port) if part not in left_out]
 
 
 class MotoS3(_HttpServer):
@@ -63,14 +58,14 @@ def make_server(kind: str, folder: Path) -> RcloneS3 | MotoS3:
     return server
 
 
-def boto(url: str):  # type: ignore[no-untyped-def]
+def boto(url: str, secret: str = SECRET):  # type: ignore[no-untyped-def]
     """The vendor's own client, to look behind the adapter's back."""
     return get_session().create_client(
         "s3",
         endpoint_url=url,
         region_name="us-east-1",
         aws_access_key_id=KEY,
-        aws_secret_access_key=SECRET,
+        aws_secret_access_key=secret,
         config=Config(
             s3={"addressing_style": "path"},
             request_checksum_calculation="when_required",

@@ -21,11 +21,12 @@ from typing import Any
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import ClientError
+from botocore.handlers import add_expect_header
 
 from app.errors import StreamWeaveError
 from app.transfers.base import Overwriting, Space, StorageCapabilities
 from app.transfers.s3_batch import MARKERS, S3Batch, Shared
-from app.transfers.s3_errors import Failed, is_missing, is_taken
+from app.transfers.s3_errors import Failed, code_of, is_missing, is_taken
 from app.transfers.sentinel import (
     SENTINEL_PATH,
     require_sentinel,
@@ -36,6 +37,7 @@ from app.transfers.sentinel import (
 CHUNK = 1 << 20
 _CONCURRENCY = 8
 _TRIES = 3
+_BEYOND = ("InvalidRange", "416")
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ class S3Storage:
         self._client: Any = None
         self._shared: Shared | None = None
         self._was_probed = False
+        self._is_known = False  # the key was taken once
+        self._refused: StreamWeaveError | None = None
         self.capabilities = StorageCapabilities(
             kind="s3",
             overwriting=Overwriting.REFUSED,
@@ -100,11 +104,31 @@ class S3Storage:
         return self.address.prefix + path.decode()
 
     async def client(self) -> Any:
-        """Return the connected client, one for all batches."""
+        """Return the connected client, one for all batches.
+
+        A key is tried once, alone; when it is refused nobody tries it until `check_ready`.
+        """
+        if self._is_known:
+            return self._client
         async with self._opening:
             if self._client is None:
                 self._client = await self._stack.enter_async_context(self._make_client())
+                # With it a server that refuses at once is not heard: aiohttp waits for its "100".
+                self._client.meta.events.unregister("before-call.s3", add_expect_header)
+            if self._refused is not None:
+                raise self._refused
+            if not self._is_known:
+                await self._log_on()
         return self._client
+
+    async def _log_on(self) -> None:
+        try:
+            await self._read_sentinel(self._client)
+        except StreamWeaveError as error:
+            if error.code == "storage_logon_failed":
+                self._refused = error
+            raise
+        self._is_known = True
 
     def _make_client(self) -> Any:
         address = self.address
@@ -131,7 +155,10 @@ class S3Storage:
 
     async def found_sentinel(self) -> uuid.UUID | None:
         """Return the sentinel that stands there, whosever it is; None when there is none."""
-        client = await self.client()
+        self._refused = None
+        return await self._read_sentinel(await self.client())
+
+    async def _read_sentinel(self, client: Any) -> uuid.UUID | None:
         with Failed("looking for the sentinel"):
             try:
                 answer = await client.get_object(
@@ -283,7 +310,12 @@ class S3Storage:
             last = "" if size_bytes is None else str(offset + size_bytes - 1)
             wanted["Range"] = f"bytes={offset}-{last}"
         with Failed("reading"):
-            answer = await client.get_object(**wanted)
+            try:
+                answer = await client.get_object(**wanted)
+            except ClientError as error:
+                if code_of(error) not in _BEYOND:
+                    raise
+                return  # nothing is left from there on
             async with answer["Body"] as body:
                 while chunk := await body.read(CHUNK):
                     yield chunk
@@ -291,5 +323,5 @@ class S3Storage:
     async def close(self) -> None:
         """Close the connections."""
         async with self._opening:
-            self._client = None
+            self._client, self._is_known = None, False
             await self._stack.aclose()

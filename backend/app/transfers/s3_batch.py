@@ -256,6 +256,9 @@ class S3Batch:
             try:
                 published = await self._publish(target)
             except ClientError as error:
+                if is_missing(error):
+                    detail = f"The server does not take this key: {code_of(error)}."
+                    raise StreamWeaveError("storage_name_refused", detail) from error
                 if not is_taken(error) and code_of(error) != "NoSuchUpload":
                     raise
                 # An answer that was lost makes the library ask again: then it is ours.

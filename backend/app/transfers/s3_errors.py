@@ -41,6 +41,7 @@ _CODES = {
     "InvalidObjectName": "storage_name_refused",
     "MethodNotAllowed": "storage_read_only",
 }
+_UNKNOWN_HOST = ("not known", "getaddrinfo", "No address associated")
 _NAME_CODES = {"PreconditionFailed", "412"}
 
 
@@ -75,7 +76,8 @@ def _connection_code(error: BotoCoreError) -> str:
         return "storage_stalled"
     if isinstance(error, (EndpointConnectionError, ConnectTimeoutError)):
         # botocore tells no host that is unknown from one that does not answer.
-        unknown = "Name or service not known" in str(error) or "getaddrinfo" in str(error)
+        cause = str(error.kwargs.get("error", ""))
+        unknown = any(text in cause for text in _UNKNOWN_HOST)
         return "storage_host_unknown" if unknown else "storage_unreachable"
     if isinstance(error, (ConnectionClosedError, HTTPClientError)):
         return "storage_connection_lost"

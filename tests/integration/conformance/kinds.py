@@ -8,6 +8,7 @@ import pytest
 from app.transfers.base import Storage
 from app.transfers.posix import PosixStorage
 from tests.integration.conformance.places import Destination, Door, FolderPlace, Place, Server
+from tests.integration.conformance.s3_servers import MotoDestination, RcloneS3Destination
 from tests.integration.conformance.sftp_servers import OpenSshSftp, RcloneSftp
 from tests.integration.conformance.smb_servers import SmbDestination
 from tests.integration.conformance.webdav_servers import WebdavDestination
@@ -51,9 +52,14 @@ class PosixDestination(Destination):
 
 
 SERVED: dict[str, Callable[[Path], Destination]] = {
-    kind.name: kind for kind in (RcloneSftp, OpenSshSftp, SmbDestination, WebdavDestination)
+    kind.name: kind
+    for kind in (RcloneSftp, OpenSshSftp, SmbDestination, WebdavDestination, RcloneS3Destination)
 }
-ALL: dict[str, Callable[[Path], Destination]] = {"posix": PosixDestination, **SERVED}
+ALL: dict[str, Callable[[Path], Destination]] = {
+    "posix": PosixDestination,
+    "s3-moto": MotoDestination,
+    **SERVED,
+}
 
 
 class Destinations:

@@ -75,6 +75,7 @@ class Destination(ABC):
     is_durable: bool
     names_it_changes: frozenset[str] = frozenset()  # of test_names, on its disk, where none can see
 
+    name_errors = frozenset({"storage_name_refused"})  # what is said of names it cannot hold
     missing = ""  # why this machine cannot run it
 
     @abstractmethod
@@ -93,6 +94,7 @@ class Destination(ABC):
 class Server(ABC):
     """What a destination with a server can do besides; mixed into its `Destination`."""
 
+    denied_codes = frozenset({"storage_permission_denied", "storage_read_only"})
     wrong_password_code = "storage_logon_failed"
     share_missing_door: Door
 

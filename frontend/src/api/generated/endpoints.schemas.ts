@@ -202,6 +202,25 @@ export interface CopyRead {
 export type CsvText = string;
 
 /**
+ * Where the files of a storage location are to lie from now on.
+ */
+export interface DrainRequest {
+  /** another storage location */
+  to: string;
+}
+
+/**
+ * How far a storage location is from holding nothing that is not elsewhere, too.
+ */
+export interface EmptyingRead {
+  /** proven nowhere else: 0 allows to retire it */
+  only_here: number;
+  proven_here: number;
+  /** copies that wait to be filled from here */
+  waiting_elsewhere: number;
+}
+
+/**
  * A file's status for people; `services/files.py` derives it.
  */
 export type FileStatus = typeof FileStatus[keyof typeof FileStatus];
@@ -1117,6 +1136,18 @@ export interface ProgressRead {
   retry_wait: TallyRead;
   scan: ProgressScan;
   settling: TallyRead;
+}
+
+/**
+ * Why a storage location ends.
+ */
+export interface RetireRequest {
+  /**
+     * @minLength 1
+     * @maxLength 4000
+     * @pattern ^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$
+     */
+  reason: string;
 }
 
 /**
@@ -2319,6 +2350,20 @@ export type DeleteStorageHeaders = {
 };
 
 export type ChangeStorageHeaders = {
+/**
+ * the ETag of your last read
+ */
+'if-match'?: string | null;
+};
+
+export type DrainStorageHeaders = {
+/**
+ * the ETag of your last read
+ */
+'if-match'?: string | null;
+};
+
+export type RetireStorageHeaders = {
 /**
  * the ETag of your last read
  */
