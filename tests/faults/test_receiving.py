@@ -16,7 +16,7 @@ from app.harvest.work import ClaimedCopy
 from app.transfers.anchor import anchored
 from app.transfers.base import Entry, FileFacts, SourceCapabilities, Wanted
 from app.transfers.calls import calls_of
-from app.transfers.posix import PosixBatch, PosixTemporary
+from app.transfers.posix_batch import PosixBatch, PosixTemporary
 from app.transfers.rclone.rc import RcAddress
 from app.transfers.rclone.source import RcloneSource, RemoteAddress
 from app.transfers.rclone.stream import VfsReader

@@ -17,7 +17,7 @@ from app.errors import StreamWeaveError
 from app.harvest.batch import BatchWork
 from app.models import Attempt, Copy, Instrument, Run, ScanState, SourceFile, Version, Worker
 from app.services.reconciler import Reconciler
-from app.transfers.posix import PosixBatch
+from app.transfers.posix_batch import PosixBatch
 from tests.integration.engine_fixtures import OLD_NS, Lab, lab
 from tests.integration.factories import make_storage
 

@@ -6,6 +6,7 @@ Errors are the kernel's own (OSError): `posix` says what they mean for a storage
 import ctypes
 import errno
 import hashlib
+import mmap
 import os
 
 from app.transfers.base import ObjectFacts, ReadBack, ReadBackFrom
@@ -14,6 +15,8 @@ from app.transfers.calls import progress
 CHUNK = 1 << 20
 READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _RENAME_NOREPLACE = 1
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+CANNOT_REFUSE = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}  # what renameat2 says then
 _SYNC_FILE_RANGE_WRITE = 2
 _libc = ctypes.CDLL(None, use_errno=True)
 _off64 = ctypes.c_int64
@@ -80,13 +83,38 @@ def rename_noreplace(directory: int, old: bytes, new: bytes) -> bool:
     raise OSError(number, os.strerror(number))
 
 
-def read_back(directory: int, name: bytes, *, sync: bool) -> ReadBack:
+def give_name(directory: int, old: bytes, new: bytes) -> bool:
+    """Give a file the name `new` too, or instead, unless that exists; return whether it has it.
+
+    `link(2)` fails when the name exists; where a file system has no links, `renameat2` does.
+    """
+    try:
+        os.link(old, new, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return rename_noreplace(directory, old, new)
+    return True
+
+
+def rename_if_unseen(directory: int, old: bytes, new: bytes) -> bool:
+    """Rename after a look: for mounts that can neither link nor refuse."""
+    if stat_name(directory, new) is not None:
+        return False
+    os.rename(old, new, src_dir_fd=directory, dst_dir_fd=directory)
+    return True
+
+
+def read_back(directory: int, name: bytes, *, sync: bool, is_network: bool = False) -> ReadBack:
     """Hash what the file holds, past the page cache where the kernel can; `sync` it first."""
     descriptor = os.open(name, READ_FLAGS, dir_fd=directory)
     try:
         if sync:
             os.fsync(descriptor)
-        source = _drop_from_page_cache(descriptor)
+        drop = _drop_from_client if is_network else _drop_from_page_cache
+        source = drop(descriptor)
         digest, size = hashlib.sha256(), 0
         while chunk := os.read(descriptor, CHUNK):
             progress()
@@ -110,3 +138,32 @@ def _drop_from_page_cache(descriptor: int) -> ReadBackFrom:
     except OSError:
         return ReadBackFrom.PAGE_CACHE  # the file system cannot say
     return ReadBackFrom.PAGE_CACHE
+
+
+def _drop_from_client(descriptor: int) -> ReadBackFrom:
+    """Ask this machine to forget the file's pages; what is left of it is asked of the server.
+
+    Network file systems cannot say by RWF_NOWAIT whether they did, so the memory itself is asked
+    (mincore(2)). What the server's disk holds nobody can ask from here.
+    """
+    if not hasattr(os, "posix_fadvise"):
+        return ReadBackFrom.PAGE_CACHE
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    return ReadBackFrom.PAGE_CACHE if _is_in_memory(descriptor) else ReadBackFrom.SERVER_CACHE
+
+
+def _is_in_memory(descriptor: int) -> bool:
+    """Whether the first page is in memory; True as well where that cannot be found out."""
+    if os.fstat(descriptor).st_size == 0:
+        return False  # there is nothing to hold
+    page, at, resident = mmap.PAGESIZE, ctypes.c_void_p, (ctypes.c_ubyte * 1)(1)
+    _libc.mmap.restype = at
+    _libc.mmap.argtypes = (at, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, _off64)
+    place = _libc.mmap(None, page, mmap.PROT_READ, mmap.MAP_SHARED, descriptor, 0)
+    if place == ctypes.c_void_p(-1).value:
+        return True
+    try:
+        failed = _libc.mincore(at(place), ctypes.c_size_t(page), resident)
+        return bool(failed) or bool(resident[0] & 1)
+    finally:
+        _libc.munmap(at(place), ctypes.c_size_t(page))
