@@ -14,6 +14,7 @@ _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "vboxsf", "ceph", "lustre", "gpfs"}
     | {"beegfs", "orangefs", "afs", "coda", "davfs", "fuse"}
 )
+_MEMORY = frozenset({"tmpfs", "ramfs"})
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
@@ -24,6 +25,7 @@ class Mount:
     point: str
     fstype: str
     source: str
+    options: str = ""
 
     @property
     def is_network(self) -> bool:
@@ -32,8 +34,13 @@ class Mount:
 
     @property
     def may_forget(self) -> bool:
-        """Whether nobody knows what a finished sync means there."""
-        return self.fstype == "fuse" or self.fstype.startswith("fuse.")
+        """Whether a finished sync means nothing there, or nobody knows what."""
+        return self.fstype in _MEMORY or self.fstype == "fuse" or self.fstype.startswith("fuse.")
+
+    @property
+    def keeps_numbers(self) -> bool:
+        """Whether a file has the same number as long as it is the same file."""
+        return not self.may_forget and "noserverino" not in self.options.split(",")
 
 
 def mount_of(descriptor: int) -> Mount | None:
@@ -48,7 +55,7 @@ def mount_of(descriptor: int) -> Mount | None:
         place, _, kind = line.partition(" - ")
         fields, kinds = place.split(" "), kind.split(" ")
         if fields[0] == number:
-            return Mount(_plain(fields[4]), kinds[0], _plain(kinds[1]))
+            return Mount(_plain(fields[4]), kinds[0], _plain(kinds[1]), kinds[2])
     return None
 
 

@@ -19,6 +19,7 @@ from app.transfers.base import Overwriting, Space, StorageCapabilities, Target
 from app.transfers.calls import STALL_SECONDS, Calls, calls_of, progress
 from app.transfers.layout import (
     FOLDER,
+    JOURNAL_SUFFIX,
     check_sentinel,
     journal_folder,
     temporary_name,
@@ -30,7 +31,7 @@ from app.transfers.ownership import Ownership
 from app.transfers.paths import display, join, parent
 from app.transfers.posix_batch import PosixBatch, Ways
 from app.transfers.posix_errors import storage_error
-from app.transfers.posix_files import CANNOT_REFUSE, CHUNK, READ_FLAGS, give_name
+from app.transfers.posix_files import CANNOT_REFUSE, CHUNK, READ_FLAGS, Lasting, give_name
 
 SENTINEL = Path(SENTINEL_PATH.decode())
 _NETWORK_CONCURRENCY = 8
@@ -96,7 +97,10 @@ class PosixStorage:
         self._ways.ownership.check()
         mount = mount_of(anchor.root)
         is_network = mount is not None and mount.is_network
-        self._ways = replace(self._ways, is_network=is_network)
+        lasting = Lasting.DEVICE_AND_NUMBER
+        if mount is not None and mount.is_network:
+            lasting = Lasting.NUMBER if mount.keeps_numbers else Lasting.NEITHER
+        self._ways = replace(self._ways, lasting=lasting)
         self.capabilities = replace(
             self.capabilities,
             durable=mount is None or not mount.may_forget,
@@ -176,7 +180,8 @@ class PosixStorage:
             with self._anchored() as anchor:
                 directory = anchor.directory(journal_folder(self._installation))
                 with os.scandir(directory) as entries:
-                    return {entry.name: entry.stat().st_size for entry in entries}
+                    kept = [entry for entry in entries if entry.name.endswith(JOURNAL_SUFFIX)]
+                    return {entry.name: entry.stat().st_size for entry in kept}
         except FileNotFoundError:
             return {}
         except OSError as error:

@@ -24,6 +24,7 @@ from app.transfers.ownership import Ownership
 from app.transfers.paths import parent
 from app.transfers.posix_errors import storage_error
 from app.transfers.posix_files import (
+    Lasting,
     begin_writeback,
     facts_of,
     fsync_name,
@@ -47,9 +48,14 @@ _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 class Ways:
     """How things are done on this file system."""
 
-    is_network: bool = False
+    lasting: Lasting = Lasting.DEVICE_AND_NUMBER
     can_refuse: bool = True  # a name that exists, in one step
     ownership: Ownership = field(default_factory=Ownership)
+
+    @property
+    def is_network(self) -> bool:
+        """Whether the files are another machine's, or another program's."""
+        return self.lasting is not Lasting.DEVICE_AND_NUMBER
 
 
 class PosixTemporary:
@@ -92,7 +98,7 @@ class PosixTemporary:
                 os.utime(self._descriptor, ns=(mtime_ns, mtime_ns))
                 if ways.is_network:
                     os.fsync(self._descriptor)
-                facts = facts_of(os.fstat(self._descriptor))
+                facts = facts_of(os.fstat(self._descriptor), ways.lasting)
             finally:
                 os.close(self._descriptor)  # where a network file system tells that it is full
         except OSError as error:
@@ -250,9 +256,7 @@ class PosixBatch:
             try:
                 directory, name = self._place(target)
                 name = name if final else self._temporary_name(target)
-                answers.append(
-                    read_back(directory, name, sync=final, is_network=self.ways.is_network)
-                )
+                answers.append(read_back(directory, name, sync=final, lasting=self.ways.lasting))
             except OSError as error:
                 answers.append(storage_error(error, "reading back"))
         return answers
@@ -267,7 +271,8 @@ class PosixBatch:
         give = give_name if self.ways.can_refuse else rename_if_unseen
         if not give(directory, temporary, name):
             return None
-        return facts_of(os.stat(name, dir_fd=directory, follow_symlinks=False))
+        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        return facts_of(found, self.ways.lasting)
 
     async def sync_names(self, targets: Sequence[Target]) -> None:
         """Make the published names durable: one fsync a directory."""
@@ -289,10 +294,12 @@ class PosixBatch:
             return None, None
         except OSError as error:
             raise storage_error(error, "looking") from error
-        return (
-            self._guarded(lambda: stat_name(directory, name), "looking"),
-            self._guarded(lambda: stat_name(directory, self._temporary_name(target)), "looking"),
+        names, lasting = (name, self._temporary_name(target)), self.ways.lasting
+        final, temporary = (
+            self._guarded(lambda n=n: stat_name(directory, n, lasting), "looking")  # type: ignore[misc]
+            for n in names
         )
+        return final, temporary
 
     async def remove_temporary(self, target: Target) -> None:
         """Remove the temporary name; none there is fine."""

@@ -8,6 +8,7 @@ import errno
 import hashlib
 import mmap
 import os
+from enum import Enum
 
 from app.transfers.base import ObjectFacts, ReadBack, ReadBackFrom
 from app.transfers.calls import progress
@@ -29,19 +30,33 @@ def write_all(descriptor: int, chunk: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def facts_of(found: os.stat_result) -> ObjectFacts:
+class Lasting(Enum):
+    """What of a file's numbers stays the same on a file system while the file is the same."""
+
+    DEVICE_AND_NUMBER = "device and number"
+    NUMBER = "number"  # a network file system has another device after each mounting
+    NEITHER = "neither"  # the numbers are made up by a program, and made up again
+
+
+def facts_of(found: os.stat_result, lasting: Lasting = Lasting.DEVICE_AND_NUMBER) -> ObjectFacts:
     """Return what tells an object from another one at its place."""
     # Inode numbers are used again, and a file can be written to in place: the modification time,
     # which is the source's, tells both. In seconds, since mounted file systems round the rest.
     seconds = found.st_mtime_ns // 10**9
-    object_id = f"{found.st_dev}:{found.st_ino}:{seconds}"
-    return ObjectFacts(object_id=object_id, size_bytes=found.st_size)
+    names = {
+        Lasting.DEVICE_AND_NUMBER: f"{found.st_dev}:{found.st_ino}:{seconds}",
+        Lasting.NUMBER: f"{found.st_ino}:{seconds}",
+        Lasting.NEITHER: f"{found.st_size}:{seconds}",
+    }
+    return ObjectFacts(object_id=names[lasting], size_bytes=found.st_size)
 
 
-def stat_name(directory: int, name: bytes) -> ObjectFacts | None:
+def stat_name(
+    directory: int, name: bytes, lasting: Lasting = Lasting.DEVICE_AND_NUMBER
+) -> ObjectFacts | None:
     """Return what stands at a name, itself and no link's target; None for nothing."""
     try:
-        return facts_of(os.stat(name, dir_fd=directory, follow_symlinks=False))
+        return facts_of(os.stat(name, dir_fd=directory, follow_symlinks=False), lasting)
     except FileNotFoundError:
         return None
 
@@ -107,20 +122,23 @@ def rename_if_unseen(directory: int, old: bytes, new: bytes) -> bool:
     return True
 
 
-def read_back(directory: int, name: bytes, *, sync: bool, is_network: bool = False) -> ReadBack:
+def read_back(
+    directory: int, name: bytes, *, sync: bool, lasting: Lasting = Lasting.DEVICE_AND_NUMBER
+) -> ReadBack:
     """Hash what the file holds, past the page cache where the kernel can; `sync` it first."""
     descriptor = os.open(name, READ_FLAGS, dir_fd=directory)
     try:
         if sync:
             os.fsync(descriptor)
-        drop = _drop_from_client if is_network else _drop_from_page_cache
+        is_disk = lasting is Lasting.DEVICE_AND_NUMBER
+        drop = _drop_from_page_cache if is_disk else _drop_from_client
         source = drop(descriptor)
         digest, size = hashlib.sha256(), 0
         while chunk := os.read(descriptor, CHUNK):
             progress()
             digest.update(chunk)
             size += len(chunk)
-        facts = facts_of(os.fstat(descriptor))
+        facts = facts_of(os.fstat(descriptor), lasting)
     finally:
         os.close(descriptor)
     return ReadBack(digest.digest(), size, facts.object_id, source)
