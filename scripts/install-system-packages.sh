@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what pip cannot: samba (SMB instruments of the simulated laboratory), OpenSSH's SFTP
-# server (tests of SFTP destinations) and chromium (browser tests). Safe to run twice. Never fails
-# because it may not install: it says what is missing.
+# server and FUSE (tests of SFTP and mounted destinations), and chromium (browser tests). Safe to run
+# twice. Never fails because it may not install: it says what is missing.
 set -eu
 
 missing=""
@@ -26,6 +26,7 @@ need() {
 
 need samba smbd
 need openssh-sftp-server sftp-server
+need fuse3 fusermount3
 need chromium chromium chromium-browser google-chrome
 
 if [ -z "$missing" ]; then

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 _HARVEST = "backend/app/harvest/"
 _STORE = "backend/app/harvest/store/"
 _POSIX = "backend/app/transfers/posix.py"
+_LAYOUT = "backend/app/transfers/layout.py"
+_POSIX_BATCH = "backend/app/transfers/posix_batch.py"
 _POSIX_FILES = "backend/app/transfers/posix_files.py"
 
 
@@ -57,11 +59,9 @@ MUTATIONS = (
         "a name is given by a step that fails if it exists",
         ("rounds", "kill_at_random", "1"),
         Change(
-            _POSIX,
-            """os.link(
-                temporary, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False
-            )""",
-            "os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)",
+            _POSIX_FILES,
+            "os.link(old, new, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)",
+            "os.rename(old, new, src_dir_fd=directory, dst_dir_fd=directory)",
         ),
     ),
     _one(
@@ -78,7 +78,7 @@ MUTATIONS = (
         "files-not-synced",
         "a batch is synced before its files get their names",
         ("tests", "tests/faults/test_sync_order.py"),
-        Change(_POSIX, "syncfs(self._anchor.root)\n", "pass\n"),
+        Change(_POSIX_BATCH, "syncfs(self._anchor.root)\n", "pass\n"),
     ),
     _one(
         "names-not-synced",
@@ -118,7 +118,7 @@ MUTATIONS = (
         "torn-journal-line",
         "a journal line that was cut off does not swallow the next one",
         ("tests", "tests/faults/test_torn_journal.py"),
-        Change(_POSIX, '            lines = b"\\n" + lines\n', "            pass\n"),
+        Change(_POSIX_BATCH, '            lines = b"\\n" + lines\n', "            pass\n"),
     ),
     _one(
         "journal-not-read",
@@ -194,7 +194,7 @@ MUTATIONS = (
         "sweep-takes-strangers",
         "the sweep spares other installations' temporaries",
         ("rounds", "kill_after_file", "1"),
-        Change(_POSIX, " and match[1] == self._tag:", ":"),
+        Change(_LAYOUT, " or match[1] != installation[:8].encode():", ":"),
     ),
     _one(
         "scan-without-fence",

@@ -14,7 +14,8 @@ from app.errors import StreamWeaveError
 from app.harvest.transfer import receive
 from app.harvest.work import ClaimedCopy
 from app.transfers.base import Entry, FileFacts, SourceCapabilities, Wanted
-from app.transfers.posix import SENTINEL, PosixBatch, PosixStorage, PosixTemporary
+from app.transfers.posix import SENTINEL, PosixStorage
+from app.transfers.posix_batch import PosixBatch, PosixTemporary
 from app.transfers.rclone.rc import RcAddress
 from app.transfers.rclone.source import RcloneSource, RemoteAddress
 from app.transfers.rclone.stream import VfsReader

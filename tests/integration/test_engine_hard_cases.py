@@ -27,7 +27,7 @@ from app.models import (
     Worker,
 )
 from app.services.reconciler import Reconciler
-from app.transfers.posix import PosixBatch
+from app.transfers.posix_batch import PosixBatch
 from tests.integration.engine_fixtures import OLD_NS, Lab, lab
 from tests.integration.factories import make_storage
 

@@ -7,19 +7,27 @@ so that neither `..` nor a symbolic link planted meanwhile leads elsewhere (CWE-
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Anchor:
-    """Descriptors of directories below one root, kept until `close`."""
+    """Descriptors of directories below one root, kept until `close`.
 
-    def __init__(self, root: Path, *, keep: int = 512) -> None:
+    `made` is told the descriptor of each directory that was made here.
+    """
+
+    def __init__(
+        self, root: Path, *, keep: int = 512, made: Callable[[int], None] | None = None
+    ) -> None:
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._open: dict[bytes, int] = {}
         self._keep = keep
+        self._made = made
+        self._opening = threading.RLock()  # several threads work on a mount
 
     @property
     def root(self) -> int:
@@ -34,21 +42,28 @@ class Anchor:
         """
         if not path:
             return self._root
-        known = self._open.get(path)
-        if known is not None:
+        with self._opening:
+            known = self._open.get(path)
+            if known is None:
+                known = self._open[path] = self._directory(path, make)
             return known
+
+    def _directory(self, path: bytes, make: bool) -> int:
         head, _, name = path.rpartition(b"/")
         above = self.directory(head, make=make)
-        if make:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(name, 0o755, dir_fd=above)
+        is_new = make and _make(name, above)
         try:
             descriptor = os.open(name, _DIRECTORY, dir_fd=above)
         except NotADirectoryError:
             if os.path.islink(f"/proc/self/fd/{above}/{os.fsdecode(name)}"):
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
             raise
-        self._open[path] = descriptor
+        if is_new and self._made is not None:
+            try:
+                self._made(descriptor)
+            except OSError:
+                os.close(descriptor)
+                raise
         return descriptor
 
     def trim(self) -> None:
@@ -65,6 +80,15 @@ class Anchor:
         """Close all descriptors."""
         self._close_kept()
         os.close(self._root)
+
+
+def _make(name: bytes, above: int) -> bool:
+    """Make a directory; return whether it is new."""
+    try:
+        os.mkdir(name, 0o755, dir_fd=above)
+    except FileExistsError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

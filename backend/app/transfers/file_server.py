@@ -162,3 +162,17 @@ def must_stand(found: Standing | None, path: bytes) -> Standing:
     if found is None:
         raise StreamWeaveError("storage_object_missing", display(path))
     return found
+
+
+def must_have_become(found: Standing | None, path: bytes) -> Standing:
+    """Return what was found at a name that the server has just given.
+
+    Raises:
+        StreamWeaveError: `storage_name_refused` when it is not there: it is called otherwise.
+    """
+    if found is None:
+        raise StreamWeaveError(
+            "storage_name_refused",
+            f"{display(path)}: the server took it and made another name of it.",
+        )
+    return found

@@ -10,6 +10,7 @@ from datetime import datetime
 from app.transfers.base import Target
 
 FOLDER = b".streamweave"
+JOURNAL_SUFFIX = ".jsonl"
 _TEMPORARY = re.compile(rb"^\.streamweave-([0-9a-f]{8})-([0-9a-f]{32})-([0-9]+)\.part$")
 
 
@@ -33,4 +34,4 @@ def journal_folder(installation: str) -> bytes:
 
 def journal_name(worker: str, now: datetime) -> str:
     """Return the name of a worker's journal of a day."""
-    return f"{worker}-{now:%Y%m%d}.jsonl"
+    return f"{worker}-{now:%Y%m%d}{JOURNAL_SUFFIX}"

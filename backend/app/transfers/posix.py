@@ -1,64 +1,58 @@
-"""POSIX storage: temporary name, one sync a batch, read-back past the page cache, link.
+"""POSIX storage: a local disk, or a file system that somebody mounted (NFS, CIFS, FUSE).
 
-Order and what a crash leaves: temporary written (sweeper removes it), synced with the journal
-line (the same), linked (both names, the next claimant compares), temporary unlinked (done).
-`link(2)` fails when the name exists; where a file system has no links, `renameat2` with
-RENAME_NOREPLACE does the same. Nothing here ever replaces a name.
+Opened beneath its root only (`anchor`); what is mounted there is asked of the opened root itself,
+before every batch and whatever else is done, so that nothing goes into the empty folder that an
+unmounted file system leaves. How a batch is written stands in `posix_batch`.
 """
 
-import asyncio
 import contextlib
-import errno
 import os
-import re
 import sys
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
-from app.clock import utcnow
 from app.errors import StreamWeaveError
-from app.transfers.anchor import Anchor, anchored
-from app.transfers.base import (
-    ObjectFacts,
-    Overwriting,
-    ReadBack,
-    Space,
-    StorageCapabilities,
-    Target,
+from app.transfers.anchor import Anchor
+from app.transfers.base import Overwriting, Space, StorageCapabilities, Target
+from app.transfers.calls import STALL_SECONDS, Calls, calls_of, progress
+from app.transfers.layout import (
+    FOLDER,
+    JOURNAL_SUFFIX,
+    journal_folder,
+    temporary_name,
+    temporary_of,
 )
-from app.transfers.calls import STALL_SECONDS, SYNC_SECONDS, Calls, calls_of, progress
+from app.transfers.mounts import MountRule, mount_of
+from app.transfers.ownership import Ownership
 from app.transfers.paths import display, join, parent
+from app.transfers.posix_batch import PosixBatch, Ways
 from app.transfers.posix_errors import storage_error
 from app.transfers.posix_files import (
+    CANNOT_REFUSE,
     CHUNK,
     READ_FLAGS,
-    begin_writeback,
-    facts_of,
-    fsync_name,
-    read_back,
-    rename_noreplace,
-    stat_name,
-    syncfs,
+    Lasting,
+    give_name,
     write_all,
 )
-from app.transfers.sentinel import require_sentinel, sentinel_bytes, sentinel_in
+from app.transfers.sentinel import (
+    SENTINEL_PATH,
+    require_sentinel,
+    sentinel_bytes,
+    sentinel_in,
+)
 
-T = TypeVar("T")
-SENTINEL = Path(".streamweave") / "sentinel.json"
-# A write of this size or more may block on the disk, so it leaves the event loop.
-_INLINE_BYTES = 128 << 10
-_READERS = 4
-_SURELY_SHORT = 100
-_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
-_TEMPORARY = re.compile(rb"^\.streamweave-([0-9a-f]{8})-([0-9a-f]{32})-([0-9]+)\.part$")
+SENTINEL = Path(SENTINEL_PATH.decode())
+_NETWORK_CONCURRENCY = 8
+_SENTINEL_BYTES = 64 << 10
 
 
 class PosixStorage:
     """A directory tree on this machine (local disk, or a mounted file system)."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what may differ between two storages, by name
         self,
         root: Path,
         *,
@@ -67,8 +61,12 @@ class PosixStorage:
         worker: str,
         case_insensitive: bool = False,
         stall_seconds: float = STALL_SECONDS,
+        mount: MountRule | None = None,
+        ownership: Ownership | None = None,
     ) -> None:
         self._root = root
+        self._mount = mount
+        self._ways = Ways(ownership=ownership or Ownership())
         self._stall_seconds = stall_seconds
         self._installation = installation
         self._sentinel = sentinel
@@ -85,23 +83,35 @@ class PosixStorage:
         return calls_of(self._root, "storage_stalled", self._stall_seconds)
 
     async def check_ready(self) -> None:
-        """Raise `storage_unreachable` unless this storage's sentinel is there."""
+        """Look what is mounted, and for this storage's sentinel.
+
+        Raises:
+            StreamWeaveError: `storage_not_mounted`, `storage_unreachable` without the sentinel.
+        """
         await self._calls.run(self._check_ready)
 
     def _check_ready(self) -> None:
-        require_sentinel(self._read_sentinel(), self._sentinel, str(self._root))
-
-    def _read_sentinel(self) -> uuid.UUID | None:
         try:
-            return sentinel_in((self._root / SENTINEL).read_bytes())
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+            with self._anchored() as anchor:
+                self._learn(anchor)
+                require_sentinel(_sentinel(anchor), self._sentinel, str(self._root))
+                if self._ways.is_network:
+                    self._probe(anchor)
         except OSError as error:
-            raise storage_error(error, "looking for the sentinel") from error
+            raise StreamWeaveError(
+                "storage_unreachable", f"{self._root / SENTINEL}: {error.strerror or error}."
+            ) from error
 
     async def found_sentinel(self) -> uuid.UUID | None:
         """Return the sentinel that stands there, whosever it is; None when there is none."""
-        return await self._calls.run(self._read_sentinel)
+        return await self._calls.run(self._find_sentinel)
+
+    def _find_sentinel(self) -> uuid.UUID | None:
+        try:
+            with self._anchored() as anchor:
+                return _sentinel(anchor)
+        except OSError as error:
+            raise storage_error(error, "looking for the sentinel") from error
 
     async def place_sentinel(self) -> None:
         """Put this storage's sentinel there; fails when one stands there."""
@@ -110,8 +120,8 @@ class PosixStorage:
     def _place_sentinel(self) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            with anchored(self._root) as anchor:
-                folder = anchor.directory(b".streamweave", make=True)
+            with self._anchored() as anchor:
+                folder = anchor.directory(FOLDER, make=True)
                 descriptor = os.open(SENTINEL.name, flags, 0o644, dir_fd=folder)
                 try:
                     write_all(descriptor, sentinel_bytes(self._sentinel))
@@ -121,27 +131,86 @@ class PosixStorage:
         except OSError as error:
             raise storage_error(error, "placing the sentinel") from error
 
+    def _learn(self, anchor: Anchor) -> None:
+        """Find out how things are done on the file system that is there now."""
+        self._ways.ownership.check()
+        mount = mount_of(anchor.root)
+        is_network = mount is not None and mount.is_network
+        lasting = Lasting.DEVICE_AND_NUMBER
+        if mount is not None and mount.is_network:
+            lasting = Lasting.NUMBER if mount.keeps_numbers else Lasting.NEITHER
+        self._ways = replace(self._ways, lasting=lasting)
+        self.capabilities = replace(
+            self.capabilities,
+            durable=mount is None or not mount.may_forget,
+            concurrency=_NETWORK_CONCURRENCY if is_network else 1,
+        )
+
+    def _probe(self, anchor: Anchor) -> None:
+        """Find out whether a mount can refuse a name that exists: not every protocol below can."""
+        directory = anchor.directory(FOLDER)
+        names = [temporary_name(self._installation, Target(b"", uuid.uuid4(), 0)) for _ in range(2)]
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            os.close(os.open(names[0], flags, 0o644, dir_fd=directory))
+            can_refuse = give_name(directory, *names)
+        except OSError as error:
+            if error.errno not in CANNOT_REFUSE:
+                raise storage_error(error, "trying to write") from error
+            can_refuse = False
+        finally:
+            for name in names:
+                with contextlib.suppress(OSError):  # what stays is swept
+                    os.unlink(name, dir_fd=directory)
+        self._ways = replace(self._ways, can_refuse=can_refuse)
+        refused, looked = Overwriting.REFUSED, Overwriting.EXCLUSIVE_WRITER_ONLY
+        self.capabilities = replace(
+            self.capabilities, overwriting=refused if can_refuse else looked
+        )
+
+    @contextlib.contextmanager
+    def _anchored(self) -> Iterator[Anchor]:
+        anchor = self._anchor()
+        try:
+            yield anchor
+        finally:
+            anchor.close()
+
+    def _anchor(self) -> Anchor:
+        """Open the root, and look that it lies where it must."""
+        try:
+            anchor = Anchor(self._root, made=self._ways.ownership.of_folder)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if self._mount is None:
+                raise
+            raise StreamWeaveError("storage_not_mounted", f"{self._root} is missing.") from error
+        if self._mount is not None:
+            try:
+                self._mount.check(mount_of(anchor.root), self._root)
+            except StreamWeaveError:
+                anchor.close()
+                raise
+        return anchor
+
     @contextlib.asynccontextmanager
-    async def batch(self) -> AsyncIterator["PosixBatch"]:
+    async def batch(self) -> AsyncIterator[PosixBatch]:
         """Open one batch."""
         await self.check_ready()
         calls = self._calls
-        anchor = await calls.run(self._anchor, calls)
+        anchor = await calls.run(self._batch_anchor, calls)
         try:
-            yield PosixBatch(anchor, calls, self._installation, self._worker, self.capabilities)
+            yield PosixBatch(
+                anchor, calls, (self._installation, self._worker), self._ways, self.capabilities
+            )
         finally:
             calls.afterwards(anchor.close)
 
-    def _anchor(self, calls: Calls) -> Anchor:
+    def _batch_anchor(self, calls: Calls) -> Anchor:
         calls.look()
         try:
-            return Anchor(self._root)
+            return self._anchor()
         except OSError as error:
             raise storage_error(error, "opening") from error
-
-    @property
-    def _journal_folder(self) -> Path:
-        return self._root / ".streamweave" / "journal" / self._installation
 
     async def journals(self) -> dict[str, int]:
         """Return this installation's journal files here: name to size in bytes."""
@@ -149,7 +218,11 @@ class PosixStorage:
 
     def _journals(self) -> dict[str, int]:
         try:
-            return {path.name: path.stat().st_size for path in self._journal_folder.iterdir()}
+            with self._anchored() as anchor:
+                directory = anchor.directory(journal_folder(self._installation))
+                with os.scandir(directory) as entries:
+                    kept = [entry for entry in entries if entry.name.endswith(JOURNAL_SUFFIX)]
+                    return {entry.name: entry.stat().st_size for entry in kept}
         except FileNotFoundError:
             return {}
         except OSError as error:
@@ -159,9 +232,13 @@ class PosixStorage:
         """Return up to `size_bytes` of a journal file from a position."""
 
         def read() -> bytes:
-            with (self._journal_folder / name).open("rb") as file:
-                file.seek(position)
-                return file.read(size_bytes)
+            with self._anchored() as anchor:
+                directory = anchor.directory(journal_folder(self._installation))
+                descriptor = os.open(name, READ_FLAGS, dir_fd=directory)
+                try:
+                    return os.pread(descriptor, size_bytes, position)
+                finally:
+                    os.close(descriptor)
 
         try:
             return await self._calls.run(read)
@@ -181,21 +258,17 @@ class PosixStorage:
     def _scan(self, directory: bytes) -> tuple[list[bytes], list[tuple[bytes, uuid.UUID, int]]]:
         folders, found = [], []
         try:
-            with anchored(self._root) as anchor, os.scandir(anchor.directory(directory)) as entries:
+            with self._anchored() as anchor, os.scandir(anchor.directory(directory)) as entries:
                 for entry in entries:
                     progress()
                     name = os.fsencode(entry.name)
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(join(directory, name))
-                    elif (match := _TEMPORARY.match(name)) and match[1] == self._tag:
-                        found.append((name, uuid.UUID(match[2].decode()), int(match[3])))
+                    elif (ours := temporary_of(name, self._installation)) is not None:
+                        found.append((name, *ours))
         except OSError as error:
             raise storage_error(error, "listing for the sweep") from error
         return folders, found
-
-    @property
-    def _tag(self) -> bytes:
-        return self._installation[:8].encode()
 
     async def remove(self, path: bytes) -> None:
         """Remove one temporary that `temporaries` named."""
@@ -203,7 +276,7 @@ class PosixStorage:
 
     def _remove(self, path: bytes) -> None:
         try:
-            with anchored(self._root) as anchor, contextlib.suppress(FileNotFoundError):
+            with self._anchored() as anchor, contextlib.suppress(FileNotFoundError):
                 os.unlink(path.rpartition(b"/")[2], dir_fd=anchor.directory(parent(path)))
         except OSError as error:
             raise storage_error(error, "removing") from error
@@ -214,7 +287,8 @@ class PosixStorage:
 
     def _space(self) -> Space:
         try:
-            found = os.statvfs(self._root)
+            with self._anchored() as anchor:
+                found = os.fstatvfs(anchor.root)
         except OSError as error:
             raise storage_error(error, "asking for the free space") from error
         usable = found.f_blocks - found.f_bfree + found.f_bavail
@@ -241,7 +315,7 @@ class PosixStorage:
 
     def _opened(self, path: bytes) -> int:
         try:
-            with anchored(self._root) as anchor:
+            with self._anchored() as anchor:
                 directory = anchor.directory(parent(path))
                 return os.open(path.rpartition(b"/")[2], READ_FLAGS, dir_fd=directory)
         except FileNotFoundError as error:
@@ -253,245 +327,13 @@ class PosixStorage:
         """Nothing is kept open."""
 
 
-class PosixTemporary:
-    """A file being written under its temporary name."""
-
-    def __init__(self, batch: "PosixBatch", target: Target, descriptor: int) -> None:
-        self.target = target
-        self._batch = batch
-        self._calls = batch.calls
-        self._descriptor = descriptor
-        self._written = 0
-
-    async def write(self, chunk: bytes) -> None:
-        """Append a chunk; a large one is written outside the event loop."""
-        if len(chunk) < _INLINE_BYTES:
-            await self._calls.brief(self._write, chunk)
-        else:
-            await self._calls.run(self._write, chunk)
-
-    def _write(self, chunk: bytes) -> None:
-        try:
-            write_all(self._descriptor, chunk)
-        except OSError as error:
-            raise storage_error(error, "writing") from error
-        if len(chunk) >= _INLINE_BYTES:
-            begin_writeback(self._descriptor, self._written, len(chunk))
-        self._written += len(chunk)
-
-    async def finish(self, mtime_ns: int) -> ObjectFacts:
-        """Set the modification time and close; nothing is durable yet."""
-        return await self._calls.brief(self._finish, mtime_ns)
-
-    def _finish(self, mtime_ns: int) -> ObjectFacts:
-        try:
-            try:
-                os.utime(self._descriptor, ns=(mtime_ns, mtime_ns))
-                facts = facts_of(os.fstat(self._descriptor))
-            finally:
-                os.close(self._descriptor)  # where a network file system tells that it is full
-        except OSError as error:
-            raise storage_error(error, "finishing") from error
-        return facts
-
-    async def abandon(self) -> None:
-        """Close and remove it."""
-        try:
-            await self._calls.brief(self._close)
-        except StreamWeaveError:
-            self._calls.afterwards(self._close)  # a stuck call may be using it
-            raise
-        await self._batch.remove_temporary(self.target)
-
-    def _close(self) -> None:
-        with contextlib.suppress(OSError):  # what was written is not wanted any more
-            os.close(self._descriptor)
-
-
-class PosixBatch:
-    """The writing end for one batch; its calls come from one task group at a time."""
-
-    def __init__(
-        self,
-        anchor: Anchor,
-        calls: Calls,
-        installation: str,
-        worker: str,
-        capabilities: StorageCapabilities,
-    ) -> None:
-        self._anchor = anchor
-        self.calls = calls
-        self.capabilities = capabilities
-        self._installation = installation
-        self._worker = worker
-
-    def _temporary_name(self, target: Target) -> bytes:
-        tag = self._installation[:8]
-        return f".streamweave-{tag}-{target.copy_id.hex}-{target.attempt}.part".encode()
-
-    def _place(self, target: Target, *, make: bool = False) -> tuple[int, bytes]:
-        directory = self._anchor.directory(parent(target.dest_path), make=make)
-        return directory, target.dest_path.rpartition(b"/")[2]
-
-    async def create(self, target: Target, size_bytes: int) -> PosixTemporary:
-        """Make the directories and an empty temporary file next to the final name."""
-        return await self.calls.brief(self._create, target)
-
-    def _create(self, target: Target) -> PosixTemporary:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            directory, name = self._place(target, make=True)
-            # The temporary's name is shorter; below this all file systems take it.
-            if len(name) > _SURELY_SHORT and len(name) > os.fpathconf(directory, "PC_NAME_MAX"):
-                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
-            descriptor = os.open(self._temporary_name(target), flags, 0o644, dir_fd=directory)
-        except OSError as error:
-            raise storage_error(error, "creating") from error
-        return PosixTemporary(self, target, descriptor)
-
-    async def make_durable(
-        self, targets: Sequence[Target], journal: bytes
-    ) -> dict[Target, StreamWeaveError]:
-        """Append the journal and sync: all at once, each alone when that fails."""
-        return await self.calls.run(self._make_durable, targets, journal, seconds=SYNC_SECONDS)
-
-    def _make_durable(
-        self, targets: Sequence[Target], journal: bytes
-    ) -> dict[Target, StreamWeaveError]:
-        try:
-            journal_descriptor = self._append_journal(journal)
-        except OSError as error:
-            failure = storage_error(error, "writing the journal")
-            return dict.fromkeys(targets, failure)
-        try:
-            device = os.fstat(self._anchor.root).st_dev
-            # A mount point below the root is another file system: syncfs does not reach it.
-            foreign = [t for t in targets if os.fstat(self._place(t)[0]).st_dev != device]
-            try:
-                syncfs(self._anchor.root)
-            except OSError:
-                foreign = list(targets)
-                os.fsync(journal_descriptor)
-            return self._sync_each(foreign)
-        except OSError as error:
-            return dict.fromkeys(targets, storage_error(error, "syncing"))
-        finally:
-            os.close(journal_descriptor)
-
-    def _sync_each(self, targets: Sequence[Target]) -> dict[Target, StreamWeaveError]:
-        failed = {}
-        for target in targets:
-            progress()
-            try:
-                directory, _ = self._place(target)
-                fsync_name(directory, self._temporary_name(target))
-                os.fsync(directory)
-            except OSError as error:
-                failed[target] = storage_error(error, "syncing")
-        return failed
-
-    def _append_journal(self, lines: bytes) -> int:
-        folder = b".streamweave/journal/" + self._installation.encode()
-        directory = self._anchor.directory(folder, make=True)
-        name = f"{self._worker}-{utcnow():%Y%m%d}.jsonl"
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(name, flags, 0o644, dir_fd=directory)
-        try:
-            # A full disk or a kill may have cut the last line off; it must not swallow this one.
-            size = os.fstat(descriptor).st_size
-            if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                lines = b"\n" + lines
-            write_all(descriptor, lines)
-        except OSError:
-            os.close(descriptor)
-            raise
-        return descriptor
-
-    async def read_back(
-        self, targets: Sequence[Target], *, final: bool = False
-    ) -> list[ReadBack | StreamWeaveError]:
-        """Read temporaries (or, synced first, the final objects), each through a new opening."""
-        lanes = max(1, min(_READERS, len(targets)))  # a device answers several at once
-        found = await asyncio.gather(
-            *(self.calls.run(self._read_back, targets[lane::lanes], final) for lane in range(lanes))
-        )
-        return [found[at % lanes][at // lanes] for at in range(len(targets))]
-
-    def _read_back(
-        self, targets: Sequence[Target], final: bool
-    ) -> list[ReadBack | StreamWeaveError]:
-        answers: list[ReadBack | StreamWeaveError] = []
-        for target in targets:
-            try:
-                directory, name = self._place(target)
-                name = name if final else self._temporary_name(target)
-                answers.append(read_back(directory, name, sync=final))
-            except OSError as error:
-                answers.append(storage_error(error, "reading back"))
-        return answers
-
-    async def publish(self, target: Target) -> ObjectFacts | None:
-        """Give the temporary its final name; None when that name exists (it stays untouched)."""
-        return await self.calls.brief(self._guarded, lambda: self._publish(target), "publishing")
-
-    def _publish(self, target: Target) -> ObjectFacts | None:
-        directory, name = self._place(target)
-        temporary = self._temporary_name(target)
-        try:
-            os.link(
-                temporary, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False
-            )
-        except FileExistsError:
-            return None
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            if not rename_noreplace(directory, temporary, name):
-                return None
-        return facts_of(os.stat(name, dir_fd=directory, follow_symlinks=False))
-
-    async def sync_names(self, targets: Sequence[Target]) -> None:
-        """Make the published names durable: one fsync a directory."""
-
-        def sync() -> None:
-            for directory in {self._place(target)[0] for target in targets}:
-                os.fsync(directory)
-
-        await self.calls.run(self._guarded, sync, "syncing the directory", seconds=SYNC_SECONDS)
-
-    async def look(self, target: Target) -> tuple[ObjectFacts | None, ObjectFacts | None]:
-        """Return what stands at the final name and at the temporary name."""
-        return await self.calls.brief(self._look, target)
-
-    def _look(self, target: Target) -> tuple[ObjectFacts | None, ObjectFacts | None]:
-        try:
-            directory, name = self._place(target)
-        except FileNotFoundError:
-            return None, None
-        except OSError as error:
-            raise storage_error(error, "looking") from error
-        return (
-            self._guarded(lambda: stat_name(directory, name), "looking"),
-            self._guarded(lambda: stat_name(directory, self._temporary_name(target)), "looking"),
-        )
-
-    async def remove_temporary(self, target: Target) -> None:
-        """Remove the temporary name; none there is fine."""
-
-        def remove() -> None:
-            with contextlib.suppress(FileNotFoundError):
-                directory, _ = self._place(target)
-                os.unlink(self._temporary_name(target), dir_fd=directory)
-
-        await self.calls.brief(self._guarded, remove, "removing the temporary")
-
-    async def withdraw(self, target: Target) -> bool:
-        """Nothing is published by writing here."""
-        return False
-
-    @staticmethod
-    def _guarded(work: Callable[[], T], step: str) -> T:
-        try:
-            return work()
-        except OSError as error:
-            raise storage_error(error, step) from error
+def _sentinel(anchor: Anchor) -> uuid.UUID | None:
+    try:
+        directory = anchor.directory(parent(SENTINEL_PATH))
+        descriptor = os.open(SENTINEL.name, READ_FLAGS, dir_fd=directory)
+    except FileNotFoundError:
+        return None
+    try:
+        return sentinel_in(os.read(descriptor, _SENTINEL_BYTES))
+    finally:
+        os.close(descriptor)

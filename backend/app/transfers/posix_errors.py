@@ -19,6 +19,12 @@ _STORAGE = {
     errno.EISDIR: "destination_conflict",
     errno.ESTALE: "storage_unreachable",
     errno.ENODEV: "storage_unreachable",
+    errno.ENOTCONN: "storage_unreachable",  # a FUSE mount whose program died
+    errno.EHOSTDOWN: "storage_unreachable",
+    errno.EHOSTUNREACH: "storage_unreachable",
+    errno.ETIMEDOUT: "storage_stalled",
+    errno.EBUSY: "storage_file_locked",
+    errno.ETXTBSY: "storage_file_locked",
     errno.EMFILE: "too_many_open_files",
     errno.ENFILE: "too_many_open_files",
 }

@@ -6,7 +6,9 @@ Errors are the kernel's own (OSError): `posix` says what they mean for a storage
 import ctypes
 import errno
 import hashlib
+import mmap
 import os
+from enum import Enum
 
 from app.transfers.base import ObjectFacts, ReadBack, ReadBackFrom
 from app.transfers.calls import progress
@@ -14,6 +16,8 @@ from app.transfers.calls import progress
 CHUNK = 1 << 20
 READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _RENAME_NOREPLACE = 1
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+CANNOT_REFUSE = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}  # what renameat2 says then
 _SYNC_FILE_RANGE_WRITE = 2
 _libc = ctypes.CDLL(None, use_errno=True)
 _off64 = ctypes.c_int64
@@ -26,19 +30,33 @@ def write_all(descriptor: int, chunk: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def facts_of(found: os.stat_result) -> ObjectFacts:
+class Lasting(Enum):
+    """What of a file's numbers stays the same on a file system while the file is the same."""
+
+    DEVICE_AND_NUMBER = "device and number"
+    NUMBER = "number"  # a network file system has another device after each mounting
+    NEITHER = "neither"  # the numbers are made up by a program, and made up again
+
+
+def facts_of(found: os.stat_result, lasting: Lasting = Lasting.DEVICE_AND_NUMBER) -> ObjectFacts:
     """Return what tells an object from another one at its place."""
     # Inode numbers are used again, and a file can be written to in place: the modification time,
     # which is the source's, tells both. In seconds, since mounted file systems round the rest.
     seconds = found.st_mtime_ns // 10**9
-    object_id = f"{found.st_dev}:{found.st_ino}:{seconds}"
-    return ObjectFacts(object_id=object_id, size_bytes=found.st_size)
+    names = {
+        Lasting.DEVICE_AND_NUMBER: f"{found.st_dev}:{found.st_ino}:{seconds}",
+        Lasting.NUMBER: f"{found.st_ino}:{seconds}",
+        Lasting.NEITHER: f"{found.st_size}:{seconds}",
+    }
+    return ObjectFacts(object_id=names[lasting], size_bytes=found.st_size)
 
 
-def stat_name(directory: int, name: bytes) -> ObjectFacts | None:
+def stat_name(
+    directory: int, name: bytes, lasting: Lasting = Lasting.DEVICE_AND_NUMBER
+) -> ObjectFacts | None:
     """Return what stands at a name, itself and no link's target; None for nothing."""
     try:
-        return facts_of(os.stat(name, dir_fd=directory, follow_symlinks=False))
+        return facts_of(os.stat(name, dir_fd=directory, follow_symlinks=False), lasting)
     except FileNotFoundError:
         return None
 
@@ -80,19 +98,47 @@ def rename_noreplace(directory: int, old: bytes, new: bytes) -> bool:
     raise OSError(number, os.strerror(number))
 
 
-def read_back(directory: int, name: bytes, *, sync: bool) -> ReadBack:
+def give_name(directory: int, old: bytes, new: bytes) -> bool:
+    """Give a file the name `new` too, or instead, unless that exists; return whether it has it.
+
+    `link(2)` fails when the name exists; where a file system has no links, `renameat2` does.
+    """
+    try:
+        os.link(old, new, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return rename_noreplace(directory, old, new)
+    return True
+
+
+def rename_if_unseen(directory: int, old: bytes, new: bytes) -> bool:
+    """Rename after a look: for mounts that can neither link nor refuse."""
+    if stat_name(directory, new) is not None:
+        return False
+    os.rename(old, new, src_dir_fd=directory, dst_dir_fd=directory)
+    return True
+
+
+def read_back(
+    directory: int, name: bytes, *, sync: bool, lasting: Lasting = Lasting.DEVICE_AND_NUMBER
+) -> ReadBack:
     """Hash what the file holds, past the page cache where the kernel can; `sync` it first."""
     descriptor = os.open(name, READ_FLAGS, dir_fd=directory)
     try:
         if sync:
             os.fsync(descriptor)
-        source = _drop_from_page_cache(descriptor)
+        is_disk = lasting is Lasting.DEVICE_AND_NUMBER
+        drop = _drop_from_page_cache if is_disk else _drop_from_client
+        source = drop(descriptor)
         digest, size = hashlib.sha256(), 0
         while chunk := os.read(descriptor, CHUNK):
             progress()
             digest.update(chunk)
             size += len(chunk)
-        facts = facts_of(os.fstat(descriptor))
+        facts = facts_of(os.fstat(descriptor), lasting)
     finally:
         os.close(descriptor)
     return ReadBack(digest.digest(), size, facts.object_id, source)
@@ -110,3 +156,32 @@ def _drop_from_page_cache(descriptor: int) -> ReadBackFrom:
     except OSError:
         return ReadBackFrom.PAGE_CACHE  # the file system cannot say
     return ReadBackFrom.PAGE_CACHE
+
+
+def _drop_from_client(descriptor: int) -> ReadBackFrom:
+    """Ask this machine to forget the file's pages; what is left of it is asked of the server.
+
+    Network file systems cannot say by RWF_NOWAIT whether they did, so the memory itself is asked
+    (mincore(2)). What the server's disk holds nobody can ask from here.
+    """
+    if not hasattr(os, "posix_fadvise"):
+        return ReadBackFrom.PAGE_CACHE
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    return ReadBackFrom.PAGE_CACHE if _is_in_memory(descriptor) else ReadBackFrom.SERVER_CACHE
+
+
+def _is_in_memory(descriptor: int) -> bool:
+    """Whether the first page is in memory; True as well where that cannot be found out."""
+    if os.fstat(descriptor).st_size == 0:
+        return False  # there is nothing to hold
+    page, at, resident = mmap.PAGESIZE, ctypes.c_void_p, (ctypes.c_ubyte * 1)(1)
+    _libc.mmap.restype = at
+    _libc.mmap.argtypes = (at, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, _off64)
+    place = _libc.mmap(None, page, mmap.PROT_READ, mmap.MAP_SHARED, descriptor, 0)
+    if place == ctypes.c_void_p(-1).value:
+        return True
+    try:
+        failed = _libc.mincore(at(place), ctypes.c_size_t(page), resident)
+        return bool(failed) or bool(resident[0] & 1)
+    finally:
+        _libc.munmap(at(place), ctypes.c_size_t(page))

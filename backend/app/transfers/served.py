@@ -28,6 +28,7 @@ from app.transfers.base import (
 from app.transfers.file_server import FileServer, Standing, must_stand
 from app.transfers.layout import (
     FOLDER,
+    JOURNAL_SUFFIX,
     journal_folder,
     journal_name,
     temporary_name,
@@ -206,8 +207,8 @@ class ServedStorage:
     async def _put_journal(self, lines: bytes) -> None:
         """Write one journal object for a batch, where a server cannot append."""
         now = utcnow()
-        name = journal_name(self._worker, now).removesuffix(".jsonl")
-        path = self._journal(f"{name}-{now:%H%M%S}-{uuid.uuid4().hex[:12]}.jsonl")
+        name = journal_name(self._worker, now).removesuffix(JOURNAL_SUFFIX)
+        path = self._journal(f"{name}-{now:%H%M%S}-{uuid.uuid4().hex[:12]}{JOURNAL_SUFFIX}")
         mtime_ns = int(now.timestamp()) * 10**9
         await in_folder(self._server, path, lambda: self._server.put(path, lines, mtime_ns))
 
@@ -222,7 +223,8 @@ class ServedStorage:
             if error.code != "storage_object_missing":
                 raise
             return {}
-        return {entry.name.decode(): entry.size_bytes for entry in listed if not entry.is_folder}
+        names = {entry.name.decode(errors="replace"): entry.size_bytes for entry in listed}
+        return {name: size for name, size in names.items() if name.endswith(JOURNAL_SUFFIX)}
 
     async def read_journal(self, name: str, position: int, size_bytes: int) -> bytes:
         """Return up to `size_bytes` of a journal from a position."""

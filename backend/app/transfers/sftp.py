@@ -21,7 +21,7 @@ from app.transfers.file_server import (
     ServerAddress,
     Standing,
     Writing,
-    must_stand,
+    must_have_become,
 )
 from app.transfers.line import BROKEN, LISTING_SECONDS, Line, network_error
 from app.transfers.paths import join
@@ -282,7 +282,7 @@ class SftpFiles:
             if await self.stat(new) is None:
                 raise
             return None
-        return must_stand(await self.stat(new), new)
+        return must_have_become(await self.stat(new), new)
 
     async def remove(self, path: bytes) -> None:
         """Remove a file."""

@@ -33,6 +33,7 @@ from app.transfers.file_server import (
     ServerAddress,
     Standing,
     Writing,
+    must_have_become,
     must_stand,
 )
 from app.transfers.line import LISTING_SECONDS, Line, network_error
@@ -307,7 +308,7 @@ class WebdavFiles:
         answer = await self._ask("publishing", "MOVE", old, 201, 204, 412, headers=head)
         if answer.status_code == httpx.codes.PRECONDITION_FAILED:
             return None
-        return must_stand(await self.stat(new), new)
+        return must_have_become(await self.stat(new), new)
 
     async def remove(self, path: bytes) -> None:
         """Remove an object; a server holds a lock for a moment after a request was broken off."""

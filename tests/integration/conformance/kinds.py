@@ -1,5 +1,7 @@
 """All destinations of the suite, by name: started when they are first asked for."""
 
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 
 from app.transfers.base import Storage
 from app.transfers.posix import PosixStorage
+from tests.integration.conformance.mounted import MountedDestination
 from tests.integration.conformance.places import Destination, Door, FolderPlace, Place, Server
 from tests.integration.conformance.s3_servers import MotoDestination, RcloneS3Destination
 from tests.integration.conformance.sftp_servers import OpenSshSftp, RcloneSftp
@@ -51,12 +54,31 @@ class PosixDestination(Destination):
         return PosixPlace(self._folder / f"root-{self._count}")
 
 
+class TmpfsDestination(PosixDestination):
+    """A file system in memory: it has no pages to drop, and forgets."""
+
+    name = "posix-tmpfs"
+    is_durable = False
+    holds_large = False
+    missing = "" if os.path.ismount("/dev/shm") else "no tmpfs here"
+
+    def __init__(self, folder: Path) -> None:
+        self._memory = tempfile.TemporaryDirectory(dir="/dev/shm", prefix="streamweave-")
+        super().__init__(Path(self._memory.name))
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._memory.cleanup()
+
+
 SERVED: dict[str, Callable[[Path], Destination]] = {
     kind.name: kind
     for kind in (RcloneSftp, OpenSshSftp, SmbDestination, WebdavDestination, RcloneS3Destination)
 }
 ALL: dict[str, Callable[[Path], Destination]] = {
     "posix": PosixDestination,
+    "posix-tmpfs": TmpfsDestination,
+    "mounted": MountedDestination,
     "s3-moto": MotoDestination,
     **SERVED,
 }

@@ -17,8 +17,8 @@ from app.transfers.file_server import FileServer
 
 INSTALLATION = "0123456789abcdef0123456789abcdef"
 OWN = b".streamweave"
-# rclone writes control pictures as control characters, and its own quoting character twice.
-RCLONE_CHANGES = frozenset({"control pictures"})
+# rclone takes control pictures and characters for one another, and doubles its quoting mark.
+RCLONE_CHANGES = frozenset({"control pictures", "control characters", "newline and tab"})
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class Destination(ABC):
     names_it_changes: frozenset[str] = frozenset()  # of test_names, on its disk, where none can see
 
     name_errors = frozenset({"storage_name_refused"})  # what is said of names it cannot hold
+    holds_large = True  # 5 GiB
     missing = ""  # why this machine cannot run it
 
     @abstractmethod
