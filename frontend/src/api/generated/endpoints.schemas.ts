@@ -732,6 +732,18 @@ export interface InstrumentPatch {
 }
 
 /**
+ * What a list of instruments can be narrowed by; one may be in several.
+ */
+export type InstrumentState = typeof InstrumentState[keyof typeof InstrumentState];
+
+
+export const InstrumentState = {
+  paused: 'paused',
+  listing_held: 'listing_held',
+  trouble: 'trouble',
+} as const;
+
+/**
  * A number of copies; `more`: at least so many.
  */
 export interface LiveCount {
@@ -1138,6 +1150,19 @@ export const RunKind = {
   harvest: 'harvest',
   watch: 'watch',
   drain: 'drain',
+} as const;
+
+/**
+ * How a run ended.
+ */
+export type RunOutcome = typeof RunOutcome[keyof typeof RunOutcome];
+
+
+export const RunOutcome = {
+  completed: 'completed',
+  failed: 'failed',
+  cancelled: 'cancelled',
+  lost: 'lost',
 } as const;
 
 /**
@@ -1893,6 +1918,10 @@ subject?: string | null;
 actor?: string | null;
 action?: string | null;
 /**
+ * whether the chain holds it already
+ */
+sealed?: boolean | null;
+/**
  * @minimum 1
  * @maximum 500
  */
@@ -1908,6 +1937,10 @@ instrument?: string | null;
 subject?: string | null;
 actor?: string | null;
 action?: string | null;
+/**
+ * whether the chain holds it already
+ */
+sealed?: boolean | null;
 };
 
 export type StreamEventsParams = {
@@ -1978,6 +2011,14 @@ path?: string | null;
  * beginnings of words of the name; finds in the name's order
  */
 search?: string | null;
+/**
+ * the error code of a file that is held or refused
+ */
+reason?: string | null;
+/**
+ * whether the last look at the source saw it
+ */
+present?: boolean | null;
 first_seen_after?: string | null;
 first_seen_before?: string | null;
 /**
@@ -1988,6 +2029,14 @@ modified_after?: string | null;
  * the source's time
  */
 modified_before?: string | null;
+/**
+ * a version of it was complete then or later
+ */
+complete_after?: string | null;
+/**
+ * a version of it was complete before
+ */
+complete_before?: string | null;
 size_min?: number | null;
 size_max?: number | null;
 };
@@ -2022,6 +2071,14 @@ path?: string | null;
  * beginnings of words of the name; finds in the name's order
  */
 search?: string | null;
+/**
+ * the error code of a file that is held or refused
+ */
+reason?: string | null;
+/**
+ * whether the last look at the source saw it
+ */
+present?: boolean | null;
 first_seen_after?: string | null;
 first_seen_before?: string | null;
 /**
@@ -2032,6 +2089,14 @@ modified_after?: string | null;
  * the source's time
  */
 modified_before?: string | null;
+/**
+ * a version of it was complete then or later
+ */
+complete_after?: string | null;
+/**
+ * a version of it was complete before
+ */
+complete_before?: string | null;
 size_min?: number | null;
 size_max?: number | null;
 };
@@ -2065,6 +2130,14 @@ path?: string | null;
  * beginnings of words of the name; finds in the name's order
  */
 search?: string | null;
+/**
+ * the error code of a file that is held or refused
+ */
+reason?: string | null;
+/**
+ * whether the last look at the source saw it
+ */
+present?: boolean | null;
 first_seen_after?: string | null;
 first_seen_before?: string | null;
 /**
@@ -2075,11 +2148,24 @@ modified_after?: string | null;
  * the source's time
  */
 modified_before?: string | null;
+/**
+ * a version of it was complete then or later
+ */
+complete_after?: string | null;
+/**
+ * a version of it was complete before
+ */
+complete_before?: string | null;
 size_min?: number | null;
 size_max?: number | null;
 };
 
 export type ListInstrumentsParams = {
+/**
+ * a part of the name, in whatever case
+ */
+search?: string | null;
+state?: InstrumentState | null;
 /**
  * @minimum 1
  * @maximum 500
@@ -2123,6 +2209,8 @@ export type ListRunsParams = {
 instrument?: string | null;
 state?: RunState | null;
 kind?: RunKind | null;
+outcome?: RunOutcome | null;
+ended_after?: string | null;
 /**
  * @minimum 1
  * @maximum 500
@@ -2162,6 +2250,7 @@ export type ChangeScheduleHeaders = {
 };
 
 export type ListStorageParams = {
+in_trouble?: boolean | null;
 /**
  * @minimum 1
  * @maximum 500
@@ -2201,14 +2290,6 @@ cursor?: string | null;
 
 export type ListTransfersParams = {
 /**
- * any of these states
- * @maxItems 20
- */
-state?: CopyState[];
-instrument?: string | null;
-storage?: string | null;
-error_code?: string | null;
-/**
  * @minimum 1
  * @maximum 500
  */
@@ -2217,17 +2298,49 @@ limit?: number;
  * `next_cursor` of the page before
  */
 cursor?: string | null;
-};
-
-export type ExportTransfersParams = {
+/**
+ * any of these instruments
+ * @maxItems 100
+ */
+instrument?: string[];
 /**
  * any of these states
  * @maxItems 20
  */
 state?: CopyState[];
-instrument?: string | null;
 storage?: string | null;
 error_code?: string | null;
+/**
+ * became available then or later
+ */
+available_after?: string | null;
+/**
+ * became available before
+ */
+available_before?: string | null;
+};
+
+export type ExportTransfersParams = {
+/**
+ * any of these instruments
+ * @maxItems 100
+ */
+instrument?: string[];
+/**
+ * any of these states
+ * @maxItems 20
+ */
+state?: CopyState[];
+storage?: string | null;
+error_code?: string | null;
+/**
+ * became available then or later
+ */
+available_after?: string | null;
+/**
+ * became available before
+ */
+available_before?: string | null;
 };
 
 export type ListCausesParams = {
@@ -2235,12 +2348,33 @@ instrument?: string | null;
 };
 
 export type CountTransfersParams = {
-instrument?: string | null;
+/**
+ * any of these instruments
+ * @maxItems 100
+ */
+instrument?: string[];
+/**
+ * any of these states
+ * @maxItems 20
+ */
+state?: CopyState[];
 storage?: string | null;
 error_code?: string | null;
+/**
+ * became available then or later
+ */
+available_after?: string | null;
+/**
+ * became available before
+ */
+available_before?: string | null;
 };
 
 export type ListUsersParams = {
+/**
+ * a part of the name, in whatever case
+ */
+search?: string | null;
 /**
  * @minimum 1
  * @maximum 500
