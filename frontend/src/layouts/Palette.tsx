@@ -2,13 +2,13 @@ import { createSpotlight, Spotlight, type SpotlightActionGroupData } from "@mant
 import "@mantine/spotlight/styles.css";
 import { useDebouncedValue } from "@mantine/hooks";
 import { IconFile, IconMicroscope, IconSearch } from "@tabler/icons-react";
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { filesQuery } from "@/api/files";
 import { listFiles } from "@/api/generated/files/files";
-import { instrumentsQuery } from "@/api/instruments";
+import { useInstruments } from "@/components/useInstruments";
 import { useMe } from "@/contexts/session";
 import { entriesFor } from "./navigation";
 
@@ -58,7 +58,7 @@ function useGroups(query: string) {
   const navigate = useNavigate();
   const me = useMe();
   const [settled] = useDebouncedValue(query, 150);
-  const instruments = useInfiniteQuery(instrumentsQuery());
+  const instruments = useInstruments(query);
   const files = useQuery({
     queryKey: [...filesQuery({}).queryKey, "palette", settled],
     queryFn: () => listFiles({ search: settled, limit: SHOWN }),
@@ -81,7 +81,7 @@ function useGroups(query: string) {
     },
     {
       group: t("shell.palette.instruments"),
-      actions: (instruments.data?.pages.flatMap((page) => page.items) ?? [])
+      actions: instruments.items
         .filter((one) => matches(`${one.name} ${one.slug}`))
         .slice(0, SHOWN)
         .map((one) => ({

@@ -99,7 +99,12 @@ function FileFacts({ file }: { file: FileRead }) {
             t("files.file.facts.next_try"),
             <Time key="next" at={file.next_try_at} />,
           ],
-          [t("files.file.facts.versions"), formatNumber(file.latest_version)],
+          [
+            t("files.file.facts.versions"),
+            <TextLink key="versions" to="." hash="story">
+              {formatNumber(file.latest_version)}
+            </TextLink>,
+          ],
           file.incarnation > 1 && [
             t("files.file.facts.incarnation"),
             formatNumber(file.incarnation),

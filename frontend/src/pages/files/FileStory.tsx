@@ -19,7 +19,7 @@ export function FileStory({ fileId }: { fileId: string }) {
   const { t } = useTranslation();
   const query = useQuery(storyQuery(fileId));
   return (
-    <Section title={t("files.story.title")} hint={t("files.story.hint")}>
+    <Section anchor="story" title={t("files.story.title")} hint={t("files.story.hint")}>
       <Pending query={query}>
         {(story) => (
           <>

@@ -7,7 +7,7 @@ import { csvHref } from "@/api/lists";
 import type { FileRead } from "@/api/models";
 import { Bytes } from "@/components/Bytes";
 import { DataTable } from "@/components/DataTable";
-import { NameLink } from "@/components/links";
+import { NameLink, TextLink } from "@/components/links";
 import { PathText } from "@/components/Mono";
 import { Page } from "@/components/Page";
 import { StatusBadge } from "@/components/StatusBadge";
@@ -102,11 +102,14 @@ function useFileColumns(): Column<FileRead>[] {
         header: t("files.columns.copies"),
         width: "90px",
         align: "end",
-        cell: (file) =>
-          t("files.copies_of", {
-            available: file.copies.filter((copy) => copy.state === "available").length,
-            all: file.copies.length,
-          }),
+        cell: (file) => (
+          <TextLink to="/files/$fileId" params={{ fileId: file.id }} hash="copies">
+            {t("files.copies_of", {
+              available: file.copies.filter((copy) => copy.state === "available").length,
+              all: file.copies.length,
+            })}
+          </TextLink>
+        ),
       },
       {
         id: "ark",

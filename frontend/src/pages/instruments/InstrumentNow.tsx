@@ -58,7 +58,7 @@ export function InstrumentNow({ instrument }: { instrument: InstrumentRead }) {
                 {(props) => (
                   <TextLink
                     to="/transfers"
-                    search={{ instrument: instrument.id, state: OF_COPIES[name] }}
+                    search={{ instrument: [instrument.id], state: OF_COPIES[name] }}
                     {...props}
                   />
                 )}

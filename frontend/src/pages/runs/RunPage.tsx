@@ -15,9 +15,9 @@ import { Pending } from "@/components/Pending";
 import { RunState } from "@/components/RunState";
 import { Section } from "@/components/Section";
 import { Time } from "@/components/Time";
-import { useInstruments } from "@/components/useInstruments";
+import { useInstrumentName } from "@/components/useInstruments";
 import { useMe } from "@/contexts/session";
-import { counterOf, RunDuration, type Trigger } from "./facts";
+import { counterOf, MadeCopies, NewFiles, RunDuration, type Trigger } from "./facts";
 
 export function RunPage() {
   const { runId } = useParams({ from: "/app/runs/$runId" });
@@ -27,9 +27,9 @@ export function RunPage() {
 
 function OneRun({ run }: { run: RunRead }) {
   const { t } = useTranslation();
-  const { nameOf } = useInstruments();
+  const instrument = useInstrumentName(run.instrument_id);
   const kind = run.kind as RunKind;
-  const name = nameOf(run.instrument_id) ?? t("runs.zone", { zone: run.zone });
+  const name = instrument ?? t("runs.zone", { zone: run.zone });
   return (
     <Page
       title={`${t(`runs.kind.${kind}`)}: ${name}`}
@@ -41,7 +41,7 @@ function OneRun({ run }: { run: RunRead }) {
         <Facts
           items={[
             [t("runs.facts.scans"), formatNumber(counterOf(run, "scans"))],
-            [t("runs.columns.files"), formatNumber(counterOf(run, "new_files"))],
+            [t("runs.columns.files"), <NewFiles key="files" run={run} />],
             run.instrument_id !== null && [
               t("runs.columns.instrument"),
               <TextLink
@@ -53,7 +53,7 @@ function OneRun({ run }: { run: RunRead }) {
                 {name}
               </TextLink>,
             ],
-            [t("runs.columns.copies"), formatNumber(counterOf(run, "copies"))],
+            [t("runs.columns.copies"), <MadeCopies key="copies" run={run} />],
             [t("runs.columns.duration"), <RunDuration key="duration" run={run} />],
             run.error_code !== null && [
               t("runs.facts.error"),

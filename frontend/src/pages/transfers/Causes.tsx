@@ -3,7 +3,7 @@ import { notifications } from "@mantine/notifications";
 import { IconRefresh } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import type { CauseRead } from "@/api/models";
+import type { CauseRead, CopyState } from "@/api/models";
 import { causesQuery, useRetryTransfers } from "@/api/transfers";
 import { formatNumber } from "@/components/format";
 import { TextLink } from "@/components/links";
@@ -54,7 +54,8 @@ function Cause({ cause, instrumentId }: CauseProps) {
             to="/transfers"
             search={{
               error_code: cause.error_code,
-              ...(instrumentId && { instrument: instrumentId }),
+              state: Object.keys(cause.states) as CopyState[],
+              ...(instrumentId && { instrument: [instrumentId] }),
             }}
             size="xs"
           >
