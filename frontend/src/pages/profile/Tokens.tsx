@@ -110,6 +110,7 @@ function MakeToken() {
           <TextInput
             aria-label={t("profile.tokens.name")}
             placeholder={t("profile.tokens.name")}
+            flex={{ base: "1 1 100%", xs: "0 1 280px" }}
             {...form.getInputProps("name")}
           />
           <Button type="submit" variant="default" loading={create.isPending}>

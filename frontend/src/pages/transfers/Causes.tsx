@@ -9,6 +9,7 @@ import { formatNumber } from "@/components/format";
 import { TextLink } from "@/components/links";
 import { Code } from "@/components/Mono";
 import { ProblemPanel } from "@/components/ProblemPanel";
+import rows from "@/components/Rows.module.css";
 import { Section } from "@/components/Section";
 import { Time } from "@/components/Time";
 import { useMe } from "@/contexts/session";
@@ -42,7 +43,7 @@ function Cause({ cause, instrumentId }: CauseProps) {
   const number = `${formatNumber(cause.count)}${cause.more ? "+" : ""}`;
   return (
     <div className={classes.cause}>
-      <Stack gap={2} miw={0} flex={1}>
+      <Stack gap={2} className={rows.words}>
         <Text fw={600} size="sm" translate="no">
           {cause.title}
         </Text>

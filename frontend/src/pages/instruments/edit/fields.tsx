@@ -60,7 +60,9 @@ export function RuleFields({ form }: FieldsProps) {
     <Section title={t("wizard.step.complete")} hint={t("wizard.complete.hint")}>
       <NumberInput
         label={t("wizard.complete.quiet")}
-        description={typeof quiet === "number" ? formatDuration(quiet) : undefined}
+        description={
+          typeof quiet === "number" && <span translate="no">{formatDuration(quiet)}</span>
+        }
         required
         min={0}
         max={2_592_000}
