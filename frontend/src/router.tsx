@@ -23,6 +23,7 @@ import {
 import { overviewQuery } from "./api/overview";
 import { Problem } from "./api/problem";
 import type { RunFilters } from "./api/runs";
+import type { ScheduleFilters } from "./api/schedules";
 import { meQuery, setupQuery } from "./api/session";
 import type { StorageFilters } from "./api/storage";
 import type { TransferFilters } from "./api/transfers";
@@ -213,6 +214,8 @@ const storage = createRoute({
 const schedules = createRoute({
   ...page("/schedules"),
   beforeLoad: adminsOnly,
+  validateSearch: (raw: Raw): Search<ScheduleFilters> =>
+    compact({ instrument: text(raw, "instrument") }),
   component: lazyRouteComponent(() => import("./pages/schedules/SchedulesPage"), "SchedulesPage"),
 });
 

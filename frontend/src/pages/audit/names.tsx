@@ -1,4 +1,6 @@
+import { Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
 import { userQuery, usersQuery } from "@/api/users";
 import { TextLink } from "@/components/links";
 import { Code } from "@/components/Mono";
@@ -22,6 +24,19 @@ export function ActorName({ actor }: { actor: string }) {
     <span translate="no">{person.display_name || person.email}</span>
   ) : (
     <Code>{actor}</Code>
+  );
+}
+
+/** What happened, in words where the page has them. */
+export function ActionName({ action }: { action: string }) {
+  const { t, i18n } = useTranslation();
+  const key = `audit.did.${action.replaceAll(".", "_")}`;
+  return i18n.exists(key) ? (
+    <Text size="sm" fw={600} component="span">
+      {t(key as never)}
+    </Text>
+  ) : (
+    <Code>{action}</Code>
   );
 }
 

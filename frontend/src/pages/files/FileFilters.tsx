@@ -7,10 +7,10 @@ import { useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { fileCountsQuery } from "@/api/files";
-import { type FileCount, FileOrder, FileStatus } from "@/api/models";
+import { FileOrder, FileStatus } from "@/api/models";
 import { ChecklistFilter, FilterButton } from "@/components/ChecklistFilter";
 import { FilterBar, FilterChip, SearchFilter, useSpan } from "@/components/filters";
-import { formatNumber } from "@/components/format";
+import { formatCount } from "@/components/format";
 import { InstrumentsFilter } from "@/components/InstrumentChoice";
 import { useSetSearch } from "@/components/useSetSearch";
 
@@ -88,12 +88,6 @@ function SetByLinks() {
       </FilterChip>
     </>
   );
-}
-
-/** "10,000+" where counting stopped. */
-export function formatCount(count: FileCount | undefined): string {
-  if (count === undefined) return formatNumber(0);
-  return count.more ? `${formatNumber(count.count)}+` : formatNumber(count.count);
 }
 
 function MoreFilters() {

@@ -7,6 +7,7 @@ import { csvHref } from "@/api/lists";
 import type { FileRead } from "@/api/models";
 import { Bytes } from "@/components/Bytes";
 import { DataTable } from "@/components/DataTable";
+import { formatCount } from "@/components/format";
 import { NameLink, TextLink } from "@/components/links";
 import { PathText } from "@/components/Mono";
 import { Page } from "@/components/Page";
@@ -15,7 +16,7 @@ import { Time } from "@/components/Time";
 import type { Column } from "@/components/table";
 import { useRows } from "@/components/useRows";
 import { WhyBox } from "@/components/WhyBox";
-import { FileFilters, formatCount, useFileSearch } from "./FileFilters";
+import { FileFilters, useFileSearch } from "./FileFilters";
 
 export function FilesPage() {
   const { t } = useTranslation();

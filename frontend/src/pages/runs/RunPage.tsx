@@ -1,11 +1,8 @@
-import { Button } from "@mantine/core";
-import { IconPlayerStop } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import type { RunKind, RunRead } from "@/api/models";
-import { runQuery, useCancelRun } from "@/api/runs";
-import { Confirm } from "@/components/Confirm";
+import { runQuery } from "@/api/runs";
 import { Facts } from "@/components/Facts";
 import { formatNumber } from "@/components/format";
 import { TextLink } from "@/components/links";
@@ -16,7 +13,7 @@ import { RunState } from "@/components/RunState";
 import { Section } from "@/components/Section";
 import { Time } from "@/components/Time";
 import { useInstrumentName } from "@/components/useInstruments";
-import { useMe } from "@/contexts/session";
+import { CancelRun } from "./CancelRun";
 import { counterOf, MadeCopies, NewFiles, RunDuration, type Trigger } from "./facts";
 
 export function RunPage() {
@@ -88,27 +85,4 @@ function useFacts(run: RunRead) {
       <Code key="flow">{run.flow_run_id}</Code>,
     ],
   ] as React.ComponentProps<typeof Facts>["items"];
-}
-
-function CancelRun({ run, name }: { run: RunRead; name: string }) {
-  const { t } = useTranslation();
-  const me = useMe();
-  const cancel = useCancelRun();
-  if (!me.is_superuser || run.state !== "live" || run.cancel_requested) return null;
-  return (
-    <Confirm
-      title={t("runs.cancel.title", { name })}
-      consequences={t("runs.cancel.consequences")}
-      confirmLabel={t("runs.cancel.confirm")}
-      isPending={cancel.isPending}
-      error={cancel.error}
-      onConfirm={() => cancel.mutateAsync(run.id)}
-    >
-      {(ask) => (
-        <Button variant="default" leftSection={<IconPlayerStop size={16} />} onClick={ask}>
-          {t("runs.cancel.button")}
-        </Button>
-      )}
-    </Confirm>
-  );
 }

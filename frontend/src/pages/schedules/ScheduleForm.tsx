@@ -7,11 +7,17 @@ import { InstrumentSelect } from "@/components/InstrumentChoice";
 import { fieldErrors } from "@/components/problems";
 import { initialSchedule, ScheduleFields, scheduleBody, useScheduleRules } from "./ScheduleFields";
 
-export function AddSchedule({ onClose }: { onClose: () => void }) {
+interface AddScheduleProps {
+  onClose: () => void;
+  /** Of which one it most likely is. */
+  instrumentId: string | undefined;
+}
+
+export function AddSchedule({ onClose, instrumentId }: AddScheduleProps) {
   const { t } = useTranslation();
   const create = useCreateSchedule();
   const form = useForm({
-    initialValues: { instrument_id: "", ...initialSchedule() },
+    initialValues: { instrument_id: instrumentId ?? "", ...initialSchedule() },
     validateInputOnBlur: true,
     validate: {
       instrument_id: (value) => (value ? null : t("schedules.required")),

@@ -1,11 +1,13 @@
 import { Button } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
+import { useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { ScheduleRead } from "@/api/models";
 import { schedulesQuery, useDeleteSchedule } from "@/api/schedules";
 import { ConfirmDialog } from "@/components/ConfirmDialog";
 import { DataTable } from "@/components/DataTable";
+import { FilterBar, InstrumentFilter } from "@/components/filters";
 import { InstrumentName } from "@/components/InstrumentChoice";
 import { NameLink } from "@/components/links";
 import { Page } from "@/components/Page";
@@ -15,13 +17,16 @@ import { Time } from "@/components/Time";
 import type { Column } from "@/components/table";
 import { useInstrumentName } from "@/components/useInstruments";
 import { useRows } from "@/components/useRows";
+import { useSetSearch } from "@/components/useSetSearch";
 import { AddSchedule, EditSchedule } from "./ScheduleForm";
 
 type Task = { kind: "add" } | { kind: "edit" | "delete"; schedule: ScheduleRead };
 
 export function SchedulesPage() {
   const { t } = useTranslation();
-  const source = useRows(schedulesQuery());
+  const search = useSearch({ from: "/app/schedules" });
+  const set = useSetSearch<typeof search>("/schedules");
+  const source = useRows(schedulesQuery(search));
   const [task, setTask] = useState<Task | null>(null);
   const done = () => setTask(null);
   const add = (
@@ -39,9 +44,19 @@ export function SchedulesPage() {
         columns={useColumns(setTask)}
         source={source}
         rowKey={(schedule) => schedule.id}
+        toolbar={
+          <FilterBar label={t("schedules.filter.label")}>
+            <InstrumentFilter
+              label={t("schedules.columns.instrument")}
+              value={search.instrument}
+              onChange={(instrument) => set({ instrument })}
+            />
+          </FilterBar>
+        }
+        isFiltered={search.instrument !== undefined}
         empty={{ title: t("schedules.empty"), hint: t("schedules.empty_hint"), action: add }}
       />
-      {task?.kind === "add" && <AddSchedule onClose={done} />}
+      {task?.kind === "add" && <AddSchedule onClose={done} instrumentId={search.instrument} />}
       {task?.kind === "edit" && (
         <EditSchedule schedule={task.schedule} name={name} onClose={done} />
       )}

@@ -5,7 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import type { CauseRead, CopyState } from "@/api/models";
 import { causesQuery, useRetryTransfers } from "@/api/transfers";
-import { formatNumber } from "@/components/format";
+import { formatCount } from "@/components/format";
 import { TextLink } from "@/components/links";
 import { Code } from "@/components/Mono";
 import { ProblemPanel } from "@/components/ProblemPanel";
@@ -40,7 +40,7 @@ function Cause({ cause, instrumentId }: CauseProps) {
   const { t } = useTranslation();
   const me = useMe();
   const retry = useRetryTransfers();
-  const number = `${formatNumber(cause.count)}${cause.more ? "+" : ""}`;
+  const number = formatCount(cause);
   return (
     <div className={classes.cause}>
       <Stack gap={2} className={rows.words}>

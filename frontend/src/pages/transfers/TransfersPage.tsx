@@ -1,15 +1,16 @@
+import { useQuery } from "@tanstack/react-query";
 import { useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { csvHref } from "@/api/lists";
 import { CopyState, type FileStatus, type TransferRead } from "@/api/models";
 import { storageQuery } from "@/api/storage";
-import { transfersQuery } from "@/api/transfers";
+import { transferCountsQuery, transfersQuery } from "@/api/transfers";
 import { Bytes } from "@/components/Bytes";
 import { ChecklistFilter } from "@/components/ChecklistFilter";
 import { DataTable } from "@/components/DataTable";
 import { ChoiceFilter, FilterBar, FilterChip, useSpan } from "@/components/filters";
-import { formatNumber } from "@/components/format";
+import { formatCount, formatNumber } from "@/components/format";
 import { InstrumentsFilter } from "@/components/InstrumentChoice";
 import { NameLink, TextLink } from "@/components/links";
 import { PathText } from "@/components/Mono";
@@ -53,6 +54,7 @@ function Filters() {
   const set = useSetSearch<typeof search>("/transfers");
   const { is_superuser: isAdmin } = useMe();
   const spanOf = useSpan();
+  const { data: counts } = useQuery(transferCountsQuery(search));
   return (
     <FilterBar label={t("transfers.filter.label")}>
       <InstrumentsFilter
@@ -67,6 +69,7 @@ function Filters() {
         options={Object.values(CopyState).map((value) => ({
           value,
           label: t(`status.${value as FileStatus}.name`),
+          count: counts && formatCount(counts.states[value]),
         }))}
       />
       {isAdmin && <StorageFilter />}

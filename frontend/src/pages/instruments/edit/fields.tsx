@@ -16,6 +16,7 @@ import { formatDuration } from "@/components/format";
 import { Section } from "@/components/Section";
 import { zonesWith } from "@/pages/schedules/ScheduleFields";
 import { PlaceChoice } from "@/pages/storage/PlaceChoice";
+import { Preview } from "./Preview";
 import type { EditForm } from "./useEditForm";
 import type { EditValues } from "./values";
 
@@ -101,6 +102,7 @@ export function RuleFields({ form }: FieldsProps) {
         suffix=" %"
         {...form.getInputProps("shrink_percent")}
       />
+      <Preview form={form} />
     </Section>
   );
 }
