@@ -159,3 +159,16 @@ def test_a_live_harvest_is_stopped_from_the_instruments_page(
             expect(dialog).to_contain_text("nothing is lost")
             dialog.get_by_role("button", name="Cancel this run").click()
             expect(dialog.get_by_role("alert")).to_contain_text("not_found")
+
+
+def test_a_token_for_a_program_ends_when_its_maker_says(as_scientist: Open) -> None:
+    page = as_scientist().open("/profile")
+    page.get_by_label("Name of the program").fill("nightly script")
+    page.get_by_label("Valid until").fill("1 January 2099")
+    page.get_by_role("button", name="Make a token").click()
+    expect(page.get_by_text("Copy it now")).to_be_visible()
+    token = page.get_by_role("listitem").filter(has_text="nightly script")
+    expect(token).to_contain_text("2099")
+    token.get_by_role("button", name="Revoke").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(token).to_have_count(0)
