@@ -1,13 +1,14 @@
 #!/bin/sh
-# Installs what pip cannot: samba (SMB instruments of the simulated laboratory) and chromium
-# (browser tests). Safe to run twice. Never fails because it may not install: it says what is missing.
+# Installs what pip cannot: samba (SMB instruments of the simulated laboratory), OpenSSH's SFTP
+# server (tests of SFTP destinations) and chromium (browser tests). Safe to run twice. Never fails
+# because it may not install: it says what is missing.
 set -eu
 
 missing=""
 
 # Programs of administrators are not on the PATH of ordinary users.
 has_program() {
-    PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$1" >/dev/null 2>&1
+    PATH="$PATH:/usr/sbin:/usr/local/sbin:/usr/lib/openssh" command -v "$1" >/dev/null 2>&1
 }
 
 need() {
@@ -24,6 +25,7 @@ need() {
 }
 
 need samba smbd
+need openssh-sftp-server sftp-server
 need chromium chromium chromium-browser google-chrome
 
 if [ -z "$missing" ]; then
@@ -34,7 +36,7 @@ fi
 if [ "$(id -u)" -ne 0 ] || ! has_program apt-get; then
     echo "Not installed:$missing. This needs root on Debian or Ubuntu."
     echo "There run: apt-get update && apt-get install --no-install-recommends$missing"
-    echo "Without samba the demo leaves the SMB instruments out. Tests that miss samba or chromium are"
+    echo "Without samba the demo leaves the SMB instruments out. Tests that miss one of them are"
     echo "skipped, and fail with CI=true."
     exit 0
 fi

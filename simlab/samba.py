@@ -40,18 +40,19 @@ cache directory = {runtime}/cache
 pid directory = {runtime}/pid
 ncalrpc dir = {runtime}/ncalrpc
 log file = {log}
-log level = 1
+log level = 1 auth_audit:2
 max log size = 10240
 enable core files = no
 load printers = no
 printing = bsd
 printcap name = /dev/null
 disable spoolss = yes
+{settings}
 """
 _SHARE = """
 [{name}]
 path = {path}
-read only = yes
+read only = {read_only}
 browseable = yes
 """
 
@@ -85,11 +86,14 @@ def _negotiate_request() -> bytes:
 
 
 class SambaServer(ServerProcess):
-    """smbd with read-only shares for one user.
+    """smbd with shares for one user, read-only unless it plays a storage (`writable`).
 
     A Samba user must exist on the machine: the instrument's user name is mapped to the user that
     runs this process, with a password of its own in a password file of its own.
     """
+
+    writable = False
+    settings = ""  # more lines of the global section
 
     def __init__(
         self,
@@ -143,10 +147,19 @@ class SambaServer(ServerProcess):
     def _write_config(self, port: int) -> Path:
         config = self._runtime / "smb.conf"
         shares = "".join(
-            _SHARE.format(name=name, path=path.resolve()) for name, path in self._shares.items()
+            _SHARE.format(
+                name=name, path=path.resolve(), read_only="no" if self.writable else "yes"
+            )
+            for name, path in self._shares.items()
         )
         config.write_text(
-            _CONFIG.format(runtime=self._runtime, port=port, log=self.log_path.resolve()) + shares
+            _CONFIG.format(
+                runtime=self._runtime,
+                port=port,
+                log=self.log_path.resolve(),
+                settings=self.settings,
+            )
+            + shares
         )
         (self._runtime / "users.map").write_text(f"{_unix_user()} = {self._login.username}\n")
         return config

@@ -1,9 +1,9 @@
 """The laboratory's servers: rclone as SFTP, S3 and WebDAV server, samba for SMB.
 
-Each is a process of its own that serves one instrument's folder read-only; only samba serves
-several shares from one process, as one file server of a laboratory does. Secrets reach rclone by
-environment variables, never by its arguments. Directories are not cached, so that a file is seen
-as soon as it exists.
+Each is a process of its own that serves one instrument's folder, read-only unless it plays a
+storage (a subclass says `writable`); only samba serves several shares from one process, as one file
+server of a laboratory does. Secrets reach rclone by environment variables, never by its arguments.
+Directories are not cached, so that a file is seen as soon as it exists.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from simlab.samba import SambaServer, samba_available
 
 __all__ = [
     "Login",
+    "ObjectStore",
     "RcloneServer",
     "S3Server",
     "SambaServer",
@@ -76,6 +77,8 @@ class RcloneServer(ServerProcess):
     """``rclone serve KIND FOLDER``; ``state`` is a folder for what the server itself keeps."""
 
     kind = ""
+    writable = False
+    directory_cache = "0s"  # at 0 many writers make rclone (1.75) spin over its own timers
 
     def __init__(
         self,
@@ -107,8 +110,8 @@ class RcloneServer(ServerProcess):
             f"--addr={self.host}:{port}",
             "--config=",
             f"--cache-dir={self._state.resolve()}",
-            "--read-only",
-            "--dir-cache-time=0s",
+            *([] if self.writable else ["--read-only"]),
+            f"--dir-cache-time={self.directory_cache}",
             "--poll-interval=0s",
             "--vfs-cache-mode=off",
             *self.options(),
@@ -182,6 +185,17 @@ class S3Server(_HttpServer):
     def environment(self) -> Mapping[str, str]:
         """The key pair; quoted, because rclone reads a list from a variable as a line of CSV."""
         return {"RCLONE_AUTH_KEY": f'"{self._login.username},{self._login.required_password()}"'}
+
+
+class ObjectStore(S3Server):
+    """S3 to deliver to: buckets can be written, and nothing else changes them."""
+
+    writable = True
+    directory_cache = "5m"
+
+    def options(self) -> Sequence[str]:
+        """Names are bytes, as in S3: both Unicode forms of a letter are two names."""
+        return ("--no-unicode-normalization",)
 
 
 class WebdavServer(_HttpServer):

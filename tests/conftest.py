@@ -91,8 +91,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark each test by its folder; leave the long ones out unless they are asked for."""
     for item in items:
-        layer = Path(str(item.path)).parent.name
-        if layer in _LAYERS:
+        for layer in set(_LAYERS).intersection(Path(str(item.path)).parts):
             item.add_marker(layer)
     if not config.getoption("--long"):
         chosen = [item for item in items if item.get_closest_marker("long") is None]

@@ -49,7 +49,7 @@ def get_editor(database: Db, settings: AppSettings, vault: AppVault, admin: Admi
     return Editor(database, settings, vault, admin.id)
 
 
-InstrumentEditor = Annotated[Editor, Depends(get_editor)]
+Edits = Annotated[Editor, Depends(get_editor)]
 
 
 def get_revision(

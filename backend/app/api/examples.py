@@ -53,7 +53,26 @@ REQUESTS: dict[str, dict[str, Any]] = {
         },
     },
     "changeAccount": {"a new secret": {"secret": _SECRET}},
-    "createStorage": {"a mounted archive": {"name": "archive", "path": "/srv/archive"}},
+    "createStorage": {
+        "a local archive": {"name": "archive", "path": "/srv/archive"},
+        "a bucket": {
+            "name": "objects",
+            "kind": "s3",
+            "path": "lab-archive/raw",
+            "url": "https://s3.lab.example",
+            "options": {"region": "eu-central-1"},
+            "service_account_id": _PLACE,
+        },
+        "a share": {
+            "name": "filer",
+            "kind": "cifs",
+            "host": "filer.lab.example",
+            "path": "archive/raw",
+            "service_account_id": _PLACE,
+        },
+    },
+    "drainStorage": {"to another one": {"to": _PLACE}},
+    "retireStorage": {"a reason": {"reason": "replaced by archive-2"}},
     "changeStorage": {"another name": {"name": "archive-2026"}},
     "createInstrument": {
         "a share": {

@@ -170,6 +170,8 @@ def _planned(copies: Sequence[tuple[Copy, StorageLocation]], facts: dict[str, An
         for copy, location in copies
     ]
     waiting = [(c, s) for c, s in copies if c.state != CopyState.AVAILABLE and c.required]
+    # What only waits for another copy of its version has no reason of its own.
+    waiting.sort(key=lambda one: one[0].follows is not None and one[0].due_at is None)
     if not waiting:
         places = sum(1 for copy, _ in copies if copy.state == CopyState.AVAILABLE)
         return _because("available", f"It is here: proven at {_places(places)}.", None, facts)

@@ -32,7 +32,6 @@ from app.services.access import only_readable, readable_instrument
 from app.services.conditions import has_part
 from app.services.credentials import Vault
 from app.services.edits import (
-    InvalidField,
     changes,
     find,
     guarded_update,
@@ -42,6 +41,7 @@ from app.services.edits import (
     user_actor,
 )
 from app.services.pagination import Keyset, Page, PageRequest, fetch_page
+from app.services.policies import set_policy
 from app.services.secret_rules import ADDRESS, confirm_address, note_use
 from app.services.source_rules import REMOTE, check_source
 from app.services.time_zones import check_time_zone
@@ -59,6 +59,8 @@ class PolicyView:
     storage_location_id: uuid.UUID
     storage_name: str
     required: bool
+    template: str | None
+    backfill_pending: bool
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ async def _views(session: AsyncSession, found: Sequence[Instrument]) -> list[Ins
             InstrumentStorage.storage_location_id,
             StorageLocation.name,
             InstrumentStorage.required,
+            InstrumentStorage.template,
+            InstrumentStorage.backfill_pending,
         )
         .join(StorageLocation, StorageLocation.id == InstrumentStorage.storage_location_id)
         .where(InstrumentStorage.instrument_id.in_(ids))
@@ -159,33 +163,6 @@ def _check_quiet_hours(values: Mapping[str, Any]) -> None:
         check_time_zone(quiet["time_zone"], "/quiet_hours/time_zone")
 
 
-async def _set_storage(
-    session: AsyncSession, instrument_id: uuid.UUID, storage: Sequence[Mapping[str, Any]]
-) -> None:
-    wanted = {policy["storage_location_id"]: policy["required"] for policy in storage}
-    if len(wanted) != len(storage):
-        raise InvalidField("/storage", "A storage location is named twice.")
-    for location_id in wanted:
-        if await session.get(StorageLocation, location_id) is None:
-            raise InvalidField("/storage", "There is no such storage location.")
-    known = await session.scalars(
-        select(InstrumentStorage).where(InstrumentStorage.instrument_id == instrument_id)
-    )
-    for policy in known.all():
-        # A place that stays keeps its row, and with it the folder that it has there.
-        if (required := wanted.pop(policy.storage_location_id, None)) is None:
-            await session.delete(policy)
-        else:
-            policy.required = required
-    for location_id, required in wanted.items():
-        session.add(
-            InstrumentStorage(
-                instrument_id=instrument_id, storage_location_id=location_id, required=required
-            )
-        )
-    await session.flush()
-
-
 async def _set_slots(session: AsyncSession, instrument_id: uuid.UUID, connections: int) -> None:
     await session.execute(
         delete(Slot).where(Slot.instrument_id == instrument_id, Slot.number > connections)
@@ -221,7 +198,7 @@ async def create_instrument(
         instrument = Instrument(**values, revision=1, created_at=now, updated_at=now)
         async with translated(session, "name_taken"):
             session.add(instrument)
-        await _set_storage(session, instrument.id, storage)
+        await set_policy(session, instrument.id, storage)
         session.add(ScanState(instrument_id=instrument.id))
         await session.flush()
         await _set_slots(session, instrument.id, instrument.connections)
@@ -294,7 +271,7 @@ async def change_instrument(editor: Editor, change: InstrumentChange) -> Instrum
         if storage is not None:
             details["old"]["storage"] = [str(policy.storage_location_id) for policy in before]
             details["new"]["storage"] = plain(list(storage))
-            await _set_storage(session, instrument_id, storage)
+            await set_policy(session, instrument_id, storage)
         if set(changed) - {"name", "slug", "description"}:
             await let_go(session, [instrument_id])
         if "connections" in changed:

@@ -128,7 +128,7 @@ class PosixStorage:
         calls = self._calls
         anchor = await calls.run(self._anchor, calls)
         try:
-            yield PosixBatch(anchor, calls, self._installation, self._worker)
+            yield PosixBatch(anchor, calls, self._installation, self._worker, self.capabilities)
         finally:
             calls.afterwards(anchor.close)
 
@@ -311,9 +311,17 @@ class PosixTemporary:
 class PosixBatch:
     """The writing end for one batch; its calls come from one task group at a time."""
 
-    def __init__(self, anchor: Anchor, calls: Calls, installation: str, worker: str) -> None:
+    def __init__(
+        self,
+        anchor: Anchor,
+        calls: Calls,
+        installation: str,
+        worker: str,
+        capabilities: StorageCapabilities,
+    ) -> None:
         self._anchor = anchor
         self.calls = calls
+        self.capabilities = capabilities
         self._installation = installation
         self._worker = worker
 

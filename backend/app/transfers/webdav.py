@@ -1,0 +1,484 @@
+"""WebDAV by httpx: PUT beside the final name, MOVE with `Overwrite: F`, basic authentication.
+
+The protocol cannot flush, so nothing here is durable; it has no append, so each batch has a journal
+object. An object's identity is its ETag where the server keeps it over a MOVE (a probe looks), else
+time and size. Times are sent as `X-OC-Mtime`, which some servers take.
+"""
+
+import asyncio
+import contextlib
+import re
+import socket
+import ssl
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from typing import TypeVar
+from urllib.parse import quote, unquote_to_bytes, urlsplit
+
+import httpx
+
+from app.errors import StreamWeaveError
+from app.transfers import webdav_xml as xml
+from app.transfers.base import Space
+from app.transfers.file_server import (
+    Listed,
+    Reading,
+    ServerAddress,
+    Standing,
+    Writing,
+    must_stand,
+)
+from app.transfers.line import LISTING_SECONDS, Line, network_error
+from app.transfers.paths import display
+
+T = TypeVar("T")
+_CONNECTIONS = 16
+_BLOCK = 1 << 20
+_LONGEST_NAME = 255
+# The server may copy a large object before it answers.
+_FINISH_SECONDS = 600.0
+
+_CODES = {
+    400: "storage_name_refused",
+    401: "storage_logon_failed",
+    403: "storage_permission_denied",
+    404: "storage_object_missing",
+    405: "destination_conflict",
+    407: "storage_logon_failed",
+    409: "storage_object_missing",  # the folder above is missing
+    414: "storage_name_refused",
+    423: "storage_file_locked",
+    502: "storage_unreachable",
+    504: "storage_stalled",
+    507: "storage_full",
+}
+_NOT_IN_XML = re.compile("[\x00-\x1f\x7f\ufffe\uffff]")
+_LOCKED_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8)  # between tries
+_WRITTEN = (200, 201, 204)
+_ANY_SAID = (200, 204, 207, 403, 404, 405, 409, 422, 424, 501)
+_FAILURES: tuple[tuple[type[Exception], str], ...] = (
+    (httpx.ConnectTimeout, "storage_unreachable"),
+    (httpx.TimeoutException, "storage_stalled"),
+    (httpx.ConnectError, "storage_unreachable"),
+    (httpx.LocalProtocolError, "storage_error"),
+    (httpx.TransportError, "storage_connection_lost"),
+)
+
+
+class _Answered(Exception):
+    """The server answered with a failure."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class _Connector:
+    """The pool of connections is kept; "connecting" is the one request that logs on first."""
+
+    raises: tuple[type[Exception], ...] = (
+        _Answered,
+        httpx.HTTPError,
+        httpx.InvalidURL,
+        httpx.StreamError,
+        OSError,
+    )
+
+    def __init__(self, address: ServerAddress) -> None:
+        self._address = address
+        self._client: httpx.AsyncClient | None = None
+
+    async def connect(self) -> httpx.AsyncClient:
+        address = self._address
+        if self._client is None:
+            self._client = httpx.AsyncClient(
+                auth=httpx.BasicAuth(address.username, address.secret),
+                headers={"Accept-Encoding": "identity"},  # or the ETag may be another one
+                timeout=address.timeout_seconds,
+                limits=httpx.Limits(max_connections=_CONNECTIONS),
+                trust_env=False,
+                verify=ssl.create_default_context(cadata=address.options.get("ca") or None),
+            )
+        answer = await self._client.request(
+            "PROPFIND", _root(address), headers={"Depth": "0"}, content=xml.FACTS
+        )
+        if answer.status_code != httpx.codes.MULTI_STATUS:
+            raise _Answered(answer.status_code)
+        return self._client
+
+    def is_open(self, session: httpx.AsyncClient) -> bool:
+        return not session.is_closed
+
+    def cut(self, session: httpx.AsyncClient) -> None:
+        """Nothing: each request has a connection of its own, and broken ones are not kept."""
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    def error(self, raised: Exception, step: str) -> StreamWeaveError:
+        if isinstance(raised, _Answered):
+            code = _CODES.get(raised.status, "storage_error")
+            if step == "connecting" and code in ("storage_object_missing", "destination_conflict"):
+                code = "storage_share_missing"
+            return StreamWeaveError(code, f"{step}: HTTP {raised.status}")
+        reasons = list(_reasons(raised))
+        for reason in reasons:
+            if isinstance(reason, ssl.SSLCertVerificationError):
+                return StreamWeaveError("storage_host_key_mismatch", f"{step}: {reason}")
+            if isinstance(reason, socket.gaierror):
+                return network_error(reason, step)
+        code = next((c for kind, c in _FAILURES if isinstance(raised, kind)), "storage_error")
+        return StreamWeaveError(code, f"{step}: {raised or type(raised).__name__}")
+
+
+def _reasons(raised: BaseException | None) -> Iterator[BaseException]:
+    while raised is not None:
+        yield raised
+        raised = raised.__cause__ or raised.__context__
+
+
+def _root(address: ServerAddress) -> str:
+    root = quote(address.root.strip("/"), safe="/")
+    return f"{address.url.rstrip('/')}/{root}".rstrip("/") + "/"
+
+
+class WebdavFiles:
+    """The files of a WebDAV server below one folder."""
+
+    kind = "webdav"
+    appends = False
+    is_durable = False
+    refuses_in_one_step = True
+
+    def __init__(self, address: ServerAddress) -> None:
+        self._url = _root(address)
+        self.place = self._url
+        self._connector = _Connector(address)
+        self._line: Line[httpx.AsyncClient] = Line(
+            self._connector, self.place, address.timeout_seconds
+        )
+        self._seconds = address.timeout_seconds
+        self._making_folder = asyncio.Lock()
+        self._takes_time: bool | None = None  # until a server said
+
+    def renew(self) -> None:
+        """Allow one more log-on after a refused one."""
+        self._line.renew()
+
+    def check_path(self, path: bytes) -> None:
+        """Refuse what XML cannot say, and too long names."""
+        try:
+            is_text = not _NOT_IN_XML.search(path.decode())
+        except UnicodeDecodeError:
+            is_text = False
+        if not is_text:
+            raise StreamWeaveError(
+                "storage_name_refused", f"{display(path)}: not UTF-8, or a control character."
+            )
+        if any(len(part) > _LONGEST_NAME for part in path.split(b"/")):
+            raise StreamWeaveError("storage_name_refused", f"More than {_LONGEST_NAME} bytes.")
+
+    def _at(self, path: bytes) -> str:
+        return self._url + quote(path, safe="/")
+
+    async def _ask(
+        self,
+        step: str,
+        method: str,
+        path: bytes,
+        *good: int,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> httpx.Response:
+        """Make a request whose answer is short; a status that is not good is raised."""
+
+        async def asking(client: httpx.AsyncClient) -> httpx.Response:
+            url = self._at(path)
+            answer = await client.request(method, url, headers=headers, content=content)
+            if answer.status_code not in good:
+                raise _Answered(answer.status_code)
+            return answer
+
+        return await self._line.call(step, asking)
+
+    async def stat(self, path: bytes) -> Standing | None:
+        """Ask about a path."""
+        found = await self._properties("looking", path, xml.FACTS)
+        return None if found is None else xml.standing(found)
+
+    async def _properties(self, step: str, path: bytes, wanted: bytes) -> xml.Properties | None:
+        head = {"Depth": "0"}
+        answer = await self._ask(step, "PROPFIND", path, 207, 404, headers=head, content=wanted)
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        async for _, properties in xml.responses(answer.aiter_bytes()):
+            return properties
+        return None
+
+    async def list_folder(self, path: bytes) -> Sequence[Listed]:
+        """Return all names in a folder."""
+        own = unquote_to_bytes(urlsplit(self._at(path)).path).rstrip(b"/")
+        listed: list[Listed] = []
+
+        async def listing(client: httpx.AsyncClient) -> None:
+            request = client.build_request(
+                "PROPFIND", self._at(path), headers={"Depth": "1"}, content=xml.FACTS
+            )
+            async with _answer(await client.send(request, stream=True), 207) as answer:
+                async for there, properties in xml.responses(answer.aiter_bytes(_BLOCK)):
+                    found = xml.standing(properties)
+                    if there != own:
+                        name = there.rpartition(b"/")[2]
+                        listed.append(Listed(name, found.is_folder, found.size_bytes))
+
+        await self._line.call("listing", listing, seconds=LISTING_SECONDS)
+        return listed
+
+    async def make_folder(self, path: bytes) -> None:
+        """Make one folder; one at a time, since servers lock what they make."""
+        async with self._making_folder:
+            answer = await self._ask("making a folder", "MKCOL", path, 201, 405)
+        if answer.status_code == httpx.codes.METHOD_NOT_ALLOWED:
+            found = must_stand(await self.stat(path), path)
+            if not found.is_folder:
+                raise StreamWeaveError("destination_conflict", f"A file: {display(path)}.")
+
+    async def put(self, path: bytes, content: bytes, mtime_ns: int) -> Standing:
+        """Write a small object."""
+        head = {"X-OC-Mtime": str(mtime_ns // 10**9)}
+        await self._ask("writing", "PUT", path, *_WRITTEN, headers=head, content=content)
+        found = must_stand(await self.stat(path), path)
+        self._takes_time = found.mtime_seconds == mtime_ns // 10**9
+        return found
+
+    async def create(self, path: bytes, size_bytes: int) -> Writing:
+        """Begin an object; its request lasts until it is finished.
+
+        Who answers a long request before its end breaks the connection, and the answer is lost:
+        so what could be refused is refused before, to an empty object.
+        """
+        await self._ask("creating", "PUT", path, *_WRITTEN, content=b"")
+        client = await self._line.session()
+        return _WebdavWriting(self, client, path, size_bytes)
+
+    async def finished(self, path: bytes, mtime_ns: int) -> Standing:
+        """Set the time of an object that was written, where that is known to work."""
+        if self._takes_time:
+            # A server that does not take it after all has its own time, which is looked at next.
+            content = xml.set_time(mtime_ns // 10**9)
+            await self._ask("setting the time", "PROPPATCH", path, *_ANY_SAID, content=content)
+        return must_stand(await self.stat(path), path)
+
+    @contextlib.asynccontextmanager
+    async def open(
+        self, path: bytes, offset: int = 0, size_bytes: int | None = None
+    ) -> AsyncIterator[Reading]:
+        """Open an object for reading."""
+        headers = {}
+        if offset or size_bytes is not None:
+            end = "" if size_bytes is None else str(offset + max(size_bytes, 1) - 1)
+            headers["Range"] = f"bytes={offset}-{end}"
+        client = await self._line.session()
+        request = client.build_request("GET", self._at(path), headers=headers)
+        answer = await self._line.on(client, "opening", lambda c: c.send(request, stream=True))
+        try:
+            if answer.status_code not in (200, 206, 416):
+                raise self._connector.error(_Answered(answer.status_code), "opening")
+            standing = _standing_of(answer)
+            if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                standing = must_stand(await self.stat(path), path)
+            yield _WebdavReading(self._line, client, answer, standing, (offset, size_bytes))
+        finally:
+            await answer.aclose()
+
+    async def rename_if_free(self, old: bytes, new: bytes) -> Standing | None:
+        """MOVE, which is refused when the new name exists."""
+        head = {"Destination": self._at(new), "Overwrite": "F"}
+        answer = await self._ask("publishing", "MOVE", old, 201, 204, 412, headers=head)
+        if answer.status_code == httpx.codes.PRECONDITION_FAILED:
+            return None
+        return must_stand(await self.stat(new), new)
+
+    async def remove(self, path: bytes) -> None:
+        """Remove an object; a server holds a lock for a moment after a request was broken off."""
+        for seconds in _LOCKED_SECONDS:
+            answer = await self._ask("removing", "DELETE", path, 200, 204, 404, 423)
+            if answer.status_code != httpx.codes.LOCKED:
+                return
+            await asyncio.sleep(seconds)
+        await self._ask("removing", "DELETE", path, 200, 204, 404)
+
+    async def sync(self, path: bytes) -> None:
+        """Nothing: the protocol has no flush."""
+
+    async def sync_names(self, folder: bytes) -> None:
+        """Nothing: the protocol has no flush."""
+
+    async def append(self, path: bytes, lines: bytes) -> None:
+        """Not possible."""
+        raise StreamWeaveError("storage_error", "WebDAV cannot append.")
+
+    async def space(self) -> Space | None:
+        """Return the quota (RFC 4331), where the server has one."""
+        found = await self._properties("asking for the free space", b"", xml.QUOTA)
+        free = xml.number(found or {}, "quota-available-bytes")
+        used = xml.number(found or {}, "quota-used-bytes")
+        return None if free is None or used is None else Space(free + used, free)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._line.close()
+        await self._connector.close()
+
+    async def on(
+        self,
+        client: httpx.AsyncClient,
+        step: str,
+        work: Callable[[httpx.AsyncClient], Awaitable[T]],
+        *,
+        seconds: float | None = None,
+    ) -> T:
+        """Do a part of a long request, whose answer is lost when it comes too early."""
+        try:
+            return await self._line.on(client, step, work, seconds=seconds)
+        except StreamWeaveError as error:
+            if error.code == "storage_connection_lost" and await self._is_full():
+                raise StreamWeaveError("storage_full", error.detail) from error
+            raise
+
+    async def _is_full(self) -> bool:
+        try:
+            space = await self.space()
+        except StreamWeaveError:
+            return False  # nobody can tell
+        return space is not None and space.free_bytes < _BLOCK
+
+    def request(
+        self, client: httpx.AsyncClient, path: bytes, blocks: AsyncIterator[bytes], size_bytes: int
+    ) -> "asyncio.Task[httpx.Response]":
+        """Begin a PUT that is fed block by block."""
+        headers = {"Content-Length": str(size_bytes)}  # some servers take no unknown length
+        timeout = httpx.Timeout(self._seconds, read=_FINISH_SECONDS)
+        return asyncio.ensure_future(
+            client.put(self._at(path), content=blocks, headers=headers, timeout=timeout)
+        )
+
+
+class _WebdavWriting:
+    """An object that is being written by one long request."""
+
+    def __init__(
+        self, files: WebdavFiles, client: httpx.AsyncClient, path: bytes, size_bytes: int
+    ) -> None:
+        self._files = files
+        self._client = client
+        self._path = path
+        self._blocks: asyncio.Queue[bytes] = asyncio.Queue(1)
+        self._request = files.request(client, path, self._stream(), size_bytes)
+
+    async def _stream(self) -> AsyncGenerator[bytes, None]:
+        while block := await self._blocks.get():
+            yield block
+
+    async def _hand_over(self, block: bytes) -> None:
+        """Give a block to the request, unless that is over already."""
+        giving = asyncio.ensure_future(self._blocks.put(block))
+        try:
+            await asyncio.wait({giving, self._request}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            giving.cancel()
+        if self._request.done():
+            answer = self._request.result()
+            raise _Answered(answer.status_code)
+
+    async def write(self, block: bytes) -> None:
+        """Append a block."""
+        await self._files.on(self._client, "writing", lambda _: self._hand_over(block))
+
+    async def finish(self, mtime_ns: int) -> Standing:
+        """End the request; its answer says whether the object stands."""
+
+        async def finishing(_: httpx.AsyncClient) -> None:
+            await self._hand_over(b"")
+            answer = await self._request
+            if answer.status_code not in _WRITTEN:
+                raise _Answered(answer.status_code)
+
+        await self._files.on(self._client, "finishing", finishing, seconds=_FINISH_SECONDS)
+        return await self._files.finished(self._path, mtime_ns)
+
+    async def abandon(self) -> None:
+        """Break the request off."""
+        self._request.cancel()
+        await asyncio.wait({self._request})
+        if not self._request.cancelled():
+            self._request.exception()  # told already
+
+
+class _WebdavReading:
+    """An object that is being read."""
+
+    def __init__(
+        self,
+        line: Line[httpx.AsyncClient],
+        client: httpx.AsyncClient,
+        answer: httpx.Response,
+        standing: Standing,
+        part: tuple[int, int | None],
+    ) -> None:
+        self.standing = standing
+        self._line = line
+        self._client = client
+        self._answer = answer
+        self._part = part
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Stream the bytes; who sends all when asked for a part is cut to it."""
+        if self._answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return
+        offset, size = self._part
+        skip = 0 if self._answer.status_code == httpx.codes.PARTIAL_CONTENT else offset
+        left = max(self.standing.size_bytes - offset, 0)
+        left = left if size is None else min(left, size)
+        stream = self._answer.aiter_bytes(_BLOCK)
+        while left:
+            chunk = await self._line.on(self._client, "reading", lambda _: anext(stream, b""))
+            if not chunk:
+                return
+            skipped, chunk = min(skip, len(chunk)), chunk[skip:][:left]
+            skip -= skipped
+            left -= len(chunk)
+            if chunk:
+                yield chunk
+
+
+@contextlib.asynccontextmanager
+async def _answer(answer: httpx.Response, good: int) -> AsyncIterator[httpx.Response]:
+    """Read a streamed answer; another status is raised."""
+    try:
+        if answer.status_code != good:
+            raise _Answered(answer.status_code)
+        yield answer
+    finally:
+        await answer.aclose()
+
+
+def _standing_of(answer: httpx.Response) -> Standing:
+    """Return what the head of an answer says of the whole object."""
+    head = answer.headers
+    whole = head.get("Content-Range", "").rpartition("/")[2] or head.get("Content-Length", "")
+    return Standing(
+        size_bytes=int(whole) if whole.isdigit() else 0,
+        mtime_seconds=xml.time_of(head.get("Last-Modified", "")),
+        mark=xml.tag_of(head.get("ETag", "")),
+    )
