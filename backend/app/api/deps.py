@@ -76,6 +76,11 @@ Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 # Query texts go into SQL parameters: PostgreSQL holds no NUL.
 Text = Annotated[str, Query(max_length=4096, pattern=r"^[^\x00]*$")]
 
+NamePart = Annotated[
+    Text | None, Query(max_length=200, description="a part of the name, in whatever case")
+]
+ErrorCode = Annotated[str, Query(max_length=60, pattern=r"^[a-z0-9_]+$")]
+
 
 def set_etag(response: Response, revision: int) -> None:
     """Send a revision as the ETag."""

@@ -167,7 +167,7 @@ _TEXTS: dict[str, Any] = {
     "request_id": "0198b7c0-0000-7000-8000-000000000000",
     "root": "data/2026",
     "secret_kind": "password",
-    "sentence": "It is here: proven at 2 place(s).",
+    "sentence": "It is here: proven at 2 places.",
     "sha256": _SHA256,
     "slug": "tem-2",
     "storage_name": "Archive",

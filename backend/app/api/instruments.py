@@ -16,6 +16,7 @@ from app.api.deps import (
     Edits,
     Id,
     Limit,
+    NamePart,
     Revision,
     page_request,
     set_etag,
@@ -33,7 +34,7 @@ from app.schemas.instruments import (
 )
 from app.services import instruments
 from app.services.edits import InvalidField
-from app.services.instruments import InstrumentView
+from app.services.instruments import InstrumentFilter, InstrumentState, InstrumentView
 
 router = APIRouter(prefix="/instruments", tags=["instruments"], responses=SIGNED_IN)
 _HIDDEN = ("host", "port", "url", "root", "host_key", "options", "service_account_id")
@@ -69,10 +70,17 @@ def _policy(policy: StoragePolicy) -> dict[str, Any]:
 
 @router.get("", operation_id="listInstruments", response_model=InstrumentPage, responses=LISTED)
 async def list_instruments(
-    database: Db, caller: Caller, limit: Limit = 50, cursor: Cursor = None
+    database: Db,
+    caller: Caller,
+    search: NamePart = None,
+    state: InstrumentState | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> InstrumentPage:
     """List the instruments that you may see, by name."""
-    page = await instruments.list_instruments(database, caller, page_request(limit, cursor))
+    narrowed = InstrumentFilter(search, state)
+    request = page_request(limit, cursor, **vars(narrowed))
+    page = await instruments.list_instruments(database, caller, request, narrowed)
     items = [_read(view, is_admin=caller.is_superuser) for view in page.items]
     return InstrumentPage(items=items, next_cursor=page.next_cursor)
 

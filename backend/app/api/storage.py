@@ -52,10 +52,15 @@ async def _answer(database: Db, response: Response, location: StorageLocation) -
 
 @router.get("", operation_id="listStorage", response_model=StoragePage, responses=LISTED)
 async def list_storage(
-    database: Db, _admin: Admin, limit: Limit = 50, cursor: Cursor = None
+    database: Db,
+    _admin: Admin,
+    in_trouble: bool | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> StoragePage:
     """List storage locations by name."""
-    page = await storage.list_storage(database, page_request(limit, cursor))
+    request = page_request(limit, cursor, in_trouble=in_trouble)
+    page = await storage.list_storage(database, request, in_trouble)
     uses = await uses_of_storage(database, [one.id for one in page.items])
     items = [_read(one, uses[one.id]) for one in page.items]
     return StoragePage(items=items, next_cursor=page.next_cursor)

@@ -7,9 +7,10 @@ secret (services/secret_rules.py) and makes the workers build a new remote.
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
@@ -28,6 +29,7 @@ from app.models import (
 )
 from app.services import audit
 from app.services.access import only_readable, readable_instrument
+from app.services.conditions import has_part
 from app.services.credentials import Vault
 from app.services.edits import (
     changes,
@@ -108,12 +110,41 @@ async def _views(session: AsyncSession, found: Sequence[Instrument]) -> list[Ins
     return [InstrumentView(one, storage.get(one.id, []), scans.get(one.id)) for one in found]
 
 
+class InstrumentState(StrEnum):
+    """What a list of instruments can be narrowed by; one may be in several."""
+
+    PAUSED = "paused"
+    LISTING_HELD = "listing_held"  # the breaker waits for a person
+    TROUBLE = "trouble"  # the last scan failed
+
+
+@dataclass(frozen=True)
+class InstrumentFilter:
+    """What a list of instruments is narrowed by."""
+
+    search: str | None = None
+    state: InstrumentState | None = None
+
+    def apply(self, query: Select[Any]) -> Select[Any]:
+        """Return the query, narrowed."""
+        if self.search:
+            query = query.where(has_part(self.search, Instrument.name, Instrument.slug))
+        if self.state is InstrumentState.PAUSED:
+            return query.where(Instrument.paused.is_(True))
+        if self.state is None:
+            return query
+        is_held = ScanState.breaker_tripped_at.is_not(None)
+        has_failed = ScanState.last_error_code.is_not(None)
+        is_it = is_held if self.state is InstrumentState.LISTING_HELD else has_failed
+        return query.where(Instrument.id.in_(select(ScanState.instrument_id).where(is_it)))
+
+
 async def list_instruments(
-    database: Database, user: User, request: PageRequest
+    database: Database, user: User, request: PageRequest, narrowed: InstrumentFilter
 ) -> Page[InstrumentView]:
     """Return a page of the instruments that a person may see, by name."""
     async with database.read() as session:
-        query = only_readable(select(Instrument), user, Instrument.id)
+        query = narrowed.apply(only_readable(select(Instrument), user, Instrument.id))
         page = await fetch_page(session, query, request, _ORDER)
         return Page(await _views(session, page.items), page.next_cursor)
 

@@ -38,10 +38,16 @@ _ORDER = Keyset((StorageLocation.name, StorageLocation.id))
 SENTINEL = Path(".streamweave/sentinel.json")
 
 
-async def list_storage(database: Database, request: PageRequest) -> Page[StorageLocation]:
-    """Return a page of the storage locations by name."""
+async def list_storage(
+    database: Database, request: PageRequest, in_trouble: bool | None = None
+) -> Page[StorageLocation]:
+    """Return a page of the storage locations by name; only those in trouble, or only the others."""
+    query = select(StorageLocation)
+    if in_trouble is not None:
+        code = StorageLocation.error_code
+        query = query.where(code.is_not(None) if in_trouble else code.is_(None))
     async with database.read() as session:
-        return await fetch_page(session, select(StorageLocation), request, _ORDER)
+        return await fetch_page(session, query, request, _ORDER)
 
 
 async def get_storage(database: Database, storage_id: uuid.UUID) -> StorageLocation:

@@ -758,6 +758,18 @@ export interface InstrumentPatch {
 }
 
 /**
+ * What a list of instruments can be narrowed by; one may be in several.
+ */
+export type InstrumentState = typeof InstrumentState[keyof typeof InstrumentState];
+
+
+export const InstrumentState = {
+  paused: 'paused',
+  listing_held: 'listing_held',
+  trouble: 'trouble',
+} as const;
+
+/**
  * A number of copies; `more`: at least so many.
  */
 export interface LiveCount {
@@ -1176,6 +1188,19 @@ export const RunKind = {
   harvest: 'harvest',
   watch: 'watch',
   drain: 'drain',
+} as const;
+
+/**
+ * How a run ended.
+ */
+export type RunOutcome = typeof RunOutcome[keyof typeof RunOutcome];
+
+
+export const RunOutcome = {
+  completed: 'completed',
+  failed: 'failed',
+  cancelled: 'cancelled',
+  lost: 'lost',
 } as const;
 
 /**
@@ -2002,6 +2027,10 @@ subject?: string | null;
 actor?: string | null;
 action?: string | null;
 /**
+ * whether the chain holds it already
+ */
+sealed?: boolean | null;
+/**
  * @minimum 1
  * @maximum 500
  */
@@ -2017,6 +2046,10 @@ instrument?: string | null;
 subject?: string | null;
 actor?: string | null;
 action?: string | null;
+/**
+ * whether the chain holds it already
+ */
+sealed?: boolean | null;
 };
 
 export type StreamEventsParams = {
@@ -2087,6 +2120,14 @@ path?: string | null;
  * beginnings of words of the name; finds in the name's order
  */
 search?: string | null;
+/**
+ * the error code of a file that is held or refused
+ */
+reason?: string | null;
+/**
+ * whether the last look at the source saw it
+ */
+present?: boolean | null;
 first_seen_after?: string | null;
 first_seen_before?: string | null;
 /**
@@ -2097,6 +2138,14 @@ modified_after?: string | null;
  * the source's time
  */
 modified_before?: string | null;
+/**
+ * a version of it was complete then or later
+ */
+complete_after?: string | null;
+/**
+ * a version of it was complete before
+ */
+complete_before?: string | null;
 size_min?: number | null;
 size_max?: number | null;
 };
@@ -2131,6 +2180,14 @@ path?: string | null;
  * beginnings of words of the name; finds in the name's order
  */
 search?: string | null;
+/**
+ * the error code of a file that is held or refused
+ */
+reason?: string | null;
+/**
+ * whether the last look at the source saw it
+ */
+present?: boolean | null;
 first_seen_after?: string | null;
 first_seen_before?: string | null;
 /**
@@ -2141,6 +2198,14 @@ modified_after?: string | null;
  * the source's time
  */
 modified_before?: string | null;
+/**
+ * a version of it was complete then or later
+ */
+complete_after?: string | null;
+/**
+ * a version of it was complete before
+ */
+complete_before?: string | null;
 size_min?: number | null;
 size_max?: number | null;
 };
@@ -2221,6 +2286,14 @@ path?: string | null;
  * beginnings of words of the name; finds in the name's order
  */
 search?: string | null;
+/**
+ * the error code of a file that is held or refused
+ */
+reason?: string | null;
+/**
+ * whether the last look at the source saw it
+ */
+present?: boolean | null;
 first_seen_after?: string | null;
 first_seen_before?: string | null;
 /**
@@ -2231,6 +2304,14 @@ modified_after?: string | null;
  * the source's time
  */
 modified_before?: string | null;
+/**
+ * a version of it was complete then or later
+ */
+complete_after?: string | null;
+/**
+ * a version of it was complete before
+ */
+complete_before?: string | null;
 size_min?: number | null;
 size_max?: number | null;
 };
@@ -2249,6 +2330,11 @@ range?: string | null;
 };
 
 export type ListInstrumentsParams = {
+/**
+ * a part of the name, in whatever case
+ */
+search?: string | null;
+state?: InstrumentState | null;
 /**
  * @minimum 1
  * @maximum 500
@@ -2292,6 +2378,8 @@ export type ListRunsParams = {
 instrument?: string | null;
 state?: RunState | null;
 kind?: RunKind | null;
+outcome?: RunOutcome | null;
+ended_after?: string | null;
 /**
  * @minimum 1
  * @maximum 500
@@ -2331,6 +2419,7 @@ export type ChangeScheduleHeaders = {
 };
 
 export type ListStorageParams = {
+in_trouble?: boolean | null;
 /**
  * @minimum 1
  * @maximum 500
@@ -2384,14 +2473,6 @@ cursor?: string | null;
 
 export type ListTransfersParams = {
 /**
- * any of these states
- * @maxItems 20
- */
-state?: CopyState[];
-instrument?: string | null;
-storage?: string | null;
-error_code?: string | null;
-/**
  * @minimum 1
  * @maximum 500
  */
@@ -2400,17 +2481,49 @@ limit?: number;
  * `next_cursor` of the page before
  */
 cursor?: string | null;
-};
-
-export type ExportTransfersParams = {
+/**
+ * any of these instruments
+ * @maxItems 100
+ */
+instrument?: string[];
 /**
  * any of these states
  * @maxItems 20
  */
 state?: CopyState[];
-instrument?: string | null;
 storage?: string | null;
 error_code?: string | null;
+/**
+ * became available then or later
+ */
+available_after?: string | null;
+/**
+ * became available before
+ */
+available_before?: string | null;
+};
+
+export type ExportTransfersParams = {
+/**
+ * any of these instruments
+ * @maxItems 100
+ */
+instrument?: string[];
+/**
+ * any of these states
+ * @maxItems 20
+ */
+state?: CopyState[];
+storage?: string | null;
+error_code?: string | null;
+/**
+ * became available then or later
+ */
+available_after?: string | null;
+/**
+ * became available before
+ */
+available_before?: string | null;
 };
 
 export type ListCausesParams = {
@@ -2418,12 +2531,33 @@ instrument?: string | null;
 };
 
 export type CountTransfersParams = {
-instrument?: string | null;
+/**
+ * any of these instruments
+ * @maxItems 100
+ */
+instrument?: string[];
+/**
+ * any of these states
+ * @maxItems 20
+ */
+state?: CopyState[];
 storage?: string | null;
 error_code?: string | null;
+/**
+ * became available then or later
+ */
+available_after?: string | null;
+/**
+ * became available before
+ */
+available_before?: string | null;
 };
 
 export type ListUsersParams = {
+/**
+ * a part of the name, in whatever case
+ */
+search?: string | null;
 /**
  * @minimum 1
  * @maximum 500

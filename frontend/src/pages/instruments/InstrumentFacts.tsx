@@ -26,6 +26,7 @@ export function InstrumentFacts({ instrument }: { instrument: InstrumentRead }) 
             variant="default"
             size="xs"
             leftSection={<IconEdit size={14} />}
+            aria-label={t("instruments.edit.settings")}
           >
             {t("instruments.edit.button")}
           </ButtonLink>

@@ -73,7 +73,7 @@ function EditInstrument({ latest, readAnew }: EditInstrumentProps) {
     <Page
       title={t("instruments.edit.title", { name: read.name })}
       lead={t("instruments.edit.lead")}
-      parent={{ to: `/instruments/${read.id}`, label: read.name }}
+      parent={{ to: `/instruments/${read.id}`, label: read.name, isData: true }}
     >
       <form noValidate className={classes.form} onSubmit={form.onSubmit(save, form.focusFirst)}>
         <Stack gap="lg">

@@ -16,6 +16,7 @@ import { formatDuration } from "@/components/format";
 import { Section } from "@/components/Section";
 import { zonesWith } from "@/pages/schedules/ScheduleFields";
 import { PlaceChoice } from "@/pages/storage/PlaceChoice";
+import { Preview } from "./Preview";
 import type { EditForm } from "./useEditForm";
 import type { EditValues } from "./values";
 
@@ -60,7 +61,9 @@ export function RuleFields({ form }: FieldsProps) {
     <Section title={t("wizard.step.complete")} hint={t("wizard.complete.hint")}>
       <NumberInput
         label={t("wizard.complete.quiet")}
-        description={typeof quiet === "number" ? formatDuration(quiet) : undefined}
+        description={
+          typeof quiet === "number" && <span translate="no">{formatDuration(quiet)}</span>
+        }
         required
         min={0}
         max={2_592_000}
@@ -99,6 +102,7 @@ export function RuleFields({ form }: FieldsProps) {
         suffix=" %"
         {...form.getInputProps("shrink_percent")}
       />
+      <Preview form={form} />
     </Section>
   );
 }
