@@ -30,7 +30,15 @@ const READ = {
   bandwidth_bytes_per_second: 1_234_567,
   quiet_hours: null,
   shrink_ratio: 0.29,
-  storage: [{ storage_location_id: "s", storage_name: "Archive", required: true }],
+  storage: [
+    {
+      storage_location_id: "s",
+      storage_name: "Archive",
+      required: true,
+      template: null,
+      backfill_pending: false,
+    },
+  ],
   scan: null,
   revision: 3,
   created_at: "2026-01-01T00:00:00Z",

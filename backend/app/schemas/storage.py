@@ -26,8 +26,9 @@ Options = Annotated[
     dict[str, str],
     Field(
         max_length=12,
-        description="posix, nfs: owner, group, file_mode, folder_mode; cifs: domain; s3: region, "
-        "force_path_style, storage_class, encryption, kms_key, object_lock, retain_days, proof",
+        description="posix, nfs: owner, group, file_mode, folder_mode, fstype, mount_point, "
+        "source; cifs: domain, encrypt; s3: region, force_path_style, storage_class, encryption, "
+        "kms_key, object_lock, retain_days, proof",
         examples=[{"region": "eu-central-1"}],
     ),
 ]

@@ -127,7 +127,7 @@ async def create_storage(
             **values, sentinel=uuid.uuid4(), health={}, revision=1, created_at=now, updated_at=now
         )
         await _refuse_nested(session, location)
-        if kind.is_path:
+        if kind is StorageKind.POSIX and "mount_point" not in location.options:
             location.sentinel = place_sentinel(Path(location.path), location.sentinel)
             await _refuse_nested(session, location)
         async with translated(session, "name_taken"):

@@ -31,12 +31,15 @@ def _one_of(*words: str) -> re.Pattern[str]:
 
 
 _OWNED = {"owner": _PLAIN, "group": _PLAIN, "file_mode": _MODE, "folder_mode": _MODE}
+_MOUNTED = {"fstype": _PLAIN, "mount_point": _PLAIN, "source": _PLAIN}
 _PATH = ("host", "port", "url", "host_key", "service_account_id")
 NEEDS: Mapping[StorageKind, Needs] = {
-    StorageKind.POSIX: Needs(("path",), _PATH, _OWNED),
-    StorageKind.NFS: Needs(("path",), _PATH, _OWNED),
+    StorageKind.POSIX: Needs(("path",), _PATH, _OWNED | _MOUNTED),
+    StorageKind.NFS: Needs(("path",), _PATH, _OWNED | _MOUNTED),
     StorageKind.CIFS: Needs(
-        ("host", "path", "service_account_id"), ("url", "host_key"), {"domain": _PLAIN}
+        ("host", "path", "service_account_id"),
+        ("url", "host_key"),
+        {"domain": _PLAIN, "encrypt": _one_of("true", "false")},
     ),
     StorageKind.S3: Needs(
         ("path", "service_account_id"),

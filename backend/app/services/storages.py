@@ -21,6 +21,8 @@ from app.models import ServiceAccount, StorageKind, StorageLocation
 from app.services.credentials import Vault
 from app.transfers.base import Storage
 from app.transfers.file_server import FileServer, ServerAddress
+from app.transfers.mounts import MountRule
+from app.transfers.ownership import Ownership
 from app.transfers.posix import PosixStorage
 from app.transfers.served import ServedStorage
 
@@ -53,7 +55,26 @@ def _posix(one: _Opening) -> Storage:
         worker=one.writer.worker,
         case_insensitive=one.row.case_insensitive,
         stall_seconds=one.seconds,
+        mount=_mount(one.row),
+        ownership=_ownership(one.row),
     )
+
+
+def _mount(row: StorageLocation) -> MountRule | None:
+    """NFS must be mounted; a POSIX location only when it says where."""
+    said = {name: str(row.options.get(name, "")) for name in ("fstype", "mount_point", "source")}
+    if row.kind == StorageKind.POSIX and not any(said.values()):
+        return None
+    return MountRule(said["fstype"], said["mount_point"], said["source"])
+
+
+def _ownership(row: StorageLocation) -> Ownership:
+    options = {str(name): str(value) for name, value in row.options.items()}
+    modes = [options.get(name) for name in ("file_mode", "folder_mode")]
+    names = [options.get(name) for name in ("owner", "group")]
+    owner, group = (int(n) if n is not None and n.isdecimal() else n for n in names)
+    file_mode, folder_mode = (int(mode, 8) if mode else None for mode in modes)
+    return Ownership(owner, group, file_mode, folder_mode)
 
 
 def _s3(one: _Opening) -> Storage:
@@ -116,8 +137,16 @@ def _sftp(one: _Opening) -> Storage:
     return _served(one, SftpFiles(_address(one)))
 
 
+def _webdav(one: _Opening) -> Storage:
+    from app.transfers.webdav import WebdavFiles
+
+    return _served(one, WebdavFiles(_address(one)))
+
+
 _MAKERS: Mapping[str, Callable[[_Opening], Storage]] = {
     StorageKind.POSIX: _posix,
+    StorageKind.NFS: _posix,
+    StorageKind.WEBDAV: _webdav,
     StorageKind.S3: _s3,
     StorageKind.CIFS: _cifs,
     StorageKind.SFTP: _sftp,

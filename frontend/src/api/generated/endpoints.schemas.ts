@@ -1608,7 +1608,7 @@ export interface SourcePreview {
 }
 
 /**
- * posix, nfs: owner, group, file_mode, folder_mode; cifs: domain; s3: region, force_path_style, storage_class, encryption, kms_key, object_lock, retain_days, proof
+ * posix, nfs: owner, group, file_mode, folder_mode, fstype, mount_point, source; cifs: domain, encrypt; s3: region, force_path_style, storage_class, encryption, kms_key, object_lock, retain_days, proof
  */
 export type StorageCreateOptions = {[key: string]: string};
 
@@ -1652,7 +1652,7 @@ export interface StorageCreate {
      * @pattern ^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$
      */
   name: string;
-  /** posix, nfs: owner, group, file_mode, folder_mode; cifs: domain; s3: region, force_path_style, storage_class, encryption, kms_key, object_lock, retain_days, proof */
+  /** posix, nfs: owner, group, file_mode, folder_mode, fstype, mount_point, source; cifs: domain, encrypt; s3: region, force_path_style, storage_class, encryption, kms_key, object_lock, retain_days, proof */
   options?: StorageCreateOptions;
   /**
      * @maxLength 4096
@@ -1717,7 +1717,7 @@ export interface StoragePage {
 }
 
 /**
- * posix, nfs: owner, group, file_mode, folder_mode; cifs: domain; s3: region, force_path_style, storage_class, encryption, kms_key, object_lock, retain_days, proof
+ * posix, nfs: owner, group, file_mode, folder_mode, fstype, mount_point, source; cifs: domain, encrypt; s3: region, force_path_style, storage_class, encryption, kms_key, object_lock, retain_days, proof
  */
 export type StoragePatchOptions = {[key: string]: string};
 
@@ -1738,7 +1738,7 @@ export interface StoragePatch {
      * @pattern ^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$
      */
   name?: string;
-  /** posix, nfs: owner, group, file_mode, folder_mode; cifs: domain; s3: region, force_path_style, storage_class, encryption, kms_key, object_lock, retain_days, proof */
+  /** posix, nfs: owner, group, file_mode, folder_mode, fstype, mount_point, source; cifs: domain, encrypt; s3: region, force_path_style, storage_class, encryption, kms_key, object_lock, retain_days, proof */
   options?: StoragePatchOptions;
   port?: number | null;
   quota_bytes?: number | null;
@@ -2243,6 +2243,14 @@ path?: string | null;
  * beginnings of words of the name; finds in the name's order
  */
 search?: string | null;
+/**
+ * the error code of a file that is held or refused
+ */
+reason?: string | null;
+/**
+ * whether the last look at the source saw it
+ */
+present?: boolean | null;
 first_seen_after?: string | null;
 first_seen_before?: string | null;
 /**
@@ -2253,6 +2261,14 @@ modified_after?: string | null;
  * the source's time
  */
 modified_before?: string | null;
+/**
+ * a version of it was complete then or later
+ */
+complete_after?: string | null;
+/**
+ * a version of it was complete before
+ */
+complete_before?: string | null;
 size_min?: number | null;
 size_max?: number | null;
 };
