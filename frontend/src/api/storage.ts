@@ -1,3 +1,4 @@
+import { queryOptions } from "@tanstack/react-query";
 import { useChange } from "./changes";
 import { tagOf } from "./client";
 import * as api from "./generated/storage/storage";
@@ -7,12 +8,18 @@ import type { ListStorageParams, StorageCreate, StoragePatch, StorageRead } from
 /** A worker tests the place: the server gives up after 45 s itself. */
 const PATIENT = { timeout: 60_000 };
 
-export const storageKeys = { all: ["storage"] as const };
+export const storageKeys = {
+  all: ["storage"] as const,
+  one: (id: string) => ["storage", id] as const,
+};
 
 export type StorageFilters = Omit<ListStorageParams, "limit" | "cursor">;
 
 export const storageQuery = (filters: StorageFilters = {}) =>
   listOptions(storageKeys.all, filters, api.listStorage, 500);
+
+export const storageOneQuery = (id: string) =>
+  queryOptions({ queryKey: storageKeys.one(id), queryFn: () => api.getStorage(id) });
 
 export const useCreateStorage = () =>
   useChange((body: StorageCreate) => api.createStorage(body), storageKeys.all);

@@ -15,6 +15,7 @@ import { UsedByLinks } from "@/components/UsedByLinks";
 import { useRows } from "@/components/useRows";
 import { useSetSearch } from "@/components/useSetSearch";
 import { DeleteStorage } from "./DeleteStorage";
+import { addressOf } from "./place";
 import { StorageCheck } from "./StorageCheck";
 import { StorageForm } from "./StorageForm";
 import { StorageHealth } from "./StorageHealth";
@@ -95,7 +96,7 @@ function useColumns(onTask: (task: Task) => void): Column<StorageRead>[] {
       {
         id: "path",
         header: t("storage.columns.path"),
-        cell: (one) => <PathText path={one.path} />,
+        cell: (one) => <PathText path={addressOf(one)} />,
       },
       {
         id: "kind",
