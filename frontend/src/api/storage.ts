@@ -33,5 +33,27 @@ export const useChangeStorage = (read: StorageRead) =>
 export const useDeleteStorage = (read: StorageRead) =>
   useChange(() => api.deleteStorage(read.id, { "if-match": tagOf(read) }), storageKeys.all);
 
+/** Asked again by itself: copies that are made elsewhere are no event of this location. */
+export const emptyingQuery = (id: string) =>
+  queryOptions({
+    queryKey: [...storageKeys.one(id), "emptying"],
+    queryFn: () => api.getStorageEmptying(id),
+    refetchInterval: 5_000,
+  });
+
+export const useDrainStorage = (read: StorageRead) =>
+  useChange(
+    (to: string) => api.drainStorage(read.id, { to }, { "if-match": tagOf(read) }),
+    storageKeys.all,
+    ["instruments"],
+  );
+
+export const useRetireStorage = (read: StorageRead) =>
+  useChange(
+    (reason: string) => api.retireStorage(read.id, { reason }, { "if-match": tagOf(read) }),
+    storageKeys.all,
+    ["files"],
+  );
+
 export const useCheckStorage = () =>
   useChange((id: string) => api.checkStorage(id, PATIENT), storageKeys.all);

@@ -7,6 +7,7 @@ import type { Health } from "./health";
 export function Learnt({ health }: { health: Health }) {
   const { t } = useTranslation();
   const { overwriting, durable, free_bytes: free, total_bytes: total } = health;
+  if (overwriting === undefined && durable === undefined && free === undefined) return null;
   const isAlone = overwriting === "exclusive_writer_only";
   return (
     <List size="sm" spacing={4}>

@@ -35,6 +35,7 @@ export function PlaceChoice({ hint, chosen, onToggle, more }: PlaceChoiceProps) 
           <Group justify="space-between">
             <Checkbox
               checked={chosen.includes(place.id)}
+              disabled={place.state !== "active" && !chosen.includes(place.id)}
               onChange={() => onToggle(place.id)}
               label={<span translate="no">{place.name}</span>}
               description={<span translate="no">{addressOf(place)}</span>}
