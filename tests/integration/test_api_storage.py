@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import update
 
 from app.clock import utcnow
 from app.database import lease_clock_ms
 from app.errors import CATALOGUE
 from app.harvest.backfill import backfill
-from app.models import Worker, new_id
+from app.models import StorageLocation, Worker, new_id
 from app.transfers.base import Source
 from app.transfers.local import LocalSource
 from app.worker.checks import Checker
@@ -109,11 +110,6 @@ async def test_a_missing_bucket_is_told(api: Api, s3_server: RcloneS3 | MotoS3) 
         answer = (await api.admin.post(f"/api/storage/{made['id']}/check")).json()
     assert not answer["ok"]
     assert answer["code"] == "storage_share_missing"
-    read = (await api.admin.get(f"/api/storage/{made['id']}")).json()
-    entry = CATALOGUE["storage_share_missing"]
-    assert (read["error_code"], read["cause"], read["remedy"]) == (
-        entry.code, entry.title, entry.remedy,
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -170,6 +166,16 @@ async def test_a_policy_has_a_template_that_is_checked(api: Api) -> None:
     kept = {"storage": [{"storage_location_id": place, "required": False}]}
     changed = await api.admin.patch(where, json=kept, headers=etag)
     assert changed.json()["storage"][0]["template"] == "{acquired:%Y}/{path}"
+
+
+async def test_trouble_is_told_with_its_cause_and_remedy(api: Api) -> None:
+    where = f"/api/storage/{(await api.make_storage('full'))['id']}"
+    well = (await api.admin.get(where)).json()
+    assert (well["cause"], well["remedy"]) == (None, None)
+    async with api.database.write() as session:
+        await session.execute(update(StorageLocation).values(error_code="storage_full"))
+    ill, entry = (await api.admin.get(where)).json(), CATALOGUE["storage_full"]
+    assert (ill["cause"], ill["remedy"]) == (entry.title, entry.remedy)
 
 
 async def test_a_location_is_drained_and_retired(api: Api) -> None:
