@@ -105,8 +105,16 @@ describe("an edit", () => {
         "quiet_hours.time_zone": "b",
         "options.domain": "c",
         "storage.0.required": "d",
+        "storage.1.template": "t",
         root: "e",
       }),
-    ).toEqual({ bandwidth_megabytes: "a", hours_zone: "b", domain: "c", storage: "d", root: "e" });
+    ).toEqual({
+      bandwidth_megabytes: "a",
+      hours_zone: "b",
+      domain: "c",
+      storage: "d",
+      "storage.1.template": "t",
+      root: "e",
+    });
   });
 });

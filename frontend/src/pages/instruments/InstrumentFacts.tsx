@@ -1,4 +1,4 @@
-import { List } from "@mantine/core";
+import { List, Text } from "@mantine/core";
 import { IconEdit } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import type { IncarnationPolicy, InstrumentRead } from "@/api/models";
@@ -94,12 +94,30 @@ export function InstrumentFacts({ instrument }: { instrument: InstrumentRead }) 
 }
 
 function StorageNames({ instrument }: { instrument: InstrumentRead }) {
+  const { t } = useTranslation();
   const me = useMe();
   return (
-    <List size="sm" listStyleType="none" translate="no">
-      {instrument.storage.map(({ storage_location_id: id, storage_name: name }) => (
-        <List.Item key={id}>
-          {me.is_superuser ? <TextLink to="/storage">{name}</TextLink> : name}
+    <List size="sm" listStyleType="none">
+      {instrument.storage.map((place) => (
+        <List.Item key={place.storage_location_id}>
+          <span translate="no">
+            {me.is_superuser ? (
+              <TextLink to="/storage">{place.storage_name}</TextLink>
+            ) : (
+              place.storage_name
+            )}
+          </span>
+          {!place.required && ` (${t("instruments.facts.storage_optional")})`}
+          {place.template && (
+            <div>
+              <Code>{place.template}</Code>
+            </div>
+          )}
+          {place.backfill_pending && (
+            <Text size="xs" c="dimmed">
+              {t("instruments.facts.backfill")}
+            </Text>
+          )}
         </List.Item>
       ))}
     </List>

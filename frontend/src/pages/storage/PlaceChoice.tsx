@@ -3,6 +3,7 @@ import { IconPlus } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
+import type { StorageRead } from "@/api/models";
 import { storageQuery } from "@/api/storage";
 import { Empty } from "@/components/Empty";
 import { useEvery } from "@/components/useEvery";
@@ -15,7 +16,7 @@ interface PlaceChoiceProps {
   chosen: string[];
   onToggle: (id: string) => void;
   /** What else is decided about a place that is chosen. */
-  more?: (id: string) => ReactNode;
+  more?: (place: StorageRead) => ReactNode;
 }
 
 /** Places to copy to, to tick, and how each is; a new one can be added on the way. */
@@ -42,7 +43,7 @@ export function PlaceChoice({ hint, chosen, onToggle, more }: PlaceChoiceProps) 
             />
             <StorageHealth storage={place} />
           </Group>
-          {chosen.includes(place.id) && more?.(place.id)}
+          {chosen.includes(place.id) && more?.(place)}
         </div>
       ))}
       <Group>

@@ -81,7 +81,7 @@ async function createNamed(
 }
 
 /** What this step asks for; of the draft everything but what later steps add. */
-type SourceValues = Omit<Draft, "storage" | "schedule" | "folder"> & { secret: string };
+type SourceValues = Omit<Draft, "storage" | "rules" | "schedule" | "folder"> & { secret: string };
 
 function useSourceForm() {
   const { t } = useTranslation();
@@ -90,7 +90,7 @@ function useSourceForm() {
   const needs =
     (isNeeded: (values: SourceValues) => boolean) => (value: unknown, values: SourceValues) =>
       isNeeded(values) && !value ? needed : null;
-  const { storage: _, schedule: __, folder: ___, ...rest } = draft;
+  const { storage: _, schedule: __, folder: ___, rules: ____, ...rest } = draft;
   return useForm<SourceValues>({
     initialValues: { ...rest, secret },
     validateInputOnBlur: true,

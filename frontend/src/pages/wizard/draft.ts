@@ -3,6 +3,7 @@ import { useCallback } from "react";
 import type { ServiceAccountCreateSecretKind, SourceDraft } from "@/api/models";
 import { EMPTY_SOURCE, type SourceValues, sourceBody } from "@/pages/instruments/source";
 import { initialSchedule, type ScheduleValues } from "@/pages/schedules/ScheduleFields";
+import type { Rules } from "@/pages/storage/PlaceRules";
 
 /** What was typed so far. It outlives a reload; the secret is not in it. */
 export interface Draft extends SourceValues {
@@ -17,6 +18,8 @@ export interface Draft extends SourceValues {
   quiet_seconds: number;
   new_only: boolean;
   storage: string[];
+  /** Of storage locations, by id; those that are left out are as usual. */
+  rules: Record<string, Rules>;
   schedule: ScheduleValues;
 }
 
@@ -43,6 +46,7 @@ const EMPTY: Draft = {
   quiet_seconds: 120,
   new_only: false,
   storage: [],
+  rules: {},
   schedule: initialSchedule(),
 };
 

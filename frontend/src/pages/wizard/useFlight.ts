@@ -109,7 +109,11 @@ function useSteps() {
         slug: draft.slug,
         quiet_seconds: draft.quiet_seconds,
         start_from: startFrom(draft),
-        storage: draft.storage.map((id) => ({ storage_location_id: id })),
+        storage: draft.storage.map((id) => ({
+          storage_location_id: id,
+          required: draft.rules[id]?.required ?? true,
+          template: draft.rules[id]?.template || null,
+        })),
       });
       return instrument.id;
     },

@@ -4,7 +4,7 @@ import {
   Select,
   SimpleGrid,
   Stack,
-  Switch,
+  Text,
   Textarea,
   TextInput,
 } from "@mantine/core";
@@ -16,6 +16,7 @@ import { formatDuration } from "@/components/format";
 import { Section } from "@/components/Section";
 import { zonesWith } from "@/pages/schedules/ScheduleFields";
 import { PlaceChoice } from "@/pages/storage/PlaceChoice";
+import { PlaceRules, type Rules, USUAL_RULES } from "@/pages/storage/PlaceRules";
 import { Preview } from "./Preview";
 import type { EditForm } from "./useEditForm";
 import type { EditValues } from "./values";
@@ -119,10 +120,8 @@ export function StorageFields({ form }: FieldsProps) {
       ),
     );
   const without = (id: string) => storage.filter((one) => one.storage_location_id !== id);
-  const isRequired = (id: string) =>
-    storage.find((one) => one.storage_location_id === id)?.required ?? true;
-  const put = (id: string, required: boolean) =>
-    set([...without(id), { storage_location_id: id, required }]);
+  const put = (id: string, { required, template }: Rules) =>
+    set([...without(id), { storage_location_id: id, required, template: template || null }]);
   const chosen = storage.map((one) => one.storage_location_id);
   return (
     <Section title={t("instruments.edit.group.storage")}>
@@ -130,19 +129,29 @@ export function StorageFields({ form }: FieldsProps) {
         <PlaceChoice
           hint={t("instruments.edit.storage_hint")}
           chosen={chosen}
-          onToggle={(id) => (chosen.includes(id) ? set(without(id)) : put(id, true))}
-          more={(id) => (
-            <Switch
-              mt={6}
-              ms={30}
-              size="xs"
-              label={t("instruments.edit.required")}
-              description={t("instruments.edit.required_hint")}
-              checked={isRequired(id)}
-              onChange={(event) => put(id, event.currentTarget.checked)}
-            />
-          )}
+          onToggle={(id) => (chosen.includes(id) ? set(without(id)) : put(id, USUAL_RULES))}
+          more={({ id, name }) => {
+            const at = chosen.indexOf(id);
+            const { required = true, template } = storage[at] ?? {};
+            return (
+              <PlaceRules
+                name={name}
+                rules={{ required, template: template ?? "" }}
+                onChange={(rules) => {
+                  form.clearFieldError(`storage.${at}.template`);
+                  put(id, rules);
+                }}
+                slug={form.values.slug}
+                error={form.errors[`storage.${at}.template`]}
+              />
+            );
+          }}
         />
+        {form.errors.storage && (
+          <Text size="sm" c="var(--mantine-color-error)" role="alert">
+            {form.errors.storage}
+          </Text>
+        )}
       </Stack>
     </Section>
   );

@@ -70,9 +70,10 @@ export function valuesOf(read: InstrumentRead): EditValues {
     start_from: read.start_from,
     // 0.29 * 100 is no whole number.
     shrink_percent: Number((read.shrink_ratio * PERCENT).toFixed(4)),
-    storage: read.storage.map(({ storage_location_id, required }) => ({
+    storage: read.storage.map(({ storage_location_id, required, template }) => ({
       storage_location_id,
       required,
+      template,
     })),
     connections: read.connections,
     bandwidth_megabytes: bandwidth === null ? "" : bandwidth / BYTES_A_MEGABYTE,
@@ -211,7 +212,8 @@ const FIELDS: Record<string, string> = {
 export function atOwnFields(errors: Record<string, string>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(errors).map(([name, text]) => [
-      FIELDS[name] ?? name.replace(/^options\./, "").replace(/^storage\..*$/, "storage"),
+      FIELDS[name] ??
+        name.replace(/^options\./, "").replace(/^storage\.(?!\d+\.template$).*$/, "storage"),
       text,
     ]),
   );
