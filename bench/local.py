@@ -4,11 +4,13 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from app.config import get_settings
 from app.database import Database
 from app.harvest.engine import Engine
 from app.harvest.ports import EngineSettings, Ports
 from app.services import audit
 from app.services.identifiers.ark import ArkMinter
+from app.services.storages import StorageOpener, Writer
 from app.transfers.base import Source
 from app.transfers.local import LocalSource
 
@@ -19,11 +21,13 @@ def local_engine(database: Database, folders: Mapping[uuid.UUID, Path]) -> Engin
     async def open_source(instrument_id: uuid.UUID, *, concurrency: int) -> Source:
         return LocalSource(folders[instrument_id])
 
+    writer = Writer(uuid.uuid4().hex[:16], "bench")
     ports = Ports(
         open_source=open_source,
+        open_storage=StorageOpener(database, get_settings(), writer),
         mint=ArkMinter("99999", "sw1").mint,
         record=audit.record,
         merkle_root=audit.merkle_root,
-        settings=EngineSettings(installation=uuid.uuid4().hex[:16], worker="bench"),
+        settings=EngineSettings(writer.installation, writer.worker),
     )
     return Engine(database, ports)

@@ -22,6 +22,7 @@ from simlab.catalog import InstrumentSpec, load_instruments
 from simlab.seed import DEFAULT_SEED, seed_lab, share_path
 from simlab.servers import (
     Login,
+    ObjectStore,
     RcloneServer,
     S3Server,
     SambaServer,
@@ -35,6 +36,8 @@ from simlab.writer import DEFAULT_BYTES, AcquisitionWriter
 
 _log = logging.getLogger(__name__)
 _SAMBA = "samba"
+_OBJECTS, _BUCKET = "objects", "lab-archive"
+_ACCESS_KEY = "SIMLABACCESSKEY2026"
 _SMB_USER = "instrument"
 _WRITER_INSTRUMENT = "orbitrap"
 _RCLONE_SERVERS: dict[str, type[RcloneServer]] = {
@@ -71,6 +74,17 @@ class SimInstrument:
     quiet_seconds: float
     path: Path
     description: str = ""
+
+
+@dataclass(frozen=True)
+class SimObjectStore:
+    """Where files can be delivered to by S3, and the folder that shows what lies there."""
+
+    url: str
+    bucket: str
+    access_key: str
+    secret: str = field(repr=False)
+    path: Path
 
 
 class SimLab:
@@ -112,6 +126,19 @@ class SimLab:
             if instrument.slug == slug:
                 return instrument
         raise LookupError(f"No instrument {slug!r} runs here. {self.skipped.get(slug, '')}".strip())
+
+    @property
+    def object_store(self) -> SimObjectStore:
+        """The S3 server that files can be delivered to; its folder is beside the instruments."""
+        server = self._servers[_OBJECTS]
+        assert isinstance(server, ObjectStore)
+        return SimObjectStore(
+            url=server.url,
+            bucket=_BUCKET,
+            access_key=_ACCESS_KEY,
+            secret=self._password(_OBJECTS),
+            path=self._data / _OBJECTS / _BUCKET,
+        )
 
     def server(self, slug: str) -> ServerProcess:
         """The server of an instrument; all SMB instruments have the same one."""
@@ -238,6 +265,16 @@ class SimLab:
                 logs=self._data / "logs",
                 port=self._ports.get(_SAMBA),
             )
+        objects = self._data / _OBJECTS
+        (objects / _BUCKET).mkdir(parents=True, exist_ok=True)
+        self._servers[_OBJECTS] = ObjectStore(
+            _OBJECTS,
+            served=objects,
+            state=self._data / "servers" / _OBJECTS,
+            logs=self._data / "logs",
+            login=Login(_ACCESS_KEY, self._password(_OBJECTS)),
+            port=self._ports.get(_OBJECTS),
+        )
         for spec in self._running():
             if spec.protocol not in ("smb", "local"):
                 self._servers[spec.slug] = self._make_rclone_server(spec, root)
@@ -304,4 +341,4 @@ def _username(spec: InstrumentSpec) -> str:
     if spec.protocol == "smb":
         return _SMB_USER
     # Access key ids are capital letters and digits; rclone refuses very short ones.
-    return "SIMLABACCESSKEY2026" if spec.protocol == "s3" else spec.slug.replace("-", "")
+    return _ACCESS_KEY if spec.protocol == "s3" else spec.slug.replace("-", "")

@@ -30,6 +30,7 @@ from simlab.samba import SambaServer, samba_available
 
 __all__ = [
     "Login",
+    "ObjectStore",
     "RcloneServer",
     "S3Server",
     "SambaServer",
@@ -184,6 +185,17 @@ class S3Server(_HttpServer):
     def environment(self) -> Mapping[str, str]:
         """The key pair; quoted, because rclone reads a list from a variable as a line of CSV."""
         return {"RCLONE_AUTH_KEY": f'"{self._login.username},{self._login.required_password()}"'}
+
+
+class ObjectStore(S3Server):
+    """S3 to deliver to: buckets can be written, and nothing else changes them."""
+
+    writable = True
+    directory_cache = "5m"
+
+    def options(self) -> Sequence[str]:
+        """Names are bytes, as in S3: both Unicode forms of a letter are two names."""
+        return ("--no-unicode-normalization",)
 
 
 class WebdavServer(_HttpServer):

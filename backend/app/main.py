@@ -19,6 +19,7 @@ from app.database import Database
 from app.migrations import head
 from app.services.credentials import Vault
 from app.services.live import Live
+from app.services.storages import StorageOpener, Writer
 
 
 @contextlib.asynccontextmanager
@@ -53,7 +54,9 @@ def create_app(settings: Settings | None = None, *, background: bool = True) -> 
         app.state.database = database
         app.state.vault = Vault.from_settings(settings)
         app.state.live = live = Live(database)
+        app.state.storages = storages = StorageOpener(database, settings, Writer("api", "api"))
         async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(storages.close)
             stack.push_async_callback(database.close)
             stack.push_async_callback(live.close)
             if background:

@@ -10,16 +10,27 @@ import {
 } from "@tanstack/react-router";
 import type { AuditFilters } from "./api/audit";
 import type { FileFilters } from "./api/files";
-import { CopyState, FileOrder, FileStatus, RunKind, RunState } from "./api/models";
+import type { InstrumentFilters } from "./api/instruments";
+import {
+  CopyState,
+  FileOrder,
+  FileStatus,
+  InstrumentState,
+  RunKind,
+  RunOutcome,
+  RunState,
+} from "./api/models";
 import { overviewQuery } from "./api/overview";
 import { Problem } from "./api/problem";
 import type { RunFilters } from "./api/runs";
+import type { ScheduleFilters } from "./api/schedules";
 import { meQuery, setupQuery } from "./api/session";
+import type { StorageFilters } from "./api/storage";
 import type { TransferFilters } from "./api/transfers";
 import { AppLayout } from "./layouts/AppLayout";
 import { BrokenPage } from "./pages/BrokenPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
-import { compact, number, oneOf, type Raw, type Search, someOf, text, texts } from "./search";
+import { compact, flag, number, oneOf, type Raw, type Search, someOf, text, texts } from "./search";
 
 interface Context {
   client: QueryClient;
@@ -104,6 +115,10 @@ const files = createRoute({
       first_seen_before: text(raw, "first_seen_before"),
       size_min: number(raw, "size_min"),
       size_max: number(raw, "size_max"),
+      complete_after: text(raw, "complete_after"),
+      complete_before: text(raw, "complete_before"),
+      reason: text(raw, "reason"),
+      present: flag(raw, "present"),
       sort: oneOf(raw, "sort", Object.values(FileOrder)),
     }),
   component: lazyRouteComponent(() => import("./pages/files/FilesPage"), "FilesPage"),
@@ -121,6 +136,8 @@ const runs = createRoute({
       instrument: text(raw, "instrument"),
       state: oneOf(raw, "state", Object.values(RunState)),
       kind: oneOf(raw, "kind", Object.values(RunKind)),
+      outcome: oneOf(raw, "outcome", Object.values(RunOutcome)),
+      ended_after: text(raw, "ended_after"),
     }),
   component: lazyRouteComponent(() => import("./pages/runs/RunsPage"), "RunsPage"),
 });
@@ -134,10 +151,12 @@ const transfers = createRoute({
   ...page("/transfers"),
   validateSearch: (raw: Raw): Search<TransferFilters> =>
     compact({
-      instrument: text(raw, "instrument"),
+      instrument: texts(raw, "instrument"),
       storage: text(raw, "storage"),
       state: someOf(raw, "state", Object.values(CopyState)),
       error_code: text(raw, "error_code"),
+      available_after: text(raw, "available_after"),
+      available_before: text(raw, "available_before"),
     }),
   component: lazyRouteComponent(() => import("./pages/transfers/TransfersPage"), "TransfersPage"),
 });
@@ -149,6 +168,11 @@ const transfer = createRoute({
 
 const instruments = createRoute({
   ...page("/instruments"),
+  validateSearch: (raw: Raw): Search<InstrumentFilters> =>
+    compact({
+      search: text(raw, "search"),
+      state: oneOf(raw, "state", Object.values(InstrumentState)),
+    }),
   component: lazyRouteComponent(
     () => import("./pages/instruments/InstrumentsPage"),
     "InstrumentsPage",
@@ -170,15 +194,28 @@ const instrument = createRoute({
   ),
 });
 
+const editInstrument = createRoute({
+  ...page("/instruments/$instrumentId/edit"),
+  beforeLoad: adminsOnly,
+  component: lazyRouteComponent(
+    () => import("./pages/instruments/edit/EditInstrumentPage"),
+    "EditInstrumentPage",
+  ),
+});
+
 const storage = createRoute({
   ...page("/storage"),
   beforeLoad: adminsOnly,
+  validateSearch: (raw: Raw): Search<StorageFilters> =>
+    compact({ in_trouble: flag(raw, "in_trouble") }),
   component: lazyRouteComponent(() => import("./pages/storage/StoragePage"), "StoragePage"),
 });
 
 const schedules = createRoute({
   ...page("/schedules"),
   beforeLoad: adminsOnly,
+  validateSearch: (raw: Raw): Search<ScheduleFilters> =>
+    compact({ instrument: text(raw, "instrument") }),
   component: lazyRouteComponent(() => import("./pages/schedules/SchedulesPage"), "SchedulesPage"),
 });
 
@@ -191,6 +228,7 @@ const accounts = createRoute({
 const users = createRoute({
   ...page("/users"),
   beforeLoad: adminsOnly,
+  validateSearch: (raw: Raw): { search?: string } => compact({ search: text(raw, "search") }),
   component: lazyRouteComponent(() => import("./pages/users/UsersPage"), "UsersPage"),
 });
 
@@ -202,6 +240,7 @@ const audit = createRoute({
       subject: text(raw, "subject"),
       actor: text(raw, "actor"),
       action: text(raw, "action"),
+      sealed: flag(raw, "sealed"),
     }),
   component: lazyRouteComponent(() => import("./pages/audit/AuditPage"), "AuditPage"),
 });
@@ -231,6 +270,7 @@ const tree = root.addChildren([
     instruments,
     wizard,
     instrument,
+    editInstrument,
     storage,
     schedules,
     accounts,

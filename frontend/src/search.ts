@@ -44,6 +44,12 @@ export function number(raw: Raw, name: string): number | undefined {
   return raw[name] !== undefined && Number.isFinite(value) ? value : undefined;
 }
 
+export function flag(raw: Raw, name: string): boolean | undefined {
+  const value = raw[name];
+  if (value === true || value === "true") return true;
+  return value === false || value === "false" ? false : undefined;
+}
+
 /** Leave out what is undefined: an address holds only the filters that are set. */
 export function compact<Search extends object>(search: Search): Search {
   return Object.fromEntries(

@@ -29,6 +29,23 @@ describe("where a need leads", () => {
     expect(needTarget(need({ kind: "refused" }), true)?.search).toEqual({ state: ["failed"] });
   });
 
+  it("shows the files of one reason", () => {
+    expect(needTarget(need({ kind: "held", code: "hook_silent" }), true)?.search).toEqual({
+      state: ["held"],
+      reason: "hook_silent",
+    });
+  });
+
+  it("shows all runs that it counts, and one by itself", () => {
+    const now = Date.parse("2026-05-20T12:00:00Z");
+    const lost = { kind: "run_lost", run_id: "r1" };
+    expect(needTarget(need({ ...lost, count: 3 }), true, now)).toEqual({
+      to: "/runs",
+      search: { outcome: "lost", ended_after: "2026-05-19T12:00:00.000Z" },
+    });
+    expect(needTarget(need(lost), true, now)).toEqual({ to: "/runs/r1" });
+  });
+
   it("leads nobody to a page that is not theirs", () => {
     const trouble = need({ kind: "storage_trouble", storage_id: "s1" });
     expect(needTarget(trouble, true)?.to).toBe("/storage");

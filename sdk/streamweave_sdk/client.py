@@ -7,6 +7,7 @@ with Client("https://streamweave.lab.example", token) as client:
 
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -87,6 +88,27 @@ class Client:
         if answer.is_success:
             return answer
         raise ApiProblem(answer.status_code, _body_of(answer))
+
+    @contextmanager
+    def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> Iterator[httpx.Response]:
+        """Send one request and read its answer piece by piece.
+
+        Raises:
+            ApiProblem: the server refused it.
+            httpx.TransportError: the connection broke.
+        """
+        with self._http.stream(method, path, headers=headers, params=params) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise ApiProblem(answer.status_code, _body_of(answer))
+            yield answer
 
     def get(self, path: str, /, **params: Any) -> Json:
         """Return one resource."""

@@ -109,15 +109,15 @@ def content(root: Path) -> Counter[str]:
 
 def assert_each_file_is_there_once(answer: dict[str, Any]) -> None:
     """Hash what the instruments have and what the storage has: the same, each exactly once."""
-    there: Counter[str] = Counter()
-    for instrument in answer["instruments"]:
-        there += content(Path(instrument["path"]))
-    stored = content(Path(answer["storage"][0]["path"]))
-    assert stored == there
-    left = [
-        path for path in files_below(Path(answer["storage"][0]["path"])) if ".part" in path.name
-    ]
-    assert left == []
+    for storage in answer["storage"]:
+        there: Counter[str] = Counter()
+        for instrument in answer["instruments"]:
+            if instrument["slug"] in storage.get("only", [instrument["slug"]]):
+                there += content(Path(instrument["path"]))
+        stored = content(Path(storage["path"]))
+        assert stored == there, storage["name"]
+        left = [path for path in files_below(Path(storage["path"])) if ".part" in path.name]
+        assert left == []
 
 
 def rows(data: Path, sql: str) -> list[tuple[Any, ...]]:

@@ -48,7 +48,8 @@ def test_the_demo_delivers_every_file_once_and_tells_no_secret(tmp_path: Path) -
     until(half_way, "a hundred available copies")
     answer = demo.finish()
     assert_each_file_is_there_once(answer)
-    assert answer["copies"] == {"available": answer["files"]}
+    assert answer["copies"].keys() == {"available"}
+    assert answer["copies"]["available"] > answer["files"]  # some have two
     assert answer["files"] > 500
     assert {one["protocol"] for one in answer["instruments"]} == {
         "smb", "sftp", "s3", "webdav", "local",

@@ -71,6 +71,26 @@ class LiveLab:
         """Where a local instrument keeps its files."""
         return Path(self.client.get(f"instruments/{self.instruments[slug]['id']}")["root"])
 
+    @contextlib.contextmanager
+    def open_conflict(self, name: str) -> Iterator[dict[str, Any]]:
+        """A copy whose place is taken by somebody else's file, mended at the end."""
+        stranger = self.archive / "uv-vis" / "spectra" / "taken" / name
+        source = self.folder_of("uv-vis") / "spectra" / "taken" / name
+        for file, text in ((stranger, "somebody else's file"), (source, "400,0.1\n")):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+
+        def conflicts() -> list[dict[str, Any]]:
+            found = self.client.items("transfers", state="conflict")
+            return [one for one in found if one["path"].endswith(name)]
+
+        until(lambda: bool(conflicts()), "the conflict", 90)
+        (copy,) = conflicts()
+        yield copy
+        stranger.unlink()
+        self.client.post(f"transfers/{copy['id']}/retry")
+        until(lambda: not conflicts(), "the copy", 60)
+
     def close(self) -> None:
         """End it as Ctrl-C would."""
         self.client.close()

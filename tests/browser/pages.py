@@ -31,6 +31,7 @@ def places(lab: LiveLab) -> list[Place]:
         Place("transfer", f"/transfers/{transfer['id']}"),
         Place("instruments", "/instruments"),
         Place("instrument", f"/instruments/{file['instrument_id']}"),
+        Place("instrument-edit", f"/instruments/{file['instrument_id']}/edit", admin_only=True),
         Place("wizard", "/instruments/new", admin_only=True),
         Place("storage", "/storage", admin_only=True),
         Place("schedules", "/schedules", admin_only=True),

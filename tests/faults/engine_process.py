@@ -75,7 +75,7 @@ async def _sweep(engine: Engine) -> None:
         locations = await instruments.open_locations(session, ["main"])
         rows = [await instruments.storage_location(session, one) for one in locations]
     for row in rows:
-        await sweep(engine.database, engine.storage(row))
+        await sweep(engine.database, await engine.storage(row))
 
 
 async def work(options: Options) -> None:

@@ -32,7 +32,7 @@ WHEN old.sha256 IS NOT NULL AND new.sha256 IS NOT old.sha256
 BEGIN SELECT RAISE(ABORT, 'the hash of a version was changed'); END;
 """
 _COPIES = """
-SELECT c.id, c.state, c.due_at, c.attempt, c.source_file_id, c.version_id,
+SELECT c.id, c.state, c.due_at, c.follows, c.attempt, c.source_file_id, c.version_id,
        c.dest_path, c.intent, c.error_code,
        v.number, v.sha256, v.size_bytes, f.path, f.latest_version, s.path AS root
 FROM copies c JOIN versions v ON v.id = c.version_id
@@ -247,9 +247,13 @@ class Truth:
         assert evidence["received_sha256"] == evidence["read_back_sha256"] == sha256
         there = standing(path)
         assert there.sha256 == sha256, f"a false available: {copy['dest_path']}"
-        before = evidence["source_before"]
-        facts = Facts(sha256, before["size_bytes"], before["mtime_ns"])
-        assert facts in self.history[copy["path"]], f"never on the source: {facts}"
+        stood = self.history[copy["path"]]
+        if "filled_from" in evidence:  # from a proven copy, not from the source
+            assert sha256 in {facts.sha256 for facts in stood}
+        else:
+            before = evidence["source_before"]
+            facts = Facts(sha256, before["size_bytes"], before["mtime_ns"])
+            assert facts in stood, f"never on the source: {facts}"
         assert evidence["outcome"] in _SUCCESS
         if evidence["outcome"] != "adopted":
             assert path not in self.decoys
@@ -328,6 +332,8 @@ class Truth:
         state, code = copy["state"], copy["error_code"]
         if state == "available":
             return
+        if state == "queued" and copy["follows"] and copy["due_at"] is None:
+            return  # it waits for its first copy, which has the reason
         assert code in CATALOGUE, tuple(copy)
         if state == "superseded":
             assert copy["number"] < copy["latest_version"], "the newest version was given up"

@@ -224,10 +224,10 @@ class SteppedEngine(Engine):
 
     gates: Gates
 
-    def storage(self, row: StorageLocation) -> Any:
+    async def storage(self, row: StorageLocation) -> Any:
         # Copies are filled from here without a gate: at once, as from any disk that was looked at.
         calls_of(Path(row.path), "source_unreachable", STALL_SECONDS).look()
-        return GatedStorage(super().storage(row), self.gates)
+        return GatedStorage(await super().storage(row), self.gates)
 
 
 class Worker:
@@ -281,7 +281,7 @@ class Worker:
             rows = [await instruments.storage_location(session, one) for one in ids]
         for row in rows:
             with contextlib.suppress(StreamWeaveError):
-                await sweep(self._database, self._engine.storage(row))
+                await sweep(self._database, await self._engine.storage(row))
 
     async def step(self, which: int = 0) -> str:
         """Have one effect; return its name, or nothing when the job has ended."""

@@ -44,7 +44,7 @@ async def harvested(lab: Lab) -> Truth:
     async with lab.database.read() as session:
         location = await session.get(StorageLocation, lab.storage)
         assert location is not None
-    await sweep(lab.database, lab.engine.storage(location))
+    await sweep(lab.database, await lab.engine.storage(location))
     return truth
 
 

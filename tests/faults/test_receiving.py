@@ -13,16 +13,24 @@ import pytest
 from app.errors import StreamWeaveError
 from app.harvest.transfer import receive
 from app.harvest.work import ClaimedCopy
-from app.transfers.anchor import anchored
 from app.transfers.base import Entry, FileFacts, SourceCapabilities, Wanted
-from app.transfers.calls import calls_of
+from app.transfers.posix import SENTINEL, PosixStorage
 from app.transfers.posix_batch import PosixBatch, PosixTemporary
 from app.transfers.rclone.rc import RcAddress
 from app.transfers.rclone.source import RcloneSource, RemoteAddress
 from app.transfers.rclone.stream import VfsReader
+from app.transfers.sentinel import sentinel_bytes
 
 MIB = 1 << 20
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def a_storage(folder: Path) -> PosixStorage:
+    """A folder with its sentinel."""
+    sentinel = uuid.uuid4()
+    (folder / SENTINEL).parent.mkdir(exist_ok=True)
+    (folder / SENTINEL).write_bytes(sentinel_bytes(sentinel))
+    return PosixStorage(folder, installation="i" * 16, sentinel=sentinel, worker="worker")
 
 
 def a_copy(path: bytes, size: int) -> ClaimedCopy:
@@ -64,15 +72,9 @@ async def test_a_daemon_that_dies_is_the_error_of_that_file(
         await writer.drain()
         writer.close()
 
-    async with a_reader(tmp_path, half) as socket:
-        with anchored(tmp_path) as anchor:
-            batch = PosixBatch(
-                anchor, calls_of(tmp_path, "storage_stalled", 60.0), "i" * 16, "worker"
-            )
-            copies = (a_copy(b"first", 10), a_copy(b"second", 10))
-            _, failures, untried = await receive(
-                copies, without_daemon(socket), batch, concurrency=1
-            )
+    async with a_reader(tmp_path, half) as socket, a_storage(tmp_path).batch() as batch:
+        copies = (a_copy(b"first", 10), a_copy(b"second", 10))
+        _, failures, untried = await receive(copies, without_daemon(socket), batch, concurrency=1)
     assert [failure.error.code for failure in failures] == [code]
     assert len(untried) == 1, "a trouble of all is told of one"
 
@@ -124,8 +126,7 @@ class LargeFile:
 
 async def test_a_large_file_that_cannot_be_written_is_not_read_to_its_end(tmp_path: Path) -> None:
     source = LargeFile()
-    with anchored(tmp_path) as anchor:
-        batch = PosixBatch(anchor, calls_of(tmp_path, "storage_stalled", 60.0), "i" * 16, "worker")
+    async with a_storage(tmp_path).batch() as batch:
         _, failures, _ = await receive(
             (a_copy(b"n" * 300, 100 * MIB),), source, batch, concurrency=1
         )
@@ -141,7 +142,6 @@ async def test_a_storage_that_refuses_even_the_removal_is_one_failure(
 
     monkeypatch.setattr(PosixTemporary, "write", refuse)
     monkeypatch.setattr(PosixBatch, "remove_temporary", refuse)
-    with anchored(tmp_path) as anchor:
-        batch = PosixBatch(anchor, calls_of(tmp_path, "storage_stalled", 60.0), "i" * 16, "worker")
+    async with a_storage(tmp_path).batch() as batch:
         _, failures, _ = await receive((a_copy(b"n", 4 * MIB),), LargeFile(), batch, concurrency=1)
     assert [failure.error.code for failure in failures] == ["storage_read_only"]

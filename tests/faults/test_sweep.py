@@ -23,7 +23,7 @@ async def swept(lab: Lab) -> int:
     async with lab.database.read() as session:
         location = await session.get(StorageLocation, lab.storage)
     assert location is not None
-    return await sweep(lab.database, lab.engine.storage(location))
+    return await sweep(lab.database, await lab.engine.storage(location))
 
 
 def temporaries(lab: Lab) -> list[Path]:

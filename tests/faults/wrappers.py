@@ -7,7 +7,7 @@ from typing import Any
 from app.errors import StreamWeaveError
 from app.harvest.engine import Engine
 from app.models import StorageLocation
-from app.transfers.base import Entry, FileFacts, Source, StorageBatch, Target
+from app.transfers.base import Entry, FileFacts, Source, Storage, StorageBatch, Target
 
 Act = Callable[[bytes], Awaitable[None]]
 
@@ -69,19 +69,26 @@ def wrap_batches(engine: Engine, wrap: Callable[[StorageBatch], Any]) -> None:
     """Put something around each batch of the engine's storages."""
     real = engine.storage
 
-    def storage(row: StorageLocation) -> Any:
-        opened = real(row)
-        batch = opened.batch
-
-        @contextlib.asynccontextmanager
-        async def wrapped() -> AsyncIterator[Any]:
-            async with batch() as inner:
-                yield wrap(inner)
-
-        opened.batch = wrapped  # type: ignore[method-assign]
-        return opened
+    async def storage(row: StorageLocation) -> Any:
+        return _WrappedStorage(await real(row), wrap)
 
     engine.storage = storage  # type: ignore[method-assign]
+
+
+class _WrappedStorage:
+    """A storage whose batches have something around them."""
+
+    def __init__(self, storage: Storage, wrap: Callable[[StorageBatch], Any]) -> None:
+        self._storage = storage
+        self._wrap = wrap
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    @contextlib.asynccontextmanager
+    async def batch(self) -> AsyncIterator[Any]:
+        async with self._storage.batch() as inner:
+            yield self._wrap(inner)
 
 
 def temporary_of(batch: Any, target: Target) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from app.config import Settings
 from app.database import Database
 from app.harvest.engine import Engine
 from app.harvest.ports import EngineSettings, Ports
@@ -17,10 +18,12 @@ from app.harvest.retry import RetryPolicy
 from app.models import Copy, SourceFile
 from app.services import audit
 from app.services.identifiers.ark import ArkMinter
+from app.services.storages import StorageOpener, Writer
 from app.transfers.base import Source
 from app.transfers.local import LocalSource
 from tests.integration.factories import make_instrument, make_storage
 
+INSTALLATION = "0123456789abcdef"
 OLD_NS = 1_700_000_000_000_000_000
 
 
@@ -78,21 +81,29 @@ class Lab:
         }
 
 
+def opener_for(database: Database, settings: Settings) -> StorageOpener:
+    """What opens storage locations."""
+    return StorageOpener(database, settings, Writer(INSTALLATION, "tester"))
+
+
 def engine_for(
     database: Database,
     open_source: Callable[..., Awaitable[Source]],
     *,
     lease_seconds: float = 60.0,
     worker: str = "tester",
+    settings: Settings | None = None,
 ) -> Engine:
     """An engine with quick retries."""
+    settings = settings or Settings()
     ports = Ports(
         open_source=open_source,  # type: ignore[arg-type]
+        open_storage=StorageOpener(database, settings, Writer(INSTALLATION, worker)),
         mint=ArkMinter("99999", "sw1").mint,
         record=audit.record,
         merkle_root=audit.merkle_root,
         settings=EngineSettings(
-            installation="0123456789abcdef",
+            installation=INSTALLATION,
             worker=worker,
             lease_seconds=lease_seconds,
             publish_timeout_seconds=min(15.0, lease_seconds / 4),

@@ -104,7 +104,7 @@ class Supervisor:
         async with self.database.write() as session:
             await session.execute(update(InstrumentStorage).values(prefix=""))
         opener = SourceOpener(self.database, self.settings, self.control)
-        engine = engine_for(self.database, opener)
+        engine = engine_for(self.database, opener, settings=self.settings)
         return Lab(self.database, engine, instrument_id, storage, reach.folder, target)
 
 

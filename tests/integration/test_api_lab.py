@@ -6,9 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from app.models import CopyState, Instrument, ScanState, ServiceAccount, Slot
+from app.models import (
+    CopyState,
+    Instrument,
+    InstrumentStorage,
+    ScanState,
+    ServiceAccount,
+    Slot,
+)
 from tests.integration.api_fixtures import Api
 
 pytest_plugins = ("tests.integration.api_fixtures",)
@@ -127,7 +134,8 @@ async def test_an_instrument_comes_with_policy_scan_state_and_slots(api: Api) ->
     made = await api.make_instrument(
         connections=3, storage=[{"storage_location_id": storage["id"], "required": False}]
     )
-    assert made["storage"] == [{"storage_location_id": storage["id"], "required": False}]
+    place = {"storage_location_id": storage["id"], "storage_name": "archive", "required": False}
+    assert made["storage"] == [place]
     assert made["scan"]["files"] == 0
     key = uuid.UUID(made["id"])
 
@@ -210,6 +218,28 @@ async def test_a_changed_rule_makes_all_directories_be_looked_at_again(api: Api)
     async with api.database.read() as session:
         row = await session.get_one(Instrument, uuid.UUID(made["id"]))
         assert (row.rules_generation, row.source_generation) == (2, 1)
+
+
+async def test_a_changed_policy_keeps_the_folder_of_a_place_that_stays(api: Api) -> None:
+    kept, dropped = await api.make_storage("kept"), await api.make_storage("dropped")
+    policy = [{"storage_location_id": one["id"]} for one in (kept, dropped)]
+    made = await api.make_instrument(storage=policy)
+    async with api.database.write() as session:
+        await session.execute(update(InstrumentStorage).values(prefix="old/folder"))
+    added = await api.make_storage("added")
+    wanted = [
+        {"storage_location_id": kept["id"], "required": False},
+        {"storage_location_id": added["id"], "required": True},
+    ]
+    answer = await _patch(api, f"instruments/{made['id']}", 1, storage=wanted)
+    assert sorted((one["storage_name"], one["required"]) for one in answer.json()["storage"]) == [
+        ("added", True),
+        ("kept", False),
+    ]
+    async with api.database.read() as session:
+        rows = await session.scalars(select(InstrumentStorage))
+        prefixes = {str(one.storage_location_id): one.prefix for one in rows}
+    assert prefixes == {kept["id"]: "old/folder", added["id"]: None}
 
 
 async def test_pause_and_resume_are_idempotent_and_audited(api: Api) -> None:

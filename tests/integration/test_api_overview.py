@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.clock import utcnow
+from app.config import Settings
 from app.database import Database
 from app.harvest.store.news import tell
 from app.models import (
@@ -32,6 +33,7 @@ from app.services.tallies import count_news, hour_of, is_any_uncounted
 from app.transfers.posix import SENTINEL
 from app.worker.samples import measure_storage
 from tests.integration.api_fixtures import Api
+from tests.integration.engine_fixtures import opener_for
 from tests.integration.factories import make_instrument, make_storage
 
 pytest_plugins = ("tests.integration.api_fixtures",)
@@ -260,11 +262,14 @@ async def test_a_place_is_measured_once_an_hour_and_never_its_empty_mount_point(
     await make_storage(database, away)
     (away / SENTINEL).unlink()
     await make_storage(database, tmp_path / "other", zone="elsewhere")
-    assert await measure_storage(database, ["main"]) == 1
-    assert await measure_storage(database, ["main"]) == 0
+    opener = opener_for(database, Settings())
+    assert await measure_storage(database, opener, ["main"]) == 1
+    assert await measure_storage(database, opener, ["main"]) == 1
     async with database.read() as session:
         sample = (await session.scalars(select(StorageSample))).one()
         location = await session.get_one(StorageLocation, location_id)
     assert sample.storage_location_id == location_id
     assert 0 < sample.free_bytes <= sample.total_bytes
-    assert location.health["free_bytes"] == sample.free_bytes
+    assert location.health["total_bytes"] == sample.total_bytes
+    assert location.health["trouble"] is None
+    assert location.health["overwriting"] == "refused"

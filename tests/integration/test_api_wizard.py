@@ -19,7 +19,9 @@ from app.services.previews import Rules, judge
 from app.worker import browsing
 from app.worker.checks import Checker
 from app.worker.daemon import Daemon
+from app.worker.storage_checks import StorageChecker
 from tests.integration.api_fixtures import Api
+from tests.integration.engine_fixtures import opener_for
 
 pytest_plugins = ("tests.integration.api_fixtures",)
 NOW = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
@@ -31,7 +33,8 @@ async def _worker(api: Api) -> AsyncIterator[None]:
     async with api.database.write() as session:
         until = await lease_clock_ms(session) + 60_000
         session.add(Worker(id=new_id(), name="w", zone="main", until_ms=until, seen_at=utcnow()))
-    checker = Checker(api.database, api.app.state.vault, cast(Daemon, None), "w")
+    storages = StorageChecker(api.database, opener_for(api.database, api.app.state.settings))
+    checker = Checker(api.database, api.app.state.vault, cast(Daemon, None), "w", storages)
 
     async def answer() -> None:
         while True:

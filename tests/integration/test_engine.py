@@ -227,7 +227,7 @@ async def test_after_an_older_backup_every_ark_stays_and_nothing_is_doubled(lab:
             await session.execute(delete(table))
     async with lab.database.read() as session:
         row = (await session.scalars(select(StorageLocation))).one()
-    assert await read_journals(lab.database, row.id, lab.engine.storage(row)) == 3
+    assert await read_journals(lab.database, row.id, await lab.engine.storage(row)) == 3
     await lab.harvest()
     assert {path: file.ark for path, file in (await lab.files()).items()} == arks
     assert lab.delivered() == delivered

@@ -15,7 +15,17 @@ from app.config import get_settings
 from app.database import Database
 from app.errors import StreamWeaveError
 from app.harvest.batch import BatchWork
-from app.models import Attempt, Copy, Instrument, Run, ScanState, SourceFile, Version, Worker
+from app.models import (
+    Attempt,
+    Copy,
+    Instrument,
+    Run,
+    ScanState,
+    SourceFile,
+    StorageLocation,
+    Version,
+    Worker,
+)
 from app.services.reconciler import Reconciler
 from app.transfers.posix_batch import PosixBatch
 from tests.integration.engine_fixtures import OLD_NS, Lab, lab
@@ -109,6 +119,13 @@ async def test_other_content_at_equal_size_and_time_is_version_two(
     await _scan_twice(lab)
     assert await lab.engine.transfer(["main"]) == 1
     lab.write("a.raw", b"content-2")
+    # The proven copy is away, so that the second one comes from the source.
+    async with lab.database.write() as session:
+        await session.execute(
+            update(StorageLocation)
+            .where(StorageLocation.id == lab.storage)
+            .values(paused_until=utcnow() + timedelta(hours=1))
+        )
     for _ in range(4):
         await lab.drain()
         await _scan_twice(lab)

@@ -9,7 +9,9 @@ from sqlalchemy import select, update
 
 from app.models import ServiceAccount
 from app.worker.checks import Checker
+from app.worker.storage_checks import StorageChecker
 from simlab.servers import load_or_make_key
+from tests.integration.engine_fixtures import opener_for
 from tests.integration.source_fixtures import (
     Servers,
     Supervisor,
@@ -152,7 +154,8 @@ async def test_a_source_is_looked_around_on_before_it_is_saved(
         "protocol": reach.protocol, "service_account_id": str(account.id), "host": None,
         "port": None, "url": None, "root": "", "host_key": None, "options": {}, **reach.values,
     }  # fmt: skip
-    checker = Checker(worker.database, worker.vault, worker.daemon, "w")
+    storages = StorageChecker(worker.database, opener_for(worker.database, worker.settings))
+    checker = Checker(worker.database, worker.vault, worker.daemon, "w", storages)
     root = await checker._answer("browse", {**request, "path": ""})
     below = await checker._answer("browse", {**request, "path": "2026"})
     newest = await checker._answer("sample", request)

@@ -49,7 +49,7 @@ def get_editor(database: Db, settings: AppSettings, vault: AppVault, admin: Admi
     return Editor(database, settings, vault, admin.id)
 
 
-InstrumentEditor = Annotated[Editor, Depends(get_editor)]
+Edits = Annotated[Editor, Depends(get_editor)]
 
 
 def get_revision(
@@ -75,6 +75,11 @@ Cursor = Annotated[
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 # Query texts go into SQL parameters: PostgreSQL holds no NUL.
 Text = Annotated[str, Query(max_length=4096, pattern=r"^[^\x00]*$")]
+
+NamePart = Annotated[
+    Text | None, Query(max_length=200, description="a part of the name, in whatever case")
+]
+ErrorCode = Annotated[str, Query(max_length=60, pattern=r"^[a-z0-9_]+$")]
 
 
 def set_etag(response: Response, revision: int) -> None:

@@ -53,7 +53,26 @@ REQUESTS: dict[str, dict[str, Any]] = {
         },
     },
     "changeAccount": {"a new secret": {"secret": _SECRET}},
-    "createStorage": {"a mounted archive": {"name": "archive", "path": "/srv/archive"}},
+    "createStorage": {
+        "a local archive": {"name": "archive", "path": "/srv/archive"},
+        "a bucket": {
+            "name": "objects",
+            "kind": "s3",
+            "path": "lab-archive/raw",
+            "url": "https://s3.lab.example",
+            "options": {"region": "eu-central-1"},
+            "service_account_id": _PLACE,
+        },
+        "a share": {
+            "name": "filer",
+            "kind": "cifs",
+            "host": "filer.lab.example",
+            "path": "archive/raw",
+            "service_account_id": _PLACE,
+        },
+    },
+    "drainStorage": {"to another one": {"to": _PLACE}},
+    "retireStorage": {"a reason": {"reason": "replaced by archive-2"}},
     "changeStorage": {"another name": {"name": "archive-2026"}},
     "createInstrument": {
         "a share": {
@@ -148,7 +167,7 @@ _TEXTS: dict[str, Any] = {
     "request_id": "0198b7c0-0000-7000-8000-000000000000",
     "root": "data/2026",
     "secret_kind": "password",
-    "sentence": "It is here: proven at 2 place(s).",
+    "sentence": "It is here: proven at 2 places.",
     "sha256": _SHA256,
     "slug": "tem-2",
     "storage_name": "Archive",

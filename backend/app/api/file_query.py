@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
-from app.api.deps import Id, Text
+from app.api.deps import ErrorCode, Id, Text
 from app.schemas.base import UtcTime
 from app.schemas.files import FileStatus
 from app.services.file_filters import FileFilter
@@ -18,23 +18,35 @@ Size = Annotated[int | None, Query(ge=0, le=_SIZE)]
 
 @dataclass
 class _Where:
-    """How a file is called."""
+    """How a file is called, and how it stands on its source."""
 
     q: Annotated[Text | None, Query(description="how the path begins")] = None
     path: Annotated[Text | None, Query(description="the exact path")] = None
     search: Annotated[
         Text | None, Query(description="beginnings of words of the name; finds in the name's order")
     ] = None
+    reason: Annotated[
+        ErrorCode | None, Query(description="the error code of a file that is held or refused")
+    ] = None
+    present: Annotated[
+        bool | None, Query(description="whether the last look at the source saw it")
+    ] = None
 
 
 @dataclass
 class _When:
-    """When a file was seen and changed."""
+    """When a file was seen, changed and complete."""
 
     first_seen_after: Annotated[UtcTime | None, Query()] = None
     first_seen_before: Annotated[UtcTime | None, Query()] = None
     modified_after: Annotated[UtcTime | None, Query(description="the source's time")] = None
     modified_before: Annotated[UtcTime | None, Query(description="the source's time")] = None
+    complete_after: Annotated[
+        UtcTime | None, Query(description="a version of it was complete then or later")
+    ] = None
+    complete_before: Annotated[
+        UtcTime | None, Query(description="a version of it was complete before")
+    ] = None
 
 
 @dataclass

@@ -10,8 +10,8 @@ from app.api.deps import (
     Admin,
     Caller,
     Db,
+    Edits,
     Id,
-    InstrumentEditor,
     actor_of,
 )
 from app.api.problems import documented
@@ -156,7 +156,7 @@ def _progress(found: Progress) -> ProgressRead:
     response_model=CheckRead,
     responses=_DRAFT,
 )
-async def check_draft(body: SourceDraft, editor: InstrumentEditor) -> CheckRead:
+async def check_draft(body: SourceDraft, editor: Edits) -> CheckRead:
     """Let a worker of the zone test a source before it is saved."""
     values = body.model_dump(exclude={"secret"})
     return CheckRead.model_validate(await checks.check_draft(editor, values, body.secret_text()))
@@ -174,7 +174,7 @@ async def check_instrument(instrument_id: Id, database: Db, _admin: Admin) -> Ch
 
 
 @router.post("/browse", operation_id="browseDraft", response_model=FolderRead, responses=_DRAFT)
-async def browse_draft(body: SourceBrowse, editor: InstrumentEditor) -> FolderRead:
+async def browse_draft(body: SourceBrowse, editor: Edits) -> FolderRead:
     """Let a worker list one folder of a source before it is saved."""
     values = body.model_dump(exclude={"secret", "path"})
     found = await checks.ask_draft(
@@ -204,7 +204,7 @@ def _folder(path: str) -> str:
 
 
 @router.post("/preview", operation_id="previewDraft", response_model=PreviewRead, responses=_DRAFT)
-async def preview_draft(body: SourcePreview, editor: InstrumentEditor) -> PreviewRead:
+async def preview_draft(body: SourcePreview, editor: Edits) -> PreviewRead:
     """Judge the newest files of a source before it is saved, and say where each would go."""
     own = {"secret", "slug", "quiet_seconds", "start_from", "storage"}
     rules = previews.Rules(body.slug, body.quiet_seconds, body.start_from, tuple(body.storage))

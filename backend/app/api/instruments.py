@@ -13,9 +13,10 @@ from app.api.deps import (
     Caller,
     Cursor,
     Db,
+    Edits,
     Id,
-    InstrumentEditor,
     Limit,
+    NamePart,
     Revision,
     page_request,
     set_etag,
@@ -28,11 +29,12 @@ from app.schemas.instruments import (
     InstrumentPatch,
     InstrumentRead,
     ScanRead,
+    StoragePolicy,
     StoragePolicyRead,
 )
 from app.services import instruments
 from app.services.edits import InvalidField
-from app.services.instruments import InstrumentView
+from app.services.instruments import InstrumentFilter, InstrumentState, InstrumentView
 
 router = APIRouter(prefix="/instruments", tags=["instruments"], responses=SIGNED_IN)
 _HIDDEN = ("host", "port", "url", "root", "host_key", "options", "service_account_id")
@@ -61,12 +63,24 @@ def _answer(response: Response, view: InstrumentView, user: User | None = None) 
     return _read(view, is_admin=user is None or user.is_superuser)
 
 
+def _policy(policy: StoragePolicy) -> dict[str, Any]:
+    """What was said of a place: what was not sent stays as it is."""
+    return {"required": policy.required, **policy.model_dump(exclude_unset=True)}
+
+
 @router.get("", operation_id="listInstruments", response_model=InstrumentPage, responses=LISTED)
 async def list_instruments(
-    database: Db, caller: Caller, limit: Limit = 50, cursor: Cursor = None
+    database: Db,
+    caller: Caller,
+    search: NamePart = None,
+    state: InstrumentState | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> InstrumentPage:
     """List the instruments that you may see, by name."""
-    page = await instruments.list_instruments(database, caller, page_request(limit, cursor))
+    narrowed = InstrumentFilter(search, state)
+    request = page_request(limit, cursor, **vars(narrowed))
+    page = await instruments.list_instruments(database, caller, request, narrowed)
     items = [_read(view, is_admin=caller.is_superuser) for view in page.items]
     return InstrumentPage(items=items, next_cursor=page.next_cursor)
 
@@ -79,11 +93,11 @@ async def list_instruments(
     responses={201: ETAG, **documented("name_taken"), **_SOURCE_ERRORS},
 )
 async def create_instrument(
-    response: Response, body: InstrumentCreate, editor: InstrumentEditor
+    response: Response, body: InstrumentCreate, editor: Edits
 ) -> InstrumentRead:
     """Add an instrument. An account that is in use elsewhere needs its secret again."""
     values = body.model_dump(by_alias=True, exclude={"storage", "secret"})
-    storage = [policy.model_dump() for policy in body.storage]
+    storage = [_policy(policy) for policy in body.storage]
     secret = body.secret_text()
     return _answer(response, await instruments.create_instrument(editor, values, storage, secret))
 
@@ -112,7 +126,7 @@ async def change_instrument(
     response: Response,
     instrument_id: Id,
     body: InstrumentPatch,
-    editor: InstrumentEditor,
+    editor: Edits,
     revision: Revision,
 ) -> InstrumentRead:
     """Change an instrument. A new address for its account needs the secret again."""
@@ -122,7 +136,7 @@ async def change_instrument(
         instrument_id,
         revision,
         body.sent("storage", "secret"),
-        [policy.model_dump() for policy in body.storage]
+        [_policy(policy) for policy in body.storage]
         if "storage" in body.model_fields_set
         else None,
         body.secret.get_secret_value() if body.secret else None,
@@ -137,9 +151,7 @@ async def change_instrument(
     response_class=Response,
     responses={**EDITED, **documented("in_use")},
 )
-async def delete_instrument(
-    instrument_id: Id, editor: InstrumentEditor, revision: Revision
-) -> Response:
+async def delete_instrument(instrument_id: Id, editor: Edits, revision: Revision) -> Response:
     """Delete an instrument that never had a file."""
     await instruments.delete_instrument(editor, instrument_id, revision)
     return Response(status_code=204)
@@ -151,9 +163,7 @@ async def delete_instrument(
     response_model=InstrumentRead,
     responses={200: ETAG, **ONE, **documented("edit_conflict")},
 )
-async def pause_instrument(
-    response: Response, instrument_id: Id, editor: InstrumentEditor
-) -> InstrumentRead:
+async def pause_instrument(response: Response, instrument_id: Id, editor: Edits) -> InstrumentRead:
     """Leave the instrument alone until it is resumed."""
     return _answer(response, await instruments.set_paused(editor, instrument_id, True))
 
@@ -164,9 +174,7 @@ async def pause_instrument(
     response_model=InstrumentRead,
     responses={200: ETAG, **ONE, **documented("edit_conflict")},
 )
-async def resume_instrument(
-    response: Response, instrument_id: Id, editor: InstrumentEditor
-) -> InstrumentRead:
+async def resume_instrument(response: Response, instrument_id: Id, editor: Edits) -> InstrumentRead:
     """Go on with a paused instrument."""
     return _answer(response, await instruments.set_paused(editor, instrument_id, False))
 
@@ -177,8 +185,6 @@ async def resume_instrument(
     response_model=InstrumentRead,
     responses={200: ETAG, **ONE},
 )
-async def confirm_listing(
-    response: Response, instrument_id: Id, editor: InstrumentEditor
-) -> InstrumentRead:
+async def confirm_listing(response: Response, instrument_id: Id, editor: Edits) -> InstrumentRead:
     """Accept the next listing as it is, though it is empty or much smaller."""
     return _answer(response, await instruments.confirm_listing(editor, instrument_id))

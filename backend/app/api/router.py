@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from app.api import (
     accounts,
     auth,
+    downloads,
     events,
     files,
     harvest,
@@ -24,6 +25,7 @@ api = APIRouter(prefix="/api")
 # harvest before instruments: `/instruments/check` is no instrument's id.
 for module in (
     setup, auth, users, tokens, accounts, storage, harvest, instruments, schedules, runs, files,
+    downloads,
     transfers, system, events, overview,
 ):  # fmt: skip
     api.include_router(module.router)

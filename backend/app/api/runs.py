@@ -16,7 +16,8 @@ from app.api.deps import (
     page_request,
 )
 from app.api.problems import documented
-from app.models import RunKind, RunState
+from app.models import RunKind, RunOutcome, RunState
+from app.schemas.base import UtcTime
 from app.schemas.runs import RunPage, RunRead
 from app.services import runs
 
@@ -30,11 +31,13 @@ async def list_runs(  # noqa: PLR0913  one parameter a filter
     instrument: Id | None = None,
     state: RunState | None = None,
     kind: RunKind | None = None,
+    outcome: RunOutcome | None = None,
+    ended_after: UtcTime | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> RunPage:
     """List runs, newest first."""
-    narrowed = runs.RunFilter(instrument, state, kind)
+    narrowed = runs.RunFilter(instrument, state, kind, outcome, ended_after)
     request = page_request(limit, cursor, **vars(narrowed))
     page = await runs.list_runs(database, caller, request, narrowed)
     return RunPage.model_validate(page)

@@ -35,6 +35,8 @@ from app.services.pagination import Page, PageRequest
 router = APIRouter()
 Word = Annotated[str, Query(max_length=200, pattern=r"^[A-Za-z0-9_.:-]+$")]
 
+Sealed = Annotated[bool | None, Query(description="whether the chain holds it already")]
+
 
 @router.get(
     "/health",
@@ -87,11 +89,12 @@ async def list_audit(  # noqa: PLR0913  one parameter a filter
     subject: Word | None = None,
     actor: Word | None = None,
     action: Word | None = None,
+    sealed: Sealed = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> AuditPage:
     """List audit events, newest first; users see those of their instruments."""
-    narrowed = audit_log.AuditFilter(instrument, subject, actor, action)
+    narrowed = audit_log.AuditFilter(instrument, subject, actor, action, sealed)
     request = page_request(limit, cursor, **vars(narrowed))
     page = await audit_log.list_events(database, caller, request, narrowed)
     return AuditPage(items=[_event(one) for one in page.items], next_cursor=page.next_cursor)
@@ -104,16 +107,17 @@ async def list_audit(  # noqa: PLR0913  one parameter a filter
     response_class=StreamingResponse,
     responses={**SIGNED_IN, **CSV},
 )
-async def export_audit(
+async def export_audit(  # noqa: PLR0913  one parameter a filter
     database: Db,
     caller: Caller,
     instrument: Id | None = None,
     subject: Word | None = None,
     actor: Word | None = None,
     action: Word | None = None,
+    sealed: Sealed = None,
 ) -> StreamingResponse:
     """Return all audit events of a filter as CSV, newest first."""
-    narrowed = audit_log.AuditFilter(instrument, subject, actor, action)
+    narrowed = audit_log.AuditFilter(instrument, subject, actor, action, sealed)
 
     async def ask(request: PageRequest) -> Page[audit_log.EventView]:
         return await audit_log.list_events(database, caller, request, narrowed)

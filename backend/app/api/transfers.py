@@ -1,8 +1,9 @@
 """Transfers: copies as work."""
 
+from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from app.api.csv_answer import CSV, csv_answer
@@ -14,6 +15,7 @@ from app.api.deps import (
     Caller,
     Cursor,
     Db,
+    ErrorCode,
     Id,
     Limit,
     actor_of,
@@ -28,6 +30,7 @@ from app.api.views import (
     transfer_row,
 )
 from app.models import CopyState
+from app.schemas.base import UtcTime
 from app.schemas.transfers import (
     CauseList,
     RetriedRead,
@@ -41,29 +44,50 @@ from app.services.csv_text import stream_csv
 from app.services.pagination import Page, PageRequest
 
 router = APIRouter(prefix="/transfers", tags=["transfers"], responses=SIGNED_IN)
-States = Annotated[
-    list[CopyState], Query(default_factory=list, max_length=20, description="any of these states")
-]
-Code = Annotated[str | None, Query(max_length=60, pattern=r"^[a-z0-9_]+$")]
+_MANY = 100
 
 
-def _named(states: list[CopyState]) -> tuple[str, ...]:
-    return tuple(sorted({one.value for one in states}))
+def get_transfer_filter(
+    instrument: Annotated[
+        list[Id],
+        Query(default_factory=list, max_length=_MANY, description="any of these instruments"),
+    ],
+    state: Annotated[
+        list[CopyState],
+        Query(default_factory=list, max_length=20, description="any of these states"),
+    ],
+    storage: Id | None = None,
+    error_code: ErrorCode | None = None,
+    available_after: Annotated[
+        UtcTime | None, Query(description="became available then or later")
+    ] = None,
+    available_before: Annotated[
+        UtcTime | None, Query(description="became available before")
+    ] = None,
+) -> transfers.TransferFilter:
+    """Return the filter that the query says."""
+    return transfers.TransferFilter(
+        tuple(sorted(set(instrument))),
+        storage,
+        tuple(sorted({one.value for one in state})),
+        error_code,
+        available_after,
+        available_before,
+    )
+
+
+TransferQuery = Annotated[transfers.TransferFilter, Depends(get_transfer_filter)]
 
 
 @router.get("", operation_id="listTransfers", response_model=TransferPage, responses=LISTED)
-async def list_transfers(  # noqa: PLR0913  one parameter a filter
+async def list_transfers(
     database: Db,
     caller: Caller,
-    state: States,
-    instrument: Id | None = None,
-    storage: Id | None = None,
-    error_code: Code = None,
+    narrowed: TransferQuery,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> TransferPage:
     """List transfers, newest first."""
-    narrowed = transfers.TransferFilter(instrument, storage, _named(state), error_code)
     request = page_request(limit, cursor, **vars(narrowed))
     page = await transfers.list_transfers(database, caller, request, narrowed)
     items = [read_transfer(one) for one in page.items]
@@ -72,15 +96,9 @@ async def list_transfers(  # noqa: PLR0913  one parameter a filter
 
 @router.get(".csv", operation_id="exportTransfers", response_class=StreamingResponse, responses=CSV)
 async def export_transfers(
-    database: Db,
-    caller: Caller,
-    state: States,
-    instrument: Id | None = None,
-    storage: Id | None = None,
-    error_code: Code = None,
+    database: Db, caller: Caller, narrowed: TransferQuery
 ) -> StreamingResponse:
     """Return all transfers of a filter as CSV, newest first."""
-    narrowed = transfers.TransferFilter(instrument, storage, _named(state), error_code)
 
     async def ask(request: PageRequest) -> Page[transfers.TransferView]:
         return await transfers.list_transfers(database, caller, request, narrowed)
@@ -89,16 +107,12 @@ async def export_transfers(
 
 
 @router.get("/counts", operation_id="countTransfers", response_model=TransferCounts)
-async def count_transfers(
-    database: Db,
-    caller: Caller,
-    instrument: Id | None = None,
-    storage: Id | None = None,
-    error_code: Code = None,
-) -> TransferCounts:
-    """Count copies by state; exact to 10,000."""
-    narrowed = transfers.TransferFilter(instrument, storage, (), error_code)
-    states = await causes.count_transfers(database, caller, narrowed)
+async def count_transfers(database: Db, caller: Caller, narrowed: TransferQuery) -> TransferCounts:
+    """Count copies by state, with the filters of the list; exact to 10,000.
+
+    The filter `state` is left aside, so that the numbers can be shown beside each choice.
+    """
+    states = await causes.count_transfers(database, caller, replace(narrowed, states=()))
     return TransferCounts.model_validate({"states": states})
 
 
@@ -112,8 +126,9 @@ async def list_causes(database: Db, caller: Caller, instrument: Id | None = None
 @router.post("/retry", operation_id="retryTransfers", response_model=RetriedRead)
 async def retry_transfers(body: RetryMany, database: Db, admin: Admin) -> RetriedRead:
     """Put all failed and conflicting copies of a filter back in line."""
+    instruments = (body.instrument_id,) if body.instrument_id else ()
     narrowed = transfers.TransferFilter(
-        body.instrument_id, body.storage_location_id, (), body.error_code
+        instruments, body.storage_location_id, error_code=body.error_code
     )
     return RetriedRead(retried=await transfers.retry_transfers(database, actor_of(admin), narrowed))
 

@@ -18,6 +18,7 @@ from app.api.deps import (
     Db,
     Id,
     Limit,
+    NamePart,
     Revision,
     actor_of,
     hashed,
@@ -91,10 +92,14 @@ async def change_me(  # noqa: PLR0913  FastAPI's dependencies are parameters
 
 @router.get("", operation_id="listUsers", response_model=UserPage, responses=LISTED)
 async def list_users(
-    database: Db, _admin: Admin, limit: Limit = 50, cursor: Cursor = None
+    database: Db,
+    _admin: Admin,
+    search: NamePart = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> UserPage:
-    """List people, oldest account first."""
-    page = await users.list_users(database, page_request(limit, cursor))
+    """List people, oldest account first; `search` also looks into e-mail addresses."""
+    page = await users.list_users(database, page_request(limit, cursor, search=search), search)
     return UserPage.model_validate(page)
 
 

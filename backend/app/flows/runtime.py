@@ -19,6 +19,7 @@ from app.services import audit
 from app.services.identifiers.ark import ArkMinter
 from app.services.installation import installation_id
 from app.services.sources import SourceOpener
+from app.services.storages import StorageOpener, Writer
 
 _SWITCH_SECONDS = 0.0001
 _GARBAGE_OBJECTS = 50_000
@@ -53,17 +54,22 @@ async def runtime(settings: Settings | None = None) -> AsyncIterator[Runtime]:
     gc.freeze()
     gc.set_threshold(_GARBAGE_OBJECTS, 20, 20)
     database = Database.from_settings(settings)
-    try:
+    async with contextlib.AsyncExitStack() as closing:
+        closing.push_async_callback(database.close)
         await database.forget_leases_of_earlier_boots()
         control = os.environ.get("STREAMWEAVE_CONTROL_SOCKET")
         worker = os.environ.get("STREAMWEAVE_WORKER_NAME") or socket.gethostname()
+        installation = await installation_id(database)
+        storages = StorageOpener(database, settings, Writer(installation, worker))
+        closing.push_async_callback(storages.close)
         ports = Ports(
+            open_storage=storages,
             open_source=SourceOpener(database, settings, Path(control) if control else None),
             mint=ArkMinter(settings.ark_naan, settings.ark_shoulder).mint,
             record=audit.record,
             merkle_root=audit.merkle_root,
             settings=EngineSettings(
-                installation=await installation_id(database),
+                installation=installation,
                 worker=worker,
                 lease_seconds=settings.lease_seconds,
                 publish_timeout_seconds=settings.publish_timeout_seconds,
@@ -77,5 +83,3 @@ async def runtime(settings: Settings | None = None) -> AsyncIterator[Runtime]:
             ),
         )
         yield Runtime(settings, database, Engine(database, ports))
-    finally:
-        await database.close()

@@ -7,7 +7,6 @@ import contextlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,12 +22,13 @@ from app.harvest.retry import INSTRUMENT_LEVEL, STORAGE_LEVEL
 from app.harvest.store import instruments, proving
 from app.harvest.store.attempts import AttemptBatch
 from app.harvest.store.claiming import Lease, release
+from app.harvest.store.following import release_followers
 from app.harvest.store.instruments import InstrumentFacts
 from app.harvest.transfer import receive
 from app.harvest.work import Batch, ClaimedCopy, Failure, Proof
 from app.models import StorageLocation
 from app.transfers.base import Source, StorageBatch
-from app.transfers.local import LocalSource
+from app.transfers.stored import StoredSource
 
 if TYPE_CHECKING:
     from app.harvest.engine import Engine
@@ -55,6 +55,7 @@ class BatchWork:
         self._claimed_before = claimed_before
         self._filled: set[uuid.UUID] = set()
         self._was_held = False
+        self._has_siblings = False
 
     async def run(self) -> None:
         """Work on the batch; every copy of it ends in a row that says what became of it."""
@@ -64,6 +65,7 @@ class BatchWork:
             return
         self._engine.served_last(facts.id)
         self._was_held = facts.hold_failures > 0
+        self._has_siblings = len(facts.destinations) > 1
         try:
             async with self._hold.kept():
                 if self._batch.recovering:
@@ -100,12 +102,15 @@ class BatchWork:
         if error.code in INSTRUMENT_LEVEL:
             await self._engine.hold_instrument_back(self._batch.instrument_id)
         if error.code in STORAGE_LEVEL:
-            await self._engine.hold_storage_back(location.id, error)
+            await self._engine.hold_storage_back(location, error)
 
     async def _transfer(self, facts: InstrumentFacts, location: StorageLocation) -> None:
         """Make the copies that come from the instrument."""
         copies = tuple(copy for copy in self._batch.copies if copy.copy_id not in self._filled)
         if not copies:
+            return
+        if self._batch.only_fill:
+            await self._database.run(lambda s: proving.wait_for_instrument(s, copies))
             return
         async with self._engine.opened.hold(facts) as opened:
             if opened is None:
@@ -115,36 +120,48 @@ class BatchWork:
             await self._make(copies, opened.source, opened.concurrency, location)
 
     async def _fill(self, location: StorageLocation) -> None:
-        """Make copies of earlier versions from a proven copy: the source has other content now."""
-        earlier = [c for c in self._batch.copies if c.sha256 is not None and not c.is_latest]
-        if not earlier:
+        """Make the copies that have a proven one elsewhere from that one, not from the instrument.
+
+        So the instrument is read once; and an earlier version, of which the source has other
+        content now, comes from nowhere else.
+        """
+        fixed = [copy for copy in self._batch.copies if copy.sha256 is not None]
+        if not fixed:
             return
-        ids = [copy.version_id for copy in earlier]
+        ids = [copy.version_id for copy in fixed]
         origins = await self._database.ask(lambda s: proving.origins(s, ids))
-        by_root: dict[str, list[ClaimedCopy]] = {}
-        for copy in earlier:
+        by_place: dict[uuid.UUID, list[ClaimedCopy]] = {}
+        for copy in fixed:
             if (origin := origins.get(copy.version_id)) is not None:
-                by_root.setdefault(origin[0], []).append(replace(copy, path=origin[1]))
+                filled = replace(copy, origin=origin)
+                by_place.setdefault(origin.storage_location_id, []).append(filled)
                 self._filled.add(copy.copy_id)
-        for root, copies in by_root.items():
-            await self._make(
-                tuple(copies),
-                LocalSource(Path(root), stall_seconds=self._settings.stall_seconds),
-                _FILL_CONCURRENCY,
-                location,
-                filling=True,
-            )
+        for place, copies in by_place.items():
+            if (source := await self._origin(place)) is None:
+                await self._give_back(copies)
+                continue
+            await self._make(tuple(copies), source, _FILL_CONCURRENCY, location)
+
+    async def _origin(self, place: uuid.UUID) -> StoredSource | None:
+        """Open where proven copies lie; None when it is away, and it rests then."""
+        row = await self._database.ask(lambda s: instruments.storage_location(s, place))
+        try:
+            storage = await self._engine.storage(row)
+            await storage.check_ready()
+        except StreamWeaveError as error:
+            await self._engine.hold_storage_back(row, error)
+            return None
+        return StoredSource(storage)
 
     async def _make(
         self,
         copies: tuple[ClaimedCopy, ...],
-        source: Source,
+        source: Source | StoredSource,
         concurrency: int,
         location: StorageLocation,
-        *,
-        filling: bool = False,
     ) -> None:
-        async with self._engine.storage(location).batch() as destination:
+        storage = await self._engine.storage(location)
+        async with storage.batch() as destination:
             try:
                 received, failures, untried = await receive(
                     copies,
@@ -155,10 +172,12 @@ class BatchWork:
                 )
                 await self._give_back(untried)
                 crash_point("after_receive")
-                if filling:
+                asked = None
+                if isinstance(source, StoredSource):
                     received, strange = _same_as_fixed(received)
                     failures += strange
-                asked = None if filling else source
+                else:
+                    asked = source
                 failures += await self._prove(received, asked, destination)
                 await self._finish_failed(failures, destination)
             finally:
@@ -251,8 +270,11 @@ class BatchWork:
 
         async def work(session: AsyncSession) -> None:
             attempts = await proving.finish_available(
-                session, proofs, self._batch.instrument_id, self._settings.worker
+                session, proofs, self._batch, self._settings.worker
             )
+            if self._has_siblings:
+                ids = [proof.copy.version_id for proof in proofs]
+                await release_followers(session, ids, self._batch.storage_location_id)
             await self._audit(session, "copies.proven", attempts)
 
         await self._database.run(work)
@@ -275,8 +297,13 @@ class BatchWork:
 
         await self._database.run(work)
         if destination is not None:
-            # Only a conflict ends what was committed to be published; others are looked at again.
-            ended = [f.copy for f in failures if f.error.error_class is ErrorClass.CONFLICT]
+            # A conflict ends what was committed to be published, and so does that nothing stands
+            # there; others are looked at again.
+            ended = [
+                f.copy
+                for f in failures
+                if f.nothing_stands or f.error.error_class is ErrorClass.CONFLICT
+            ]
             self._intended.difference_update(copy.copy_id for copy in ended)
             await self._remove_unpublished([f.copy for f in failures], destination)
 
@@ -291,7 +318,8 @@ class BatchWork:
 
     async def _recover(self, location: StorageLocation) -> None:
         """Look at what a dead worker left while publishing."""
-        async with self._engine.storage(location).batch() as destination:
+        storage = await self._engine.storage(location)
+        async with storage.batch() as destination:
             await self._hold.renew()
             self._hold.ensure(self._settings.publish_timeout_seconds)
             copies = [c for c in self._batch.copies if c.copy_id in self._hold.held]

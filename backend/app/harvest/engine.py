@@ -12,7 +12,6 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -27,17 +26,19 @@ from app.harvest.look import LookReport, look
 from app.harvest.opened import OpenInstruments
 from app.harvest.ports import Ports
 from app.harvest.quiet import is_quiet
+from app.harvest.room import Room
 from app.harvest.scan import ScanLease, ScanReport, scan
-from app.harvest.store import claiming, instruments, scanning
-from app.harvest.store.claiming import Lease
-from app.harvest.store.due import Due, due_places, is_any_interrupted
+from app.harvest.store import claiming, instruments, journals, scanning
+from app.harvest.store.claiming import Lease, Place
+from app.harvest.store.due import Due, due_places, is_any_fill_due, is_any_interrupted
+from app.harvest.store.following import wake_followers_of_resting
 from app.harvest.store.instruments import InstrumentFacts
 from app.harvest.store.news import tell
 from app.harvest.store.wall_clock import forget_future_times
 from app.harvest.transfer import Arriving
 from app.harvest.work import Batch
 from app.models import ScanState, StorageLocation, new_id
-from app.transfers.posix import PosixStorage
+from app.transfers.base import Storage
 
 logger = logging.getLogger("streamweave.engine")
 # Batches of one instrument at a time: one is read while others are proven.
@@ -62,6 +63,7 @@ class _Work:
     # Where interrupted copies may be looked at; none when there are none.
     known: Sequence[uuid.UUID] = ()
     locations: Sequence[uuid.UUID] = ()
+    may_fill: bool = False  # some copy waits to be filled from a proven one
 
 
 def _is_news(report: ScanReport, before: ScanState, error_code: object) -> bool:
@@ -86,6 +88,7 @@ class Engine:
         self._reaped_at = float("-inf")
         self._wall_ahead = float("inf")  # of the monotonic clock, in seconds
         self._journals_read: set[uuid.UUID] = set()
+        self.room = Room(database)
 
     # --- news inside this process ------------------------------------------------------------
 
@@ -113,21 +116,30 @@ class Engine:
             StreamWeaveError: when the storage location is away.
         """
         if row.id not in self._journals_read:
-            storage = self.storage(row)
+            storage = await self.storage(row)
             await storage.check_ready()
             await read_journals(self.database, row.id, storage)
             self._journals_read.add(row.id)
 
     async def _may_plan(self, facts: InstrumentFacts) -> StreamWeaveError | None:
-        """Without the journals of all destinations an ARK could be minted twice."""
+        """Without the journals of its destinations an ARK could be minted twice.
+
+        When one of several is away, the others' journals tell whether this is an older database:
+        as long as they know nothing that it does not know, it is not.
+        """
+        read, away = 0, None
         for destination in facts.destinations:
             async with self.database.read() as session:
                 row = await instruments.storage_location(session, destination.storage_location_id)
             try:
                 await self.read_journal(row)
+                read += 1
             except StreamWeaveError as error:
-                return error
-        return None
+                away = error
+        if away is None or not read:
+            return away
+        is_older = await self.database.ask(lambda s: journals.knows_more(s, facts.id))
+        return away if is_older else None
 
     # --- scanning ----------------------------------------------------------------------------
 
@@ -322,6 +334,8 @@ class Engine:
             self._reaped_at = monotonic()
             await self._look_at_the_clock()
             await reap(self.database, self.ports)
+            while await self.database.run(wake_followers_of_resting):
+                pass
         found = await self.database.ask(lambda s: self._find_work(s, zones, only))
         if found.known:
             batch = await self.database.run(
@@ -338,14 +352,51 @@ class Engine:
                 self._in_hand[instrument_id] += 1
                 batch = None
                 try:
-                    batch = await self.database.run(
-                        lambda s, i=instrument_id, p=place: claiming.claim(s, i, p, lease)  # type: ignore[misc]
-                    )
+                    batch = await self._claim_for(instrument_id, place, lease)
                 finally:
                     self._in_hand[instrument_id] -= batch is None
                 if batch is not None:
                     return batch
-        return None
+        return await self._claim_fill(zones, found, lease) if only is None else None
+
+    async def _claim_for(
+        self, instrument_id: uuid.UUID, place: Place, lease: Lease
+    ) -> Batch | None:
+        """Claim what fits; a location that has no room for the next copy rests."""
+        location = place[0]
+        if self.room.is_stale(location):
+            row = await self.database.ask(lambda s: instruments.storage_location(s, location))
+            try:
+                await self.room.look(row, await self.storage(row))
+            except StreamWeaveError as error:
+                await self.hold_storage_back(row, error)
+                return None
+        room = self.room.left(location)
+        try:
+            batch = await self.database.run(
+                lambda s: claiming.claim(s, instrument_id, place, lease, room)
+            )
+        except StreamWeaveError as error:
+            if error.code != "storage_full":
+                raise
+            row = await self.database.ask(lambda s: instruments.storage_location(s, location))
+            await self.hold_storage_back(row, error)
+            return None
+        if batch is not None:
+            self.room.take(location, sum(copy.expected.size_bytes for copy in batch.copies))
+        return batch
+
+    async def _claim_fill(self, zones: Sequence[str], found: _Work, lease: Lease) -> Batch | None:
+        """Claim what a proven copy can fill though its instrument rests, is paused or is gone."""
+        if not found.may_fill:
+            return None
+        locations = await self.database.ask(lambda s: instruments.open_locations(s, zones))
+        batch = await self.database.run(
+            lambda s: claiming.claim_fill(s, found.due.served, locations, lease)
+        )
+        if batch is not None:
+            self._in_hand[batch.instrument_id] += 1
+        return batch
 
     async def _find_work(
         self, session: AsyncSession, zones: Sequence[str], only: uuid.UUID | None
@@ -359,10 +410,12 @@ class Engine:
                 session, found.places, held=self.opened.ids, worker=self.ports.settings.worker
             ):
                 found.places.pop(one, None)
+        may_fill = await is_any_fill_due(session)
         if not await is_any_interrupted(session):
-            return _Work(found)
+            return _Work(found, may_fill=may_fill)
         known = await instruments.served(session, zones)
-        return _Work(found, known, await instruments.open_locations(session, zones))
+        locations = await instruments.open_locations(session, zones)
+        return _Work(found, known, locations, may_fill)
 
     async def _look_at_the_clock(self) -> None:
         """At the start, and when the wall clock was set back: nothing waits for the far future."""
@@ -386,21 +439,16 @@ class Engine:
             self._order.remove(instrument_id)
         self._order.append(instrument_id)
 
-    def storage(self, row: StorageLocation) -> PosixStorage:
+    async def storage(self, row: StorageLocation) -> Storage:
         """Return the adapter of a storage location."""
-        return PosixStorage(
-            Path(row.path),
-            installation=self.ports.settings.installation,
-            sentinel=row.sentinel,
-            worker=self.ports.settings.worker,
-            case_insensitive=row.case_insensitive,
-            stall_seconds=self.ports.settings.stall_seconds,
-        )
+        return await self.ports.open_storage(row)
 
-    async def hold_storage_back(self, location: uuid.UUID, error: StreamWeaveError) -> None:
+    async def hold_storage_back(self, row: StorageLocation, error: StreamWeaveError) -> None:
         """Let a storage location rest, longer each time, that has a trouble of its own."""
+        await self.ports.open_storage.note(row, error)
         delay = self.ports.settings.retry.hold_delay_seconds
-        await self.database.run(lambda s: instruments.hold_storage(s, location, error.code, delay))
+        await self.database.run(lambda s: instruments.hold_storage(s, row.id, error.code, delay))
+        await self.database.run(wake_followers_of_resting)
 
     async def hold_instrument_back(self, instrument_id: uuid.UUID) -> None:
         """Claim no copies of an instrument for a while, longer each time."""

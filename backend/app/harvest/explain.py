@@ -154,6 +154,10 @@ async def _copies(
     return [(copy, location) for copy, location in rows]
 
 
+def _places(count: int) -> str:
+    return "1 place" if count == 1 else f"{count} places"
+
+
 def _planned(copies: Sequence[tuple[Copy, StorageLocation]], facts: dict[str, Any]) -> Explanation:
     facts["copies"] = [
         {
@@ -166,9 +170,11 @@ def _planned(copies: Sequence[tuple[Copy, StorageLocation]], facts: dict[str, An
         for copy, location in copies
     ]
     waiting = [(c, s) for c, s in copies if c.state != CopyState.AVAILABLE and c.required]
+    # What only waits for another copy of its version has no reason of its own.
+    waiting.sort(key=lambda one: one[0].follows is not None and one[0].due_at is None)
     if not waiting:
         places = sum(1 for copy, _ in copies if copy.state == CopyState.AVAILABLE)
-        return _because("available", f"It is here: proven at {places} place(s).", None, facts)
+        return _because("available", f"It is here: proven at {_places(places)}.", None, facts)
     copy, location = waiting[0]
     if location.error_code is not None and copy.state in (CopyState.QUEUED, CopyState.RETRY_WAIT):
         title = CATALOGUE[location.error_code].title

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from app.harvest.template import PathFacts, parse_template
 from app.transfers.base import FileFacts
 from app.transfers.paths import dest_key, join
 
@@ -22,6 +23,8 @@ class Destination:
     required: bool
     case_insensitive: bool
     prefix: bytes = b""
+    instrument: str = ""  # the slug, for the template
+    template: str | None = None  # in place of prefix and path
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,9 @@ class PlannedCopy:
     required: bool
     dest_path: bytes
     dest_key: bytes
+    # The location whose copy is made first: the others are filled from it, so that the instrument
+    # is read once.
+    follows: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +107,37 @@ def plan_file(file: SettledFile, destinations: Sequence[Destination]) -> Work:
         if not file.latest.is_fixed:
             return Reaim(file, file.latest.version_id)
     number = _next_number(file)
-    path = destination_path(file.path, incarnation=file.incarnation, number=number)
-    return NewVersion(file, number, tuple(_planned(d, path) for d in destinations))
+    which = WhichVersion(file.path, file.incarnation, number, file.facts.mtime_ns)
+    lead = destinations[0].storage_location_id if destinations else None
+    copies = tuple(
+        plan_copy(one, which, follows=None if one.storage_location_id == lead else lead)
+        for one in destinations
+    )
+    return NewVersion(file, number, copies)
+
+
+@dataclass(frozen=True, slots=True)
+class WhichVersion:
+    """What a version's destination path is made from."""
+
+    path: bytes
+    incarnation: int
+    number: int
+    mtime_ns: int
+
+
+def plan_copy(
+    destination: Destination, version: WhichVersion, *, follows: UUID | None = None
+) -> PlannedCopy:
+    """Return the copy of a version at a destination."""
+    if destination.template is None:
+        base = join(destination.prefix, version.path)
+    else:
+        facts = PathFacts(destination.instrument, version.path, version.mtime_ns)
+        base = parse_template(destination.template).render(facts)
+    path = destination_path(base, incarnation=version.incarnation, number=version.number)
+    key = dest_key(path, case_insensitive=destination.case_insensitive)
+    return PlannedCopy(destination.storage_location_id, destination.required, path, key, follows)
 
 
 def _next_number(file: SettledFile) -> int:
@@ -113,12 +148,6 @@ def _next_number(file: SettledFile) -> int:
     if file.journal.facts == file.facts:
         return file.journal.number
     return file.journal.number + 1
-
-
-def _planned(destination: Destination, path: bytes) -> PlannedCopy:
-    whole = join(destination.prefix, path)
-    key = dest_key(whole, case_insensitive=destination.case_insensitive)
-    return PlannedCopy(destination.storage_location_id, destination.required, whole, key)
 
 
 def destination_path(path: bytes, *, incarnation: int, number: int) -> bytes:

@@ -7,8 +7,10 @@ from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.errors import StreamWeaveError
 from app.harvest.retry import RetryPolicy
-from app.transfers.base import Source
+from app.models import StorageLocation
+from app.transfers.base import Source, Storage
 
 
 class Mint(Protocol):
@@ -57,6 +59,21 @@ class OpenSource(Protocol):
         ...
 
 
+class OpenStorage(Protocol):
+    """Gives the adapter of a storage location, the same one for all work of this process.
+
+    Raises `storage_account_paused`, `secret_unreadable`, ...
+    """
+
+    async def __call__(self, location: StorageLocation) -> Storage:
+        """Return the adapter; it connects when it is first used."""
+        ...
+
+    async def note(self, location: StorageLocation, error: StreamWeaveError) -> None:
+        """Hear of a failure: one refused log-on stops the trying (accounts get locked out)."""
+        ...
+
+
 @dataclass(frozen=True)
 class EngineSettings:
     """The engine's limits; times in seconds."""
@@ -74,6 +91,7 @@ class Ports:
     """All of them."""
 
     open_source: OpenSource
+    open_storage: OpenStorage
     mint: Mint
     record: Record
     merkle_root: MerkleRoot

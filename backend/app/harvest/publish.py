@@ -1,17 +1,20 @@
 """Publish: give a proven temporary its final name, or adopt what stands there, or call a conflict.
 
 The caller has committed the intent. Here: link (fails if the name exists), look that the object
-is the one that was read back, sync the directory. What a crash leaves at each line stands in
-`crash.py`; `recover` is the next claimant's look at it.
+is the one that was read back, sync the directory. A storage that publishes by writing (S3) writes
+under the final name here (fails if the name exists), and is read back after it. What a crash
+leaves at each line stands in `crash.py`; `recover` is the next claimant's look at it.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 from app.clock import utcnow
 from app.errors import StreamWeaveError
 from app.harvest.crash import crash_point
+from app.harvest.prove import compare
 from app.harvest.work import ClaimedCopy, Failure, Proof
-from app.transfers.base import ObjectFacts, ReadBack, StorageBatch, Target
+from app.transfers.base import ObjectFacts, Overwriting, ReadBack, StorageBatch, Target
 
 
 async def publish(
@@ -20,13 +23,21 @@ async def publish(
     """Publish a batch whose intent is committed; return what is in place durably, and the rest."""
     done: list[Proof] = []
     failures: list[Failure] = []
-    for proof in proofs:
-        error = await _publish_one(proof, destination)
-        crash_point("after_link")
-        if error is None:
-            done.append(proof)
-        else:
-            failures.append(Failure(proof.copy, error))
+    pending = list(reversed(proofs))
+
+    async def work() -> None:
+        while pending:
+            proof = pending.pop()
+            error = await _publish_one(proof, destination)
+            crash_point("after_link")
+            if error is None:
+                done.append(proof)
+            else:
+                failures.append(Failure(proof.copy, error, nothing_stands=_is_withdrawn(error)))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(destination.capabilities.concurrency, len(proofs))):
+            group.create_task(work())
     if done:
         await destination.sync_names([proof.copy.target for proof in done])
     crash_point("after_sync_names")
@@ -41,11 +52,44 @@ async def _publish_one(proof: Proof, destination: StorageBatch) -> StreamWeaveEr
             return await adopt(proof, destination, target)
     except StreamWeaveError as error:
         return error
+    proof.facts["outcome"] = "published"
+    overwriting = destination.capabilities.overwriting
+    if overwriting is not Overwriting.REFUSED:
+        proof.facts["overwriting"] = overwriting.value
+    proof.facts["published_at"] = utcnow().isoformat()
+    if destination.capabilities.publishes_by_writing:
+        return await _prove_published(proof, destination, published)
     if published != ObjectFacts(str(proof.facts["object_id"]), proof.bytes_received):
         return StreamWeaveError("read_back_mismatch", "Publication changed the object.")
-    proof.facts["outcome"] = "published"
-    proof.facts["published_at"] = utcnow().isoformat()
     return None
+
+
+async def _prove_published(
+    proof: Proof, destination: StorageBatch, published: ObjectFacts
+) -> StreamWeaveError | None:
+    """Read back what was published by writing it; what is not as received is taken away again.
+
+    A crash before this leaves an object that its intent speaks of: `recover` reads it.
+    """
+    (found,) = await destination.read_back([proof.copy.target], final=True)
+    if isinstance(found, StreamWeaveError):
+        return found
+    proof.object_id = published.object_id
+    error = compare(proof, found)
+    if error is not None and await destination.withdraw(proof.copy.target):
+        return Withdrawn(error)
+    return error
+
+
+class Withdrawn(StreamWeaveError):
+    """What was published by writing it differed, and does not stand there any more."""
+
+    def __init__(self, because: StreamWeaveError) -> None:
+        super().__init__(because.code, f"{because.detail} It was removed.")
+
+
+def _is_withdrawn(error: StreamWeaveError) -> bool:
+    return isinstance(error, Withdrawn)
 
 
 async def adopt(proof: Proof, destination: StorageBatch, target: Target) -> StreamWeaveError | None:
@@ -55,10 +99,15 @@ async def adopt(proof: Proof, destination: StorageBatch, target: Target) -> Stre
         found = await _read_back(destination, target, final=True)
         if found.sha256 == proof.sha256 and found.size_bytes == proof.bytes_received:
             proof.facts["outcome"] = "adopted"
+            proof.facts.setdefault("object_id", found.object_id)
+            proof.facts["read_back_sha256"] = found.sha256.hex()
             proof.facts["adopted_object"] = found.object_id
             proof.facts["read_back_from"] = found.read_back_from.value
             proof.facts["published_at"] = utcnow().isoformat()
             return None
+    if await destination.withdraw(target):
+        # Written by this very copy before a crash, and not what it should be.
+        return Withdrawn(StreamWeaveError("read_back_mismatch", "What was published differs."))
     size = standing.size_bytes if standing else "unknown"
     return StreamWeaveError(
         "destination_conflict",
@@ -95,7 +144,7 @@ async def recover(
         if not stands:
             gone.append(copy)
         elif error is not None:
-            failures.append(Failure(copy, error))
+            failures.append(Failure(copy, error, nothing_stands=_is_withdrawn(error)))
         else:
             done.append(proof)
     if done:

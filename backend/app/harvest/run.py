@@ -98,7 +98,8 @@ class Run:
         """Remove what dead workers left, beside the work: a tree may be large."""
         for row in await self._locations():
             try:
-                await sweep_when_due(self.engine.database, row, self.engine.storage(row))
+                storage = await self.engine.storage(row)
+                await sweep_when_due(self.engine.database, row, storage)
             except StreamWeaveError as error:
                 logger.warning("the sweep of %s ended early: %s", row.name, error)
             except Exception:

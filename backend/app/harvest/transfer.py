@@ -20,6 +20,7 @@ from app.harvest.retry import INSTRUMENT_LEVEL, STORAGE_LEVEL
 from app.harvest.work import ClaimedCopy, Failure, Proof
 from app.transfers.base import (
     ObjectFacts,
+    ReadsAhead,
     Source,
     StorageBatch,
     Temporary,
@@ -35,7 +36,7 @@ _LARGE_BYTES = 256 << 10
 
 async def receive(
     copies: tuple[ClaimedCopy, ...],
-    source: Source,
+    source: Source | ReadsAhead,
     destination: StorageBatch,
     *,
     concurrency: int,
@@ -69,6 +70,12 @@ def _next_window(pending: list[ClaimedCopy], *, lanes: int) -> list[ClaimedCopy]
             break
         window.append(pending.pop())
     return window
+
+
+def _wanted(copy: ClaimedCopy) -> Wanted:
+    if copy.origin is None:
+        return Wanted(copy.path, copy.expected.size_bytes)
+    return Wanted(copy.origin.path, copy.expected.size_bytes, copy.origin.object_id)
 
 
 class Arriving:
@@ -113,7 +120,10 @@ class _Receiver:
     """The files of one batch on their way in; a fuse blows on an error that concerns them all."""
 
     def __init__(
-        self, source: Source, destination: StorageBatch, arriving: dict[uuid.UUID, Arriving]
+        self,
+        source: Source | ReadsAhead,
+        destination: StorageBatch,
+        arriving: dict[uuid.UUID, Arriving],
     ) -> None:
         self._source = source
         self._destination = destination
@@ -125,7 +135,7 @@ class _Receiver:
 
     async def take(self, window: Sequence[ClaimedCopy]) -> None:
         """Receive some files over one connection, or note of each why not."""
-        files = [Wanted(copy.path, copy.expected.size_bytes) for copy in window]
+        files = [_wanted(copy) for copy in window]
         arriving: Arriving | None = None
         over = 0  # files before this one are done or have failed
         try:
@@ -182,16 +192,19 @@ class _Receiver:
 
     def _facts(self, copy: ClaimedCopy, digest: str, received: int) -> dict[str, Any]:
         capabilities = self._source.capabilities
+        size_bytes, mtime_ns = copy.expected
+        read: dict[str, Any]
+        if copy.origin is None:
+            read = {"source_before": {"size_bytes": size_bytes, "mtime_ns": mtime_ns}}
+        else:
+            read = {"filled_from": str(copy.origin.copy_id)}
         return {
             "format": 1,
             "attempt": copy.attempt,
             "aim": copy.aim,
             "adapter": capabilities.mover,
             "protocol": capabilities.protocol,
-            "source_before": {
-                "size_bytes": copy.expected.size_bytes,
-                "mtime_ns": copy.expected.mtime_ns,
-            },
+            **read,
             "received_bytes": received,
             "received_sha256": digest,
             "received_at": utcnow().isoformat(),

@@ -12,6 +12,16 @@ BATCH_FILES = 200
 BATCH_BYTES = 256 << 20
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A proven copy that another one is filled from."""
+
+    copy_id: uuid.UUID
+    storage_location_id: uuid.UUID
+    path: bytes
+    object_id: str
+
+
 @dataclass(slots=True)
 class ClaimedCopy:
     """A copy that this worker holds, with all that is needed to make and prove it."""
@@ -34,11 +44,19 @@ class ClaimedCopy:
     intent: dict[str, Any] | None = None  # set when the last holder got as far as publishing
     earlier_sha256: bytes | None = None  # of the version before this one
     earlier_size_bytes: int | None = None
+    origin: Origin | None = None  # otherwise it comes from the instrument
 
     target: Target = field(init=False)  # where it goes
 
     def __post_init__(self) -> None:
-        self.target = Target(self.dest_path, self.copy_id, self.attempt)
+        self.target = Target(
+            self.dest_path,
+            self.copy_id,
+            self.attempt,
+            self.ark,
+            self.version_number,
+            self.expected.mtime_ns,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,7 @@ class Batch:
     storage_location_id: uuid.UUID
     copies: tuple[ClaimedCopy, ...]
     recovering: bool  # all of them were `publishing` when their worker died
+    only_fill: bool = False  # the instrument itself is not to be asked now
 
 
 @dataclass(slots=True)
@@ -68,3 +87,4 @@ class Failure:
 
     copy: ClaimedCopy
     error: StreamWeaveError
+    nothing_stands: bool = False  # of it at the destination, though it was being published

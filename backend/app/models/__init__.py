@@ -33,7 +33,7 @@ from app.models.instrument import (
 from app.models.name import NameWord, UnindexedName
 from app.models.run import Check, Lease, Run, RunKind, RunOutcome, RunState, Slot, Worker
 from app.models.source_file import Directory, FileState, ScanState, SourceFile
-from app.models.storage import StorageKind, StorageLocation
+from app.models.storage import StorageKind, StorageLocation, StorageState
 from app.models.tally import CopyProgress, HourlyTally, OutboxCursor, StorageSample
 from app.models.user import ApiToken, Grant, User
 
@@ -81,6 +81,7 @@ __all__ = [
     "StorageKind",
     "StorageLocation",
     "StorageSample",
+    "StorageState",
     "UnindexedName",
     "User",
     "Version",

@@ -104,6 +104,8 @@ class Copy(Identified, Base):
     storage_location_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("storage_locations.id"))
     state: Mapped[str] = mapped_column(String(20))
     required: Mapped[bool] = mapped_column(default=True)
+    # The location whose copy is made first: this one is filled from it, the source is read once.
+    follows: Mapped[uuid.UUID | None] = mapped_column()
     dest_path: Mapped[str] = mapped_column(SortedText)
     dest_path_bytes: Mapped[bytes] = mapped_column(LargeBinary)
     dest_key: Mapped[bytes | None] = mapped_column(LargeBinary(32))
@@ -148,6 +150,14 @@ class Copy(Identified, Base):
             "id",
             sqlite_where=text(_WAITING_SQL),
             postgresql_where=text(_WAITING_SQL),
+        ),
+        Index(
+            "ix_copies_following",
+            "follows",
+            "due_at",
+            "id",
+            sqlite_where=text("follows IS NOT NULL"),
+            postgresql_where=text("follows IS NOT NULL"),
         ),
         # What needs a person is rare, and counted by instrument on every first page.
         Index(

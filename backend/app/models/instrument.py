@@ -115,6 +115,11 @@ class InstrumentStorage(Base):
     required: Mapped[bool] = mapped_column(default=True)
     # The folder below the storage's root; None means the instrument's slug.
     prefix: Mapped[str | None] = mapped_column(SortedText)
+    # How destination paths are made (harvest/template.py); None: the prefix and the source's path.
+    template: Mapped[str | None] = mapped_column(String(400))
+    # A location that was added later: files up to this one have their copies there.
+    backfill_pending: Mapped[bool] = mapped_column(default=False)
+    backfill_after: Mapped[uuid.UUID | None] = mapped_column()
 
 
 class Schedule(Identified, Edited, Base):

@@ -52,18 +52,36 @@ class QuietHours(Input):
     time_zone: TimeZone = "UTC"
 
 
+Template = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=400,
+        description="how destination paths are made; docs/storage.md lists the fields",
+        examples=["{instrument}/{acquired:%Y/%m}/{path}"],
+    ),
+]
+
+
 class StoragePolicy(Input):
     """A place that an instrument's files are copied to."""
 
     storage_location_id: uuid.UUID
     required: bool = True
+    template: Template | None = None
+    backfill: bool = Field(
+        default=True, description="whether files that are proven elsewhere are copied there, too"
+    )
 
 
 class StoragePolicyRead(Output):
     """A place that an instrument's files are copied to."""
 
     storage_location_id: uuid.UUID
+    storage_name: str
     required: bool
+    template: str | None = Field(description="null: the instrument's folder and the source's path")
+    backfill_pending: bool = Field(description="earlier files are still being queued for it")
 
 
 class ScanRead(Output):

@@ -2,11 +2,44 @@
 
 import uuid
 from datetime import datetime
-from typing import Literal
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
-from app.schemas.base import Input, JsonObject, Name, Output, Page, Patch, PathText, UsedBy, Zone
+from app.models import StorageKind
+from app.schemas.base import (
+    Input,
+    JsonObject,
+    LongLine,
+    Name,
+    Output,
+    Page,
+    Patch,
+    PathText,
+    Prose,
+    UsedBy,
+    Zone,
+)
+from app.schemas.instruments import Host, Port
+
+Options = Annotated[
+    dict[str, str],
+    Field(
+        max_length=12,
+        description="posix, nfs: owner, group, file_mode, folder_mode; cifs: domain; s3: region, "
+        "force_path_style, storage_class, encryption, kms_key, object_lock, retain_days, proof",
+        examples=[{"region": "eu-central-1"}],
+    ),
+]
+Bytes = Annotated[int, Field(ge=0, le=2**62)]
+Secret = Annotated[
+    SecretStr,
+    Field(
+        min_length=1,
+        max_length=20000,
+        description="the account's secret again, when it is used for a new address",
+    ),
+]
 
 
 class StorageRead(Output):
@@ -15,10 +48,19 @@ class StorageRead(Output):
     id: uuid.UUID
     name: str
     kind: str
+    state: str = Field(description="active | draining | retired", examples=["active"])
     path: str
+    host: str | None
+    port: int | None
+    url: str | None
+    host_key: str | None
+    options: JsonObject
+    service_account_id: uuid.UUID | None
     zone: str
     sentinel: uuid.UUID
     case_insensitive: bool
+    keep_free_bytes: int
+    quota_bytes: int | None
     paused_until: datetime | None
     error_code: str | None
     health: JsonObject
@@ -33,17 +75,68 @@ class StoragePage(Page[StorageRead]):
 
 
 class StorageCreate(Input):
-    """A new storage location; the path must lie below the allowed roots."""
+    """A new storage location. Which fields its address needs depends on the kind.
+
+    `path` is a local path below the allowed roots (posix, nfs), `share/folder` (cifs),
+    `bucket/prefix` (s3), or a folder (sftp, webdav).
+    """
 
     name: Name = Field(examples=["archive"])
-    kind: Literal["posix"] = "posix"
-    path: PathText = Field(min_length=1, examples=["/srv/archive"])
+    kind: StorageKind = StorageKind.POSIX
+    path: PathText = Field(default="", examples=["/srv/archive"])
+    host: Host | None = None
+    port: Port | None = None
+    url: LongLine | None = None
+    host_key: LongLine | None = Field(default=None, description="sftp: 'ssh-ed25519 AAAA...'")
+    options: Options = Field(default_factory=dict)
+    service_account_id: uuid.UUID | None = None
+    secret: Secret | None = None
     zone: Zone = "main"
-    case_insensitive: bool = False
+    case_insensitive: bool | None = Field(
+        default=None, description="null: as the kind usually is (cifs is)"
+    )
+    keep_free_bytes: Bytes = Field(default=0, description="so much space is never used")
+    quota_bytes: Bytes | None = Field(default=None, description="so much may lie there at most")
+
+    def stored(self) -> dict[str, object]:
+        """Return the fields of the row."""
+        values = self.model_dump(exclude={"secret"})
+        if self.case_insensitive is None:
+            values["case_insensitive"] = self.kind is StorageKind.CIFS
+        return values
 
 
 class StoragePatch(Patch):
-    """What changes; the path stays, since files lie there."""
+    """What changes; kind and path stay, since files lie there."""
 
     name: Name = ""
     zone: Zone = "main"
+    host: Host | None = None
+    port: Port | None = None
+    url: LongLine | None = None
+    host_key: LongLine | None = None
+    options: Options = Field(default_factory=dict)
+    service_account_id: uuid.UUID | None = None
+    secret: Secret | None = None
+    keep_free_bytes: Bytes = 0
+    quota_bytes: Bytes | None = None
+
+
+class DrainRequest(Input):
+    """Where the files of a storage location are to lie from now on."""
+
+    to: uuid.UUID = Field(description="another storage location")
+
+
+class RetireRequest(Input):
+    """Why a storage location ends."""
+
+    reason: Prose = Field(min_length=1, examples=["replaced by archive-2"])
+
+
+class EmptyingRead(Output):
+    """How far a storage location is from holding nothing that is not elsewhere, too."""
+
+    proven_here: int
+    only_here: int = Field(description="proven nowhere else: 0 allows to retire it")
+    waiting_elsewhere: int = Field(description="copies that wait to be filled from here")

@@ -5,12 +5,12 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
 from app.harvest.store.attempts import stored_leaves
-from app.models import AuditEvent, AuditLink, User
+from app.models import AuditEvent, AuditLink, AuditPending, User
 from app.services import audit
 from app.services.access import only_readable
 from app.services.pagination import Keyset, Page, PageRequest, fetch_page
@@ -43,6 +43,19 @@ class AuditFilter:
     subject: str | None = None
     actor: str | None = None
     action: str | None = None
+    sealed: bool | None = None
+
+    def apply(self, query: Select[Any]) -> Select[Any]:
+        """Return the query (of events and their links), narrowed."""
+        for name, value in vars(self).items():
+            if value is not None and name != "sealed":
+                query = query.where(getattr(AuditEvent, name) == value)
+        if self.sealed is None:
+            return query
+        if self.sealed:
+            return query.where(AuditLink.seq.is_not(None))
+        # What waits for its link is little, and stands in a table of its own.
+        return query.where(AuditEvent.id.in_(select(AuditPending.event_id)))
 
 
 async def list_events(
@@ -52,10 +65,7 @@ async def list_events(
     query = select(AuditEvent, AuditLink.seq, AuditLink.hash).outerjoin(
         AuditLink, AuditLink.event_id == AuditEvent.id
     )
-    query = only_readable(query, user, AuditEvent.instrument_id)
-    for name, value in vars(narrowed).items():
-        if value is not None:
-            query = query.where(getattr(AuditEvent, name) == value)
+    query = narrowed.apply(only_readable(query, user, AuditEvent.instrument_id))
     async with database.read() as session:
         page = await fetch_page(session, query, request, _NEWEST)
     return Page([EventView(*row) for row in page.items], page.next_cursor)

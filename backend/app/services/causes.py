@@ -59,8 +59,8 @@ async def _of_state(
 ) -> Count:
     query = only_readable(select(Copy.id), user, Copy.instrument_id)
     is_it: ColumnElement[bool] = Copy.state == literal_column(f"'{state.value}'", String)
-    narrow = (narrowed.instrument_id, narrowed.storage_location_id, narrowed.error_code)
-    if state in WORDS_OF_INDEX or (user.is_superuser and not any(narrow)):
+    is_narrow = narrowed != TransferFilter(states=narrowed.states)
+    if state in WORDS_OF_INDEX or (user.is_superuser and not is_narrow):
         of_index = [WORDS_OF_INDEX[state]] if state in WORDS_OF_INDEX else []
         found = narrowed.apply(query.where(*of_index, is_it)).limit(EXACT_TO + 1)
         count = await _number(session, found)

@@ -12,9 +12,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, func, literal, literal_column
+from sqlalchemy import ColumnElement, Select, Text, func, literal_column, select
 
-from app.models import SourceFile
+from app.models import SourceFile, Version
+from app.services.conditions import SLACK, id_at
 from app.services.file_status import status_in
 from app.services.pagination import Keyset
 
@@ -24,8 +25,6 @@ OLDEST = Keyset((SourceFile.id,))
 _PATH_START = literal_column("substr(source_files.path, 1, 200)", Text)
 BY_PATH = Keyset((_PATH_START, SourceFile.id))
 BY_PATH_BACK = Keyset((_PATH_START, SourceFile.id), descending=True)
-# Between a file's first sight and the moment its id was made.
-_SLACK = timedelta(minutes=10)
 
 
 class FileOrder(StrEnum):
@@ -68,11 +67,18 @@ class FileFilter:
     size_min: int | None = None
     size_max: int | None = None
     types: tuple[str, ...] = ()
+    complete_after: datetime | None = None
+    complete_before: datetime | None = None
+    reason: str | None = None
+    present: bool | None = None
 
     @property
     def is_loose(self) -> bool:
         """Whether something is asked that no index answers."""
-        loose = (self.modified_after, self.modified_before, self.size_min, self.size_max)
+        loose = (
+            self.modified_after, self.modified_before, self.size_min, self.size_max,
+            self.complete_after, self.complete_before, self.reason, self.present,
+        )  # fmt: skip
         return any(value is not None for value in loose) or bool(self.types)
 
     def apply(self, query: Select[Any]) -> Select[Any]:
@@ -101,9 +107,9 @@ class FileFilter:
         """Return the conditions of first sight: ids are made in the order of time."""
         found: list[ColumnElement[bool]] = []
         if (since := self.first_seen_after) is not None:
-            found += [SourceFile.first_seen_at >= since, SourceFile.id >= _id_at(since, -_SLACK)]
+            found += [SourceFile.first_seen_at >= since, SourceFile.id >= id_at(since, -SLACK)]
         if (until := self.first_seen_before) is not None:
-            found += [SourceFile.first_seen_at < until, SourceFile.id <= _id_at(until, _SLACK)]
+            found += [SourceFile.first_seen_at < until, SourceFile.id <= id_at(until, SLACK)]
         return found
 
     def _loose(self) -> list[ColumnElement[bool]]:
@@ -118,7 +124,23 @@ class FileFilter:
             found.append(SourceFile.size_bytes <= self.size_max)
         if self.types:
             found.append(_has_type(self.types))
+        if self.reason is not None:
+            found.append(SourceFile.reason_code == self.reason)
+        if self.present is not None:
+            is_there = SourceFile.absent_since.is_(None)
+            found.append(is_there if self.present else ~is_there)
+        if self.complete_after is not None or self.complete_before is not None:
+            found.append(self._was_complete())
         return found
+
+    def _was_complete(self) -> ColumnElement[bool]:
+        """A version is planned when its file is complete: one probe of their index a file."""
+        query = select(Version.id).where(Version.source_file_id == SourceFile.id)
+        if self.complete_after is not None:
+            query = query.where(Version.created_at >= self.complete_after)
+        if self.complete_before is not None:
+            query = query.where(Version.created_at < self.complete_before)
+        return query.correlate(SourceFile).exists()
 
 
 def _has_type(types: tuple[str, ...]) -> ColumnElement[bool]:
@@ -143,10 +165,3 @@ def _ns(time: datetime) -> int:
     """Return a time as files have it; SQL holds 64 bits."""
     whole = (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
     return max(-(1 << 63), min((1 << 63) - 1, whole))
-
-
-def _id_at(time: datetime, slack: timedelta) -> Any:
-    """Return a UUIDv7 of about a time: its first 48 bits are milliseconds."""
-    moved = (time - datetime(1970, 1, 1, tzinfo=UTC) + slack) // timedelta(milliseconds=1)
-    milliseconds = max(0, min((1 << 48) - 1, moved))
-    return literal(uuid.UUID(int=milliseconds << 80), SourceFile.id.type)

@@ -7,9 +7,10 @@ secret (services/secret_rules.py) and makes the workers build a new remote.
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
@@ -28,9 +29,9 @@ from app.models import (
 )
 from app.services import audit
 from app.services.access import only_readable, readable_instrument
+from app.services.conditions import has_part
 from app.services.credentials import Vault
 from app.services.edits import (
-    InvalidField,
     changes,
     find,
     guarded_update,
@@ -40,6 +41,7 @@ from app.services.edits import (
     user_actor,
 )
 from app.services.pagination import Keyset, Page, PageRequest, fetch_page
+from app.services.policies import set_policy
 from app.services.secret_rules import ADDRESS, confirm_address, note_use
 from app.services.source_rules import REMOTE, check_source
 from app.services.time_zones import check_time_zone
@@ -51,11 +53,22 @@ _SOURCE = (*REMOTE, "zone")
 
 
 @dataclass(frozen=True)
+class PolicyView:
+    """A place that an instrument's files are copied to."""
+
+    storage_location_id: uuid.UUID
+    storage_name: str
+    required: bool
+    template: str | None
+    backfill_pending: bool
+
+
+@dataclass(frozen=True)
 class InstrumentView:
     """An instrument with its storage policy and the state of its scan."""
 
     instrument: Instrument
-    storage: list[InstrumentStorage]
+    storage: list[PolicyView]
     scan: ScanState | None
 
 
@@ -76,25 +89,62 @@ class Editor:
 
 async def _views(session: AsyncSession, found: Sequence[Instrument]) -> list[InstrumentView]:
     ids = [instrument.id for instrument in found]
-    policies = await session.scalars(
-        select(InstrumentStorage)
+    policies = await session.execute(
+        select(
+            InstrumentStorage.instrument_id,
+            InstrumentStorage.storage_location_id,
+            StorageLocation.name,
+            InstrumentStorage.required,
+            InstrumentStorage.template,
+            InstrumentStorage.backfill_pending,
+        )
+        .join(StorageLocation, StorageLocation.id == InstrumentStorage.storage_location_id)
         .where(InstrumentStorage.instrument_id.in_(ids))
         .order_by(InstrumentStorage.storage_location_id)
     )
-    storage: dict[uuid.UUID, list[InstrumentStorage]] = {}
-    for policy in policies:
-        storage.setdefault(policy.instrument_id, []).append(policy)
+    storage: dict[uuid.UUID, list[PolicyView]] = {}
+    for instrument_id, *policy in policies.all():
+        storage.setdefault(instrument_id, []).append(PolicyView(*policy))
     states = await session.scalars(select(ScanState).where(ScanState.instrument_id.in_(ids)))
     scans = {state.instrument_id: state for state in states}
     return [InstrumentView(one, storage.get(one.id, []), scans.get(one.id)) for one in found]
 
 
+class InstrumentState(StrEnum):
+    """What a list of instruments can be narrowed by; one may be in several."""
+
+    PAUSED = "paused"
+    LISTING_HELD = "listing_held"  # the breaker waits for a person
+    TROUBLE = "trouble"  # the last scan failed
+
+
+@dataclass(frozen=True)
+class InstrumentFilter:
+    """What a list of instruments is narrowed by."""
+
+    search: str | None = None
+    state: InstrumentState | None = None
+
+    def apply(self, query: Select[Any]) -> Select[Any]:
+        """Return the query, narrowed."""
+        if self.search:
+            query = query.where(has_part(self.search, Instrument.name, Instrument.slug))
+        if self.state is InstrumentState.PAUSED:
+            return query.where(Instrument.paused.is_(True))
+        if self.state is None:
+            return query
+        is_held = ScanState.breaker_tripped_at.is_not(None)
+        has_failed = ScanState.last_error_code.is_not(None)
+        is_it = is_held if self.state is InstrumentState.LISTING_HELD else has_failed
+        return query.where(Instrument.id.in_(select(ScanState.instrument_id).where(is_it)))
+
+
 async def list_instruments(
-    database: Database, user: User, request: PageRequest
+    database: Database, user: User, request: PageRequest, narrowed: InstrumentFilter
 ) -> Page[InstrumentView]:
     """Return a page of the instruments that a person may see, by name."""
     async with database.read() as session:
-        query = only_readable(select(Instrument), user, Instrument.id)
+        query = narrowed.apply(only_readable(select(Instrument), user, Instrument.id))
         page = await fetch_page(session, query, request, _ORDER)
         return Page(await _views(session, page.items), page.next_cursor)
 
@@ -111,26 +161,6 @@ async def get_instrument(
 def _check_quiet_hours(values: Mapping[str, Any]) -> None:
     if quiet := values.get("quiet_hours"):
         check_time_zone(quiet["time_zone"], "/quiet_hours/time_zone")
-
-
-async def _set_storage(
-    session: AsyncSession, instrument_id: uuid.UUID, storage: Sequence[Mapping[str, Any]]
-) -> None:
-    wanted = {policy["storage_location_id"]: policy["required"] for policy in storage}
-    if len(wanted) != len(storage):
-        raise InvalidField("/storage", "A storage location is named twice.")
-    for location_id in wanted:
-        if await session.get(StorageLocation, location_id) is None:
-            raise InvalidField("/storage", "There is no such storage location.")
-    await session.execute(
-        delete(InstrumentStorage).where(InstrumentStorage.instrument_id == instrument_id)
-    )
-    for location_id, required in wanted.items():
-        await session.execute(
-            insert(InstrumentStorage).values(
-                instrument_id=instrument_id, storage_location_id=location_id, required=required
-            )
-        )
 
 
 async def _set_slots(session: AsyncSession, instrument_id: uuid.UUID, connections: int) -> None:
@@ -168,7 +198,7 @@ async def create_instrument(
         instrument = Instrument(**values, revision=1, created_at=now, updated_at=now)
         async with translated(session, "name_taken"):
             session.add(instrument)
-        await _set_storage(session, instrument.id, storage)
+        await set_policy(session, instrument.id, storage)
         session.add(ScanState(instrument_id=instrument.id))
         await session.flush()
         await _set_slots(session, instrument.id, instrument.connections)
@@ -241,7 +271,7 @@ async def change_instrument(editor: Editor, change: InstrumentChange) -> Instrum
         if storage is not None:
             details["old"]["storage"] = [str(policy.storage_location_id) for policy in before]
             details["new"]["storage"] = plain(list(storage))
-            await _set_storage(session, instrument_id, storage)
+            await set_policy(session, instrument_id, storage)
         if set(changed) - {"name", "slug", "description"}:
             await let_go(session, [instrument_id])
         if "connections" in changed:

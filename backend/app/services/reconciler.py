@@ -19,6 +19,7 @@ from app.clock import monotonic, utcnow
 from app.config import Settings
 from app.database import Database, lease_now
 from app.errors import StreamWeaveError
+from app.harvest.backfill import backfill
 from app.harvest.store import instruments
 from app.harvest.store.words import IN_FLIGHT, WAITING
 from app.models import (
@@ -41,6 +42,7 @@ _TAG = "streamweave"
 _NOT_STARTED_SECONDS = 90.0
 _ENDED_STATES = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 _DEPLOYMENTS_SECONDS = 15.0
+_BACK_FILL_SECONDS = 1.0
 
 
 class Reconciler:
@@ -56,6 +58,7 @@ class Reconciler:
     async def tick(self) -> None:
         """Repair once: rows first, then what Prefect must know of them."""
         lost = await self._database.run(self._end_lost_runs)
+        await self._back_fill()
         await self._database.run(self._make_missing_runs)
         try:
             await self._tell_prefect(lost)
@@ -64,6 +67,13 @@ class Reconciler:
                 raise
             logger.info("Prefect is away: %s", error.detail)
             self._deployments.clear()  # its database may be another one when it is back
+
+    async def _back_fill(self) -> None:
+        """Queue copies for places that came later, as long as a tick may take."""
+        until = monotonic() + _BACK_FILL_SECONDS
+        while monotonic() < until:
+            if await backfill(self._database) < 0:
+                return
 
     async def close(self) -> None:
         """Close connections."""

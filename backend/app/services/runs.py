@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,6 +25,8 @@ class RunFilter:
     instrument_id: uuid.UUID | None = None
     state: str | None = None
     kind: str | None = None
+    outcome: str | None = None
+    ended_after: datetime | None = None
 
 
 async def list_runs(
@@ -32,8 +35,10 @@ async def list_runs(
     """Return a page of runs, newest first; a user sees those of their instruments."""
     query = only_readable(select(Run), user, Run.instrument_id)
     for name, value in vars(narrowed).items():
-        if value is not None:
+        if value is not None and name != "ended_after":
             query = query.where(getattr(Run, name) == value)
+    if narrowed.ended_after is not None:
+        query = query.where(Run.ended_at >= narrowed.ended_after)
     async with database.read() as session:
         return await fetch_page(session, query, request, _ORDER)
 

@@ -1,7 +1,7 @@
 """A stored secret is only sent to an address that its owner confirmed. One rule, here.
 
 Using a service account for an address needs the secret again, unless the account was never used
-before, or an instrument that uses it has exactly this address already.
+before, or an instrument or storage location that uses it has exactly this address already.
 """
 
 import hmac
@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.models import Instrument, ServiceAccount
+from app.models import Instrument, ServiceAccount, StorageLocation
 from app.services.credentials import Vault
 from app.services.edits import InvalidField
 
@@ -59,16 +59,21 @@ async def note_use(session: AsyncSession, account_id: uuid.UUID) -> None:
 async def _is_confirmed(
     session: AsyncSession, account: ServiceAccount, source: Mapping[str, Any]
 ) -> bool:
-    columns = [getattr(Instrument, name) for name in ADDRESS]
-    query = select(*columns).where(Instrument.service_account_id == account.id)
-    rows = (await session.execute(query)).all()
-    known = [_address(dict(zip(ADDRESS, row, strict=True))) for row in rows]
+    known = []
+    for model in (Instrument, StorageLocation):
+        # A share is reached in the same way whether it is read or written.
+        first = Instrument.protocol if model is Instrument else StorageLocation.kind
+        columns = [first, *(getattr(model, name) for name in ADDRESS[1:])]
+        query = select(*columns).where(model.service_account_id == account.id)
+        rows = (await session.execute(query)).all()
+        known += [_address(dict(zip(ADDRESS, row, strict=True))) for row in rows]
     is_new = not account.is_used and account.proven_version == 0 and not known
     return is_new or _address(source) in known
 
 
 def _address(source: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(source.get(name) or None for name in ADDRESS)
+    protocol = "smb" if source.get("protocol") == "cifs" else source.get("protocol")
+    return (protocol, *(source.get(name) or None for name in ADDRESS[1:]))
 
 
 def _compare(vault: Vault, account: ServiceAccount, secret: str | None) -> None:

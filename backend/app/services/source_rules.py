@@ -31,6 +31,7 @@ NEEDS: Mapping[Protocol, Needs] = {
     Protocol.WEBDAV: Needs(("url",), ("host", "port", "host_key"), {"vendor": str}),
     Protocol.LOCAL: Needs(("root",), ("host", "port", "url", "host_key", "service_account_id")),
 }
+_FIRST = {Protocol.SMB: "share", Protocol.S3: "bucket"}
 # A change of these makes the worker's daemon build a new remote.
 REMOTE = (
     "protocol", "host", "port", "url", "root", "host_key", "options", "service_account_id"
@@ -53,11 +54,11 @@ def check_source(values: Mapping[str, Any], settings: Settings) -> None:
             raise InvalidField(f"/{name}", f"{protocol} has no '{name}'.")
     _check_options(protocol, needs, values.get("options") or {})
     if values.get("url"):
-        _check_url(values["url"])
+        check_url(values["url"])
     if protocol is Protocol.LOCAL:
         check_local_path(values["root"], settings, "/root")
     else:
-        _check_root(protocol, values.get("root") or "")
+        check_root(values.get("root") or "", "/root", _FIRST.get(protocol))
 
 
 def _check_options(protocol: Protocol, needs: Needs, options: Mapping[str, Any]) -> None:
@@ -71,7 +72,8 @@ def _check_options(protocol: Protocol, needs: Needs, options: Mapping[str, Any])
             raise InvalidField(f"/options/{name}", f"'{name}' is not a plain short text.")
 
 
-def _check_url(url: str) -> None:
+def check_url(url: str) -> None:
+    """Refuse what is no address of a web server, or holds a log-on."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -83,12 +85,12 @@ def _check_url(url: str) -> None:
         raise InvalidField("/url", "Log-on and parameters do not belong in the address.")
 
 
-def _check_root(protocol: Protocol, root: str) -> None:
+def check_root(root: str, pointer: str, first: str | None) -> None:
+    """Refuse a folder that is not written plainly, or lacks its first part (share, bucket)."""
     if "\\" in root:
-        raise InvalidField("/root", "Use '/' between folders.")
+        raise InvalidField(pointer, "Use '/' between folders.")
     parts = root.strip("/").split("/") if root.strip("/") else []
     if any(part in ("", ".", "..") for part in parts):
-        raise InvalidField("/root", "Folders are named one by one, without '.' or '..'.")
-    if protocol in (Protocol.SMB, Protocol.S3) and (not parts or root.startswith("/")):
-        first = "share" if protocol is Protocol.SMB else "bucket"
-        raise InvalidField("/root", f"The root begins with the {first}: '{first}/folder'.")
+        raise InvalidField(pointer, "Folders are named one by one, without '.' or '..'.")
+    if first is not None and (not parts or root.startswith("/")):
+        raise InvalidField(pointer, f"It begins with the {first}: '{first}/folder'.")

@@ -2,9 +2,10 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import ColumnElement, Select, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
@@ -22,6 +23,7 @@ from app.models import (
 )
 from app.services import audit
 from app.services.access import only_readable
+from app.services.conditions import SLACK, id_at
 from app.services.edits import find, plain
 from app.services.pagination import Keyset, Page, PageRequest, fetch_page
 
@@ -34,22 +36,38 @@ _BATCH = 500
 class TransferFilter:
     """What a list of transfers, or a retry of many, is narrowed by."""
 
-    instrument_id: uuid.UUID | None = None
+    instruments: tuple[uuid.UUID, ...] = ()
     storage_location_id: uuid.UUID | None = None
     states: tuple[str, ...] = ()
     error_code: str | None = None
+    available_after: datetime | None = None
+    available_before: datetime | None = None
 
     def apply(self, query: Select[Any]) -> Select[Any]:
         """Return the query, narrowed."""
         pairs = (
-            (Copy.instrument_id, self.instrument_id),
             (Copy.storage_location_id, self.storage_location_id),
             (Copy.error_code, self.error_code),
         )
         for column, value in pairs:
             if value is not None:
                 query = query.where(column == value)
+        if self.instruments:
+            query = query.where(Copy.instrument_id.in_(self.instruments))
+        query = query.where(*self._times())
         return query.where(Copy.state.in_(self.states)) if self.states else query
+
+    def _times(self) -> list[ColumnElement[bool]]:
+        """Found by the attempts of that time, whose ids are made in its order."""
+        found: list[ColumnElement[bool]] = []
+        tried = select(Attempt.copy_id)
+        if (since := self.available_after) is not None:
+            found.append(Copy.available_at >= since)
+            tried = tried.where(Attempt.id >= id_at(since, -SLACK))
+        if (until := self.available_before) is not None:
+            found.append(Copy.available_at < until)
+            tried = tried.where(Attempt.id <= id_at(until, SLACK))
+        return [*found, Copy.id.in_(tried)] if found else []
 
 
 @dataclass(frozen=True)
@@ -195,7 +213,8 @@ async def _retry_batch(
                 "count": moved,
                 "copies": [str(one) for one in ids],
             },
-            instrument_id=narrowed.instrument_id,
+            # An event belongs to one instrument, or to admins alone.
+            instrument_id=narrowed.instruments[0] if len(narrowed.instruments) == 1 else None,
         )
         return len(ids), moved, ids[-1]
 

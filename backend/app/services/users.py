@@ -19,6 +19,7 @@ from app.database import Database
 from app.errors import StreamWeaveError
 from app.models import ApiToken, Grant, Instrument, Setting, User
 from app.services import audit
+from app.services.conditions import has_part
 from app.services.edits import changes, find, old_and_new, translated, user_actor
 from app.services.pagination import Keyset, Page, PageRequest, fetch_page
 
@@ -107,10 +108,15 @@ async def _refuse_taken_email(session: AsyncSession, email: str) -> None:
         raise StreamWeaveError("name_taken", "This e-mail address is used already.")
 
 
-async def list_users(database: Database, request: PageRequest) -> Page[User]:
-    """Return a page of people, oldest account first."""
+async def list_users(
+    database: Database, request: PageRequest, search: str | None = None
+) -> Page[User]:
+    """Return a page of people, oldest account first; with a part of their name or address."""
+    query = select(User)
+    if search:
+        query = query.where(has_part(search, User.display_name, User.email))
     async with database.read() as session:
-        return await fetch_page(session, select(User), request, _ORDER)
+        return await fetch_page(session, query, request, _ORDER)
 
 
 async def get_user(database: Database, user_id: uuid.UUID) -> User:

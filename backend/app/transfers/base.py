@@ -9,7 +9,7 @@ engine calls in that order and may stop after any call; every call is safe to re
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -104,17 +104,26 @@ class ReadBack:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where one copy goes: its final path below the storage's root, and its copy and attempt."""
+    """Where one copy goes: its final path below the storage's root, and its copy and attempt.
+
+    ARK, version and modification time are what a storage may keep beside the object.
+    """
 
     dest_path: bytes
     copy_id: uuid.UUID
     attempt: int
+    ark: str = field(default="", compare=False)
+    version: int = field(default=1, compare=False)
+    mtime_ns: int = field(default=0, compare=False)
 
 
 class Source(Protocol):
     """The reading end. Paths are relative to the source's root, `/` between parts, never unsafe."""
 
-    capabilities: SourceCapabilities
+    @property
+    def capabilities(self) -> SourceCapabilities:
+        """What it can do."""
+        ...
 
     async def list_directory(self, directory: bytes) -> Sequence[Entry]:
         """Return all entries of one directory (`b""` is the root).
@@ -139,10 +148,11 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file to read: its path, and the bytes that it must have."""
+    """A file to read: its path, the bytes that it must have; of a storage also which object."""
 
     path: bytes
     size_bytes: int
+    object_id: str = ""
 
 
 # What comes of several files: which one, and a chunk, its end (None), or why it cannot be read.
@@ -152,6 +162,11 @@ Piece = tuple[int, bytes | StreamWeaveError | None]
 @runtime_checkable
 class ReadsAhead(Protocol):
     """A source that can be asked for several files at once over one connection."""
+
+    @property
+    def capabilities(self) -> SourceCapabilities:
+        """What it can do."""
+        ...
 
     def read_many(self, files: Sequence[Wanted]) -> AsyncGenerator[Piece, None]:
         """Stream files one after the other; an error is that file's, the next ones follow."""
@@ -168,7 +183,9 @@ async def chunks_of(pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[bytes
                 yield piece
 
 
-async def read_many(source: Source, files: Sequence[Wanted]) -> AsyncGenerator[Piece, None]:
+async def read_many(
+    source: Source | ReadsAhead, files: Sequence[Wanted]
+) -> AsyncGenerator[Piece, None]:
     """Stream several files of any source, by one connection where it can."""
     if isinstance(source, ReadsAhead):
         async with aclosing(source.read_many(files)) as pieces:
@@ -206,6 +223,11 @@ class Temporary(Protocol):
 
 class StorageBatch(Protocol):
     """The writing end for one batch."""
+
+    @property
+    def capabilities(self) -> StorageCapabilities:
+        """What the storage can do, as far as is known by now."""
+        ...
 
     async def create(self, target: Target, size_bytes: int) -> Temporary:
         """Make the directories and an empty temporary file next to the final name.
@@ -253,10 +275,24 @@ class StorageBatch(Protocol):
 class Storage(Protocol):
     """A place to deliver to."""
 
-    capabilities: StorageCapabilities
+    @property
+    def capabilities(self) -> StorageCapabilities:
+        """What it can do, as far as is known by now."""
+        ...
 
     async def check_ready(self) -> None:
-        """Raise `storage_unreachable` unless the sentinel is there and is this storage's."""
+        """Raise `storage_unreachable` unless the sentinel is there and is this storage's.
+
+        What only the server can tell of the capabilities is known after the first time.
+        """
+        ...
+
+    async def found_sentinel(self) -> uuid.UUID | None:
+        """Return the sentinel that stands there, whosever it is; None when there is none."""
+        ...
+
+    async def place_sentinel(self) -> None:
+        """Put this storage's sentinel there; fails when one stands there."""
         ...
 
     def batch(self) -> AbstractAsyncContextManager[StorageBatch]:

@@ -1,18 +1,15 @@
-"""Our own names at a storage: the sentinel, temporaries, journals.
+"""Our own names at a storage: temporaries, journals.
 
 All begin with `.streamweave`; no file of an instrument may (`paths.name_problem`).
 """
 
-import json
 import re
 import uuid
 from datetime import datetime
 
-from app.errors import StreamWeaveError
 from app.transfers.base import Target
 
 FOLDER = b".streamweave"
-SENTINEL = FOLDER + b"/sentinel.json"
 JOURNAL_SUFFIX = ".jsonl"
 _TEMPORARY = re.compile(rb"^\.streamweave-([0-9a-f]{8})-([0-9a-f]{32})-([0-9]+)\.part$")
 
@@ -38,21 +35,3 @@ def journal_folder(installation: str) -> bytes:
 def journal_name(worker: str, now: datetime) -> str:
     """Return the name of a worker's journal of a day."""
     return f"{worker}-{now:%Y%m%d}{JOURNAL_SUFFIX}"
-
-
-def check_sentinel(content: bytes | None, sentinel: uuid.UUID, place: str) -> None:
-    """Look whether a storage's sentinel is the expected one; None: there is none.
-
-    Raises:
-        StreamWeaveError: `storage_unreachable`.
-    """
-    try:
-        found = json.loads(content or b"")["storage"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise StreamWeaveError(
-            "storage_unreachable", f"No sentinel at {place}/{SENTINEL.decode()}."
-        ) from error
-    if found != str(sentinel):
-        raise StreamWeaveError(
-            "storage_unreachable", f"{place} carries the sentinel of another storage."
-        )

@@ -20,18 +20,29 @@ from app.transfers.calls import STALL_SECONDS, Calls, calls_of, progress
 from app.transfers.layout import (
     FOLDER,
     JOURNAL_SUFFIX,
-    check_sentinel,
     journal_folder,
     temporary_name,
     temporary_of,
 )
-from app.transfers.layout import SENTINEL as SENTINEL_PATH
 from app.transfers.mounts import MountRule, mount_of
 from app.transfers.ownership import Ownership
 from app.transfers.paths import display, join, parent
 from app.transfers.posix_batch import PosixBatch, Ways
 from app.transfers.posix_errors import storage_error
-from app.transfers.posix_files import CANNOT_REFUSE, CHUNK, READ_FLAGS, Lasting, give_name
+from app.transfers.posix_files import (
+    CANNOT_REFUSE,
+    CHUNK,
+    READ_FLAGS,
+    Lasting,
+    give_name,
+    write_all,
+)
+from app.transfers.sentinel import (
+    SENTINEL_PATH,
+    require_sentinel,
+    sentinel_bytes,
+    sentinel_in,
+)
 
 SENTINEL = Path(SENTINEL_PATH.decode())
 _NETWORK_CONCURRENCY = 8
@@ -83,14 +94,42 @@ class PosixStorage:
         try:
             with self._anchored() as anchor:
                 self._learn(anchor)
-                content = _content(anchor, SENTINEL_PATH)
-                check_sentinel(content, self._sentinel, str(self._root))
+                require_sentinel(_sentinel(anchor), self._sentinel, str(self._root))
                 if self._ways.is_network:
                     self._probe(anchor)
         except OSError as error:
             raise StreamWeaveError(
                 "storage_unreachable", f"{self._root / SENTINEL}: {error.strerror or error}."
             ) from error
+
+    async def found_sentinel(self) -> uuid.UUID | None:
+        """Return the sentinel that stands there, whosever it is; None when there is none."""
+        return await self._calls.run(self._find_sentinel)
+
+    def _find_sentinel(self) -> uuid.UUID | None:
+        try:
+            with self._anchored() as anchor:
+                return _sentinel(anchor)
+        except OSError as error:
+            raise storage_error(error, "looking for the sentinel") from error
+
+    async def place_sentinel(self) -> None:
+        """Put this storage's sentinel there; fails when one stands there."""
+        await self._calls.run(self._place_sentinel)
+
+    def _place_sentinel(self) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            with self._anchored() as anchor:
+                folder = anchor.directory(FOLDER, make=True)
+                descriptor = os.open(SENTINEL.name, flags, 0o644, dir_fd=folder)
+                try:
+                    write_all(descriptor, sentinel_bytes(self._sentinel))
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+        except OSError as error:
+            raise storage_error(error, "placing the sentinel") from error
 
     def _learn(self, anchor: Anchor) -> None:
         """Find out how things are done on the file system that is there now."""
@@ -160,7 +199,9 @@ class PosixStorage:
         calls = self._calls
         anchor = await calls.run(self._batch_anchor, calls)
         try:
-            yield PosixBatch(anchor, calls, self._installation, self._worker, self._ways)
+            yield PosixBatch(
+                anchor, calls, (self._installation, self._worker), self._ways, self.capabilities
+            )
         finally:
             calls.afterwards(anchor.close)
 
@@ -286,14 +327,13 @@ class PosixStorage:
         """Nothing is kept open."""
 
 
-def _content(anchor: Anchor, path: bytes) -> bytes | None:
-    """Read a small file; None for nothing."""
+def _sentinel(anchor: Anchor) -> uuid.UUID | None:
     try:
-        directory = anchor.directory(parent(path))
-        descriptor = os.open(path.rpartition(b"/")[2], READ_FLAGS, dir_fd=directory)
+        directory = anchor.directory(parent(SENTINEL_PATH))
+        descriptor = os.open(SENTINEL.name, READ_FLAGS, dir_fd=directory)
     except FileNotFoundError:
         return None
     try:
-        return os.read(descriptor, _SENTINEL_BYTES)
+        return sentinel_in(os.read(descriptor, _SENTINEL_BYTES))
     finally:
         os.close(descriptor)

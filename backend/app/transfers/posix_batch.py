@@ -17,7 +17,7 @@ from typing import TypeVar
 from app.clock import utcnow
 from app.errors import StreamWeaveError
 from app.transfers.anchor import Anchor
-from app.transfers.base import ObjectFacts, ReadBack, Target
+from app.transfers.base import ObjectFacts, ReadBack, StorageCapabilities, Target
 from app.transfers.calls import SYNC_SECONDS, Calls, progress
 from app.transfers.layout import journal_folder, journal_name, temporary_name
 from app.transfers.ownership import Ownership
@@ -126,15 +126,15 @@ class PosixBatch:
         self,
         anchor: Anchor,
         calls: Calls,
-        installation: str,
-        worker: str,
-        ways: Ways | None = None,
+        writer: tuple[str, str],
+        ways: Ways,
+        capabilities: StorageCapabilities,
     ) -> None:
         self._anchor = anchor
-        self.ways = ways or Ways()
+        self.ways = ways
         self.calls = calls
-        self._installation = installation
-        self._worker = worker
+        self.capabilities = capabilities
+        self._installation, self._worker = writer
 
     def _temporary_name(self, target: Target) -> bytes:
         return temporary_name(self._installation, target)

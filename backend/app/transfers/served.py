@@ -29,14 +29,18 @@ from app.transfers.file_server import FileServer, Standing, must_stand
 from app.transfers.layout import (
     FOLDER,
     JOURNAL_SUFFIX,
-    SENTINEL,
-    check_sentinel,
     journal_folder,
     journal_name,
     temporary_name,
     temporary_of,
 )
 from app.transfers.paths import join
+from app.transfers.sentinel import (
+    SENTINEL_PATH,
+    require_sentinel,
+    sentinel_bytes,
+    sentinel_in,
+)
 from app.transfers.served_batch import ServedBatch, in_folder
 
 _CONCURRENCY = 8
@@ -93,15 +97,32 @@ class ServedStorage:
                 await self._probe()
 
     async def _check_sentinel(self) -> None:
+        require_sentinel(await self._read_sentinel(), self._sentinel, self._server.place)
+
+    async def _read_sentinel(self) -> uuid.UUID | None:
         try:
-            content = await self._content(SENTINEL)
+            return sentinel_in(await self._content(SENTINEL_PATH))
         except StreamWeaveError as error:
             if error.code != "storage_object_missing":
                 raise
             if await self._server.stat(b"") is None:
                 raise StreamWeaveError("storage_share_missing", self._server.place) from error
-            content = None
-        check_sentinel(content, self._sentinel, self._server.place)
+            return None
+
+    async def found_sentinel(self) -> uuid.UUID | None:
+        """Return the sentinel that stands there, whosever it is; None when there is none."""
+        self._server.renew()
+        return await self._read_sentinel()
+
+    async def place_sentinel(self) -> None:
+        """Put this storage's sentinel there; fails when one stands there."""
+        if await self._read_sentinel() is not None:
+            raise StreamWeaveError("destination_conflict", "A sentinel stands there.")
+        content = sentinel_bytes(self._sentinel)
+        mtime_ns = int(utcnow().timestamp()) * 10**9
+        await in_folder(
+            self._server, SENTINEL_PATH, lambda: self._server.put(SENTINEL_PATH, content, mtime_ns)
+        )
 
     async def _content(self, path: bytes) -> bytes:
         async with self._server.open(path, 0, _SENTINEL_BYTES) as reading:

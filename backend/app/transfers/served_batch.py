@@ -11,7 +11,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from app.errors import StreamWeaveError
-from app.transfers.base import ObjectFacts, Overwriting, ReadBack, ReadBackFrom, Target
+from app.transfers.base import (
+    ObjectFacts,
+    Overwriting,
+    ReadBack,
+    ReadBackFrom,
+    StorageCapabilities,
+    Target,
+)
 from app.transfers.file_server import FileServer, Standing, Writing, must_stand
 from app.transfers.layout import temporary_name
 from app.transfers.paths import display, join, parent
@@ -140,6 +147,11 @@ class ServedBatch:
 
     def _temporary(self, target: Target) -> bytes:
         return join(parent(target.dest_path), temporary_name(self._installation, target))
+
+    @property
+    def capabilities(self) -> StorageCapabilities:
+        """What the storage can do, as far as is known by now."""
+        return self._storage.capabilities
 
     async def create(self, target: Target, size_bytes: int) -> ServedTemporary:
         """Begin a file. Nothing is sent before a block is full, or the file is finished."""

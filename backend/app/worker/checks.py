@@ -1,7 +1,7 @@
 """Connection tests, run where the files are reached: by a worker of the zone.
 
-A source: log on, list, and try to prove that the account cannot write. A storage location: write,
-sync, publish, refuse to overwrite, remove, free space.
+A source: log on, list, and try to prove that the account cannot write. Storage locations have a
+file of their own (storage_checks.py).
 """
 
 import secrets
@@ -16,18 +16,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.clock import monotonic, utcnow
 from app.database import Database
 from app.errors import StreamWeaveError
-from app.harvest.store.instruments import let_account_go, let_storage_go
-from app.models import Check, ServiceAccount, StorageLocation
+from app.harvest.store.instruments import let_account_go
+from app.models import Check, ServiceAccount
 from app.services.credentials import Vault
-from app.transfers.base import Entry, Target
+from app.transfers.base import Entry
 from app.transfers.local import LocalSource
 from app.transfers.paths import display
-from app.transfers.posix import PosixStorage
 from app.transfers.rclone.remotes import SourceAddress
 from app.transfers.rclone.source import entry_of
 from app.worker.accounts import address
 from app.worker.browsing import ListFolder, browse, sample
 from app.worker.daemon import Daemon
+from app.worker.storage_checks import StorageChecker
 
 _SHOWN = 20
 
@@ -35,7 +35,15 @@ _SHOWN = 20
 class Checker:
     """Answers the checks of a zone, one at a time."""
 
-    def __init__(self, database: Database, vault: Vault, daemon: Daemon, worker: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        daemon: Daemon,
+        worker: str,
+        storage_checker: StorageChecker,
+    ) -> None:
+        self._storage_checker = storage_checker
         self._database = database
         self._vault = vault
         self._daemon = daemon
@@ -72,7 +80,8 @@ class Checker:
         if kind == "source":
             return await self._source(request)
         if kind == "storage":
-            return await self._storage(request)
+            location_id = uuid.UUID(str(request["storage_location_id"]))
+            return await self._storage_checker.check(location_id)
         if kind == "browse":
             path = str(request.get("path") or "")
             return await self._listing(request, lambda folder: browse(folder, path))
@@ -199,50 +208,3 @@ class Checker:
             return True  # object stores answer 200 to a directory that is not made
         await client.call("operations/rmdir", "taking back", fs=fs, remote=name)
         return False
-
-    async def _storage(self, request: dict[str, Any]) -> dict[str, Any]:
-        location_id = uuid.UUID(str(request["storage_location_id"]))
-        async with self._database.read() as session:
-            row = await session.get(StorageLocation, location_id)
-        if row is None:
-            raise StreamWeaveError("not_found", "The storage location is gone.")
-        storage = PosixStorage(
-            Path(row.path), installation="check000", sentinel=row.sentinel, worker="check"
-        )
-        answer = await check_storage(storage)
-        await self._database.run(lambda s: let_storage_go(s, location_id))
-        return answer
-
-
-async def check_storage(storage: PosixStorage) -> dict[str, Any]:
-    """Write, sync, publish, refuse to overwrite, remove; return the steps and the free space."""
-    steps: list[str] = ["sentinel"]
-    name = f".streamweave/check-{secrets.token_hex(6)}".encode()
-    first, second = (Target(name, uuid.uuid4(), 1) for _ in range(2))
-    async with storage.batch() as batch:
-        for target in (first, second):
-            temporary = await batch.create(target, 11)
-            await temporary.write(b"streamweave")
-            await temporary.finish(0)
-        steps.append("write")
-        failed = await batch.make_durable([first, second], b"")
-        for error in failed.values():
-            raise error
-        steps.append("sync")
-        (found,) = await batch.read_back([first])
-        if isinstance(found, StreamWeaveError):
-            raise found
-        steps.append(f"read_back:{found.read_back_from.value}")
-        if await batch.publish(first) is None:
-            raise StreamWeaveError("storage_error", "A free name could not be taken.")
-        steps.append("publish")
-        if await batch.publish(second) is not None:
-            raise StreamWeaveError("storage_error", "An existing name was overwritten.")
-        steps.append("refuse_overwrite")
-        for target in (first, second):
-            await batch.remove_temporary(target)
-    await storage.remove(name)
-    steps.append("remove")
-    space = await storage.space()
-    free_bytes = space.free_bytes if space else None
-    return {"steps": steps, "free_bytes": free_bytes, "entries": []}

@@ -24,10 +24,12 @@ from app.migrations import head
 from app.models import Worker, new_id
 from app.services.credentials import Vault
 from app.services.prefect_api import PrefectApi
+from app.services.storages import StorageOpener, Writer
 from app.worker.checks import Checker
 from app.worker.control import ControlServer
 from app.worker.daemon import Daemon
 from app.worker.samples import measure_storage
+from app.worker.storage_checks import StorageChecker
 from app.worker.supervise import Child
 
 logger = logging.getLogger("streamweave.worker")
@@ -74,7 +76,9 @@ class WorkerSupervisor:
         self.daemon = Daemon(settings, self._directory)
         control = self._directory / "control.sock"
         self._control = ControlServer(database, vault, self.daemon, control)
-        self._checker = Checker(database, vault, self.daemon, self.name)
+        self._storages = StorageOpener(database, settings, Writer("check000", self.name))
+        storage_checker = StorageChecker(database, self._storages)
+        self._checker = Checker(database, vault, self.daemon, self.name, storage_checker)
         self._prefect = [self._prefect_worker(zone, control) for zone in settings.zone_names]
 
     def _prefect_worker(self, zone: str, control: Path) -> Child:
@@ -125,6 +129,7 @@ class WorkerSupervisor:
             if isinstance(result, Exception):
                 logger.error("a part of the worker failed: %r", result)
         await self._unregister()
+        await self._storages.close()
         for path in self._directory.glob("*"):
             if not path.is_dir():
                 path.unlink(missing_ok=True)
@@ -170,7 +175,7 @@ class WorkerSupervisor:
         """Measure storage; a new location is measured within a minute, others once an hour."""
         while True:
             try:
-                await measure_storage(self._database, self._settings.zone_names)
+                await measure_storage(self._database, self._storages, self._settings.zone_names)
             except SQLAlchemyError as error:
                 logger.warning("the database is away: %s", type(error).__name__)
             await asyncio.sleep(_MEASURE_SECONDS)

@@ -1,81 +1,99 @@
-"""How full storage locations are: measured once an hour by a worker that reaches them."""
+"""The health of storage locations: looked at each minute by a worker that reaches them.
+
+Sentinel, latency, free space; once an hour a sample is kept, from which the page tells when a
+place will be full.
+"""
 
 import asyncio
 import logging
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.clock import utcnow
+from app.clock import monotonic, utcnow
 from app.database import Database
 from app.errors import StreamWeaveError
-from app.models import StorageLocation, StorageSample
-from app.transfers.posix import PosixStorage
+from app.models import StorageLocation, StorageSample, StorageState
+from app.services.storages import StorageOpener
+from app.transfers.base import Space
 
 logger = logging.getLogger("streamweave.samples")
 _PATIENCE_SECONDS = 30.0
 
 
-async def measure_storage(database: Database, zones: list[str]) -> int:
-    """Measure the zones' storage locations that were not measured this hour; return how many."""
-    hour = utcnow().astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    measured = 0
-    for row in await database.ask(lambda s: _due(s, zones, hour)):
-        storage = PosixStorage(
-            Path(row.path), installation="sample00", sentinel=row.sentinel, worker="sample"
-        )
+async def measure_storage(database: Database, opener: StorageOpener, zones: list[str]) -> int:
+    """Look at the zones' storage locations; return how many answered."""
+    answered = 0
+    for row in await database.ask(lambda s: _places(s, zones)):
+        before = monotonic()
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
+                storage = await opener(row)
                 await storage.check_ready()  # an empty mount point has another size
+                latency_ms = round((monotonic() - before) * 1000, 1)
                 space = await storage.space()
         except (StreamWeaveError, TimeoutError) as error:
-            logger.info("%s cannot be measured now: %s", row.name, error)
+            code = error.code if isinstance(error, StreamWeaveError) else "storage_stalled"
+            logger.info("%s is not well: %s", row.name, error)
+            if isinstance(error, StreamWeaveError):
+                await opener.note(row, error)
+            health: dict[str, Any] = {"looked_at": utcnow().isoformat(), "trouble": code}
+            await database.run(lambda s, r=row, h=health: _note(s, r, h))  # type: ignore[misc]
             continue
-        if space is None:
-            continue  # an object store without a limit
-        sample = StorageSample(
-            storage_location_id=row.id,
-            hour=hour,
-            total_bytes=space.total_bytes,
-            free_bytes=space.free_bytes,
-        )
-        await database.run(lambda s, one=sample: _save(s, one))  # type: ignore[misc]
-        measured += 1
-    return measured
+        can = storage.capabilities
+        health = {
+            "looked_at": utcnow().isoformat(),
+            "checked_at": utcnow().isoformat(),
+            "trouble": None,
+            "latency_ms": latency_ms,
+            "overwriting": can.overwriting.value,
+            "durable": can.durable,
+        }
+        await database.run(lambda s, r=row, h=health, p=space: _note(s, r, h, p))  # type: ignore[misc]
+        answered += 1
+    return answered
 
 
-async def _due(session: AsyncSession, zones: list[str], hour: datetime) -> list[StorageLocation]:
-    known = and_(
-        StorageSample.storage_location_id == StorageLocation.id, StorageSample.hour == hour
-    )
-    query = (
-        select(StorageLocation)
-        .outerjoin(StorageSample, known)
-        .where(StorageLocation.zone.in_(zones), StorageSample.hour.is_(None))
+async def _places(session: AsyncSession, zones: list[str]) -> list[StorageLocation]:
+    query = select(StorageLocation).where(
+        StorageLocation.zone.in_(zones), StorageLocation.state != StorageState.RETIRED
     )
     return list(await session.scalars(query))
 
 
-async def _save(session: AsyncSession, sample: StorageSample) -> None:
+async def _note(
+    session: AsyncSession,
+    row: StorageLocation,
+    health: dict[str, Any],
+    space: Space | None = None,
+) -> None:
+    if space is not None:
+        health |= {
+            "free_bytes": space.free_bytes,
+            "total_bytes": space.total_bytes,
+            "measured_at": utcnow().isoformat(),
+        }
+        await _keep_sample(session, row, space)
+    known = await session.get(StorageLocation, row.id, with_for_update=True)
+    if known is not None:
+        await session.execute(
+            update(StorageLocation)
+            .where(StorageLocation.id == row.id)
+            .values(health={**known.health, **health})
+        )
+
+
+async def _keep_sample(session: AsyncSession, row: StorageLocation, space: Space) -> None:
+    hour: datetime = utcnow().astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     values = {
-        "storage_location_id": sample.storage_location_id,
-        "hour": sample.hour,
-        "total_bytes": sample.total_bytes,
-        "free_bytes": sample.free_bytes,
+        "storage_location_id": row.id,
+        "hour": hour,
+        "total_bytes": space.total_bytes,
+        "free_bytes": space.free_bytes,
     }
-    # Another worker of the zone may have been faster.
+    # One an hour: the first one, whoever takes it.
     await session.execute(dialect.insert(StorageSample).values(values).on_conflict_do_nothing())
-    health = {
-        "total_bytes": sample.total_bytes,
-        "free_bytes": sample.free_bytes,
-        "measured_at": utcnow().isoformat(),
-    }
-    await session.execute(
-        update(StorageLocation)
-        .where(StorageLocation.id == sample.storage_location_id)
-        .values(health=health)
-    )

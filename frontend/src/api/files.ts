@@ -24,6 +24,13 @@ export const fileCountsQuery = (filters: CountFilesParams) =>
     placeholderData: keepPreviousData,
   });
 
+/** Every content that a file has had, the newest first. */
+export const versionsQuery = (id: string) =>
+  queryOptions({
+    queryKey: [...fileKeys.one(id), "versions"],
+    queryFn: () => api.listFileVersions(id),
+  });
+
 /** What happened to a file, oldest first. */
 export const storyQuery = (id: string) =>
   queryOptions({ queryKey: [...fileKeys.one(id), "story"], queryFn: () => api.getFileStory(id) });

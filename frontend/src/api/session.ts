@@ -1,8 +1,9 @@
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { tagOf } from "./client";
 import * as auth from "./generated/auth/auth";
 import * as setup from "./generated/setup/setup";
 import * as users from "./generated/users/users";
-import type { SetupCreate, SignInForm } from "./models";
+import type { Preferences, SetupCreate, SignInForm } from "./models";
 
 export const sessionKeys = { me: ["me"] as const, setup: ["setup"] as const };
 
@@ -11,6 +12,12 @@ export const meQuery = () =>
 
 export const setupQuery = () =>
   queryOptions({ queryKey: sessionKeys.setup, queryFn: () => setup.getSetup(), staleTime: 0 });
+
+/** How one likes the page, read anew first: somebody else may have changed the person. */
+export async function keepPreferences(preferences: Preferences): Promise<void> {
+  const read = await users.getMe();
+  await users.changeMe({ preferences }, { "if-match": tagOf(read) });
+}
 
 export function useSignIn() {
   return useMutation({ mutationFn: (form: SignInForm) => auth.login(form) });

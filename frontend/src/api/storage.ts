@@ -2,14 +2,17 @@ import { useChange } from "./changes";
 import { tagOf } from "./client";
 import * as api from "./generated/storage/storage";
 import { listOptions } from "./lists";
-import type { StorageCreate, StoragePatch, StorageRead } from "./models";
+import type { ListStorageParams, StorageCreate, StoragePatch, StorageRead } from "./models";
 
 /** A worker tests the place: the server gives up after 45 s itself. */
 const PATIENT = { timeout: 60_000 };
 
 export const storageKeys = { all: ["storage"] as const };
 
-export const storageQuery = () => listOptions(storageKeys.all, {}, api.listStorage, 500);
+export type StorageFilters = Omit<ListStorageParams, "limit" | "cursor">;
+
+export const storageQuery = (filters: StorageFilters = {}) =>
+  listOptions(storageKeys.all, filters, api.listStorage, 500);
 
 export const useCreateStorage = () =>
   useChange((body: StorageCreate) => api.createStorage(body), storageKeys.all);

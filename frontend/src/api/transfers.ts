@@ -1,8 +1,13 @@
-import { queryOptions } from "@tanstack/react-query";
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { useChange } from "./changes";
 import * as api from "./generated/transfers/transfers";
 import { listOptions } from "./lists";
-import type { ListCausesParams, ListTransfersParams, RetryMany } from "./models";
+import type {
+  CountTransfersParams,
+  ListCausesParams,
+  ListTransfersParams,
+  RetryMany,
+} from "./models";
 
 export type TransferFilters = Omit<ListTransfersParams, "limit" | "cursor">;
 
@@ -13,6 +18,14 @@ export const transferKeys = {
 
 export const transfersQuery = (filters: TransferFilters = {}) =>
   listOptions(transferKeys.all, filters, api.listTransfers);
+
+/** Counts of a list's filters, by state; exact to 10,000. */
+export const transferCountsQuery = (filters: CountTransfersParams) =>
+  queryOptions({
+    queryKey: [...transferKeys.all, "counts", filters],
+    queryFn: () => api.countTransfers(filters),
+    placeholderData: keepPreviousData,
+  });
 
 export const transferQuery = (id: string) =>
   queryOptions({ queryKey: transferKeys.one(id), queryFn: () => api.getTransfer(id) });

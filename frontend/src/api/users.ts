@@ -12,7 +12,8 @@ export const userKeys = {
   tokens: ["tokens"] as const,
 };
 
-export const usersQuery = () => listOptions(userKeys.all, {}, api.listUsers, 500);
+export const usersQuery = (search?: string) =>
+  listOptions(userKeys.all, search ? { search } : {}, api.listUsers, 500);
 
 /** People have no revision: the ETag is kept on the object itself, which sharing would copy. */
 export const userQuery = (id: string) =>

@@ -17,17 +17,20 @@ interface ChecklistFilterProps<Choice extends string> {
   options: Option<Choice>[];
   value: Choice[] | undefined;
   onChange: (value: Choice[] | undefined) => void;
+  /** There are more options than these: hears what is typed, and brings those that fit. */
+  onSearch?: ((typed: string) => void) | undefined;
 }
 
 const SEARCH_FROM = 10;
 
 /** Any of some values: a button that opens a list to tick, with how many each would show. */
 export function ChecklistFilter<Choice extends string>(props: ChecklistFilterProps<Choice>) {
-  const { label, options, value = [], onChange } = props;
+  const { label, options, value = [], onChange, onSearch } = props;
   const { t } = useTranslation();
   const [query, setQuery] = useState("");
   const id = useId();
-  const shown = options.filter((one) => one.label.toLowerCase().includes(query.toLowerCase()));
+  const fits = (one: Option<Choice>) => one.label.toLowerCase().includes(query.toLowerCase());
+  const shown = onSearch ? options : options.filter(fits);
   const toggle = (choice: Choice) => {
     const next = value.includes(choice)
       ? value.filter((one) => one !== choice)
@@ -41,13 +44,16 @@ export function ChecklistFilter<Choice extends string>(props: ChecklistFilterPro
       </Popover.Target>
       <Popover.Dropdown p="sm">
         <Stack gap="xs">
-          {options.length > SEARCH_FROM && (
+          {(onSearch || options.length > SEARCH_FROM) && (
             <TextInput
               size="xs"
               aria-label={t("common.actions.search")}
               placeholder={t("common.actions.search")}
               value={query}
-              onChange={(event) => setQuery(event.currentTarget.value)}
+              onChange={(event) => {
+                setQuery(event.currentTarget.value);
+                onSearch?.(event.currentTarget.value);
+              }}
             />
           )}
           <ScrollArea.Autosize mah={320}>

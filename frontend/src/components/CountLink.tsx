@@ -1,5 +1,5 @@
 import type { LinkProps } from "@tanstack/react-router";
-import { formatNumber } from "./format";
+import { formatCount } from "./format";
 import { TextLink } from "./links";
 
 interface CountLinkProps {
@@ -12,7 +12,7 @@ interface CountLinkProps {
 
 /** A number that leads to what it counts; nothing is a quiet zero. */
 export function CountLink({ count, to, search, label }: CountLinkProps) {
-  const text = `${formatNumber(count.count)}${count.more ? "+" : ""}`;
+  const text = formatCount(count);
   if (count.count === 0) {
     return (
       <span translate="no" style={{ color: "var(--mantine-color-dimmed)" }}>

@@ -1,5 +1,4 @@
 import { Anchor, Checkbox, Group, Menu, Stack, Switch, Text, UnstyledButton } from "@mantine/core";
-import { useLocalStorage } from "@mantine/hooks";
 import { IconAdjustmentsHorizontal, IconDownload } from "@tabler/icons-react";
 import {
   type ColumnDef,
@@ -10,6 +9,7 @@ import {
 } from "@tanstack/react-table";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
+import { usePreferences } from "@/contexts/preferences";
 import { TableRows } from "./TableRows";
 import type { Column, DataTableProps } from "./table";
 
@@ -22,16 +22,32 @@ function useColumns<Row extends object>(columns: Column<Row>[]): ColumnDef<typeo
   );
 }
 
+/** Which columns of a table the person wants to see, and how close its rows. */
+function useLiking<Row>(name: string, columns: Column<Row>[]) {
+  const { liked, change } = usePreferences();
+  const shown = liked.columns?.[name] as string[] | undefined;
+  const visibility = useMemo(
+    () =>
+      Object.fromEntries(
+        columns.map((one) => [one.id, shown ? shown.includes(one.id) : !one.hidden]),
+      ),
+    [columns, shown],
+  );
+  return {
+    dense: liked.density === "compact",
+    setDense: (dense: boolean) => change({ density: dense ? "compact" : "comfortable" }),
+    visibility,
+    setVisibility: (next: Record<string, boolean>) => {
+      const wanted = columns.map((one) => one.id).filter((id) => next[id] !== false);
+      change({ columns: { ...liked.columns, [name]: wanted } });
+    },
+  };
+}
+
 /** A table of any length: sticky header, column choice, density, keyboard, at most some rows drawn. */
 export function DataTable<Row extends object>(props: DataTableProps<Row>) {
   const { columns, source, rowKey } = props;
-  const [dense, setDense] = useLocalStorage({ key: "streamweave-dense", defaultValue: false });
-  const [visibility, setVisibility] = useLocalStorage<Record<string, boolean>>({
-    key: `streamweave-columns-${props.name}`,
-    defaultValue: Object.fromEntries(
-      columns.filter((one) => one.hidden).map((one) => [one.id, false]),
-    ),
-  });
+  const { dense, setDense, visibility, setVisibility } = useLiking(props.name, columns);
   const table = useTable({
     features,
     columns: useColumns(columns),
@@ -39,7 +55,7 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
     getRowId: rowKey,
     state: { columnVisibility: visibility },
     onColumnVisibilityChange: (change) =>
-      setVisibility((old) => (typeof change === "function" ? change(old) : change)),
+      setVisibility(typeof change === "function" ? change(visibility) : change),
   });
   // The same list as long as nothing was chosen: rows that stay the same are not drawn again.
   const shown = useMemo(

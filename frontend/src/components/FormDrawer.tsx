@@ -26,7 +26,13 @@ export function FormDrawer(props: FormDrawerProps) {
       title={props.title}
       closeButtonProps={{ "aria-label": t("common.actions.close") }}
     >
-      <form onSubmit={props.onSubmit} noValidate>
+      <form
+        onSubmit={(event) => {
+          event.stopPropagation(); // it may stand inside of a form that is saved by itself
+          props.onSubmit(event);
+        }}
+        noValidate
+      >
         <Stack>
           {props.error ? <ProblemPanel error={props.error} /> : null}
           {props.children}

@@ -9,7 +9,7 @@ interface PageProps {
   isData?: boolean;
   lead?: ReactNode;
   /** Where this page hangs: the way back. */
-  parent?: { to: string; label: string } | undefined;
+  parent?: { to: string; label: string; isData?: boolean } | undefined;
   actions?: ReactNode;
   children: ReactNode;
 }
@@ -30,7 +30,12 @@ export function Page({ title, isData = false, lead, parent, actions, children }:
       <Stack gap={4}>
         {parent && (
           <Breadcrumbs separatorMargin={6}>
-            <Anchor component={Link} to={parent.to} size="sm">
+            <Anchor
+              component={Link}
+              to={parent.to}
+              size="sm"
+              translate={parent.isData ? "no" : undefined}
+            >
               {parent.label}
             </Anchor>
             <span />

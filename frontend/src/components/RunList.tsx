@@ -1,16 +1,15 @@
 import { Group, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { RunKind, RunRead } from "@/api/models";
+import { InstrumentName } from "./InstrumentChoice";
 import { NameLink } from "./links";
 import classes from "./Rows.module.css";
 import { RunState } from "./RunState";
 import { Time } from "./Time";
-import { useInstruments } from "./useInstruments";
 
 /** A few runs, the newest first. */
 export function RunList({ runs }: { runs: RunRead[] }) {
   const { t } = useTranslation();
-  const { nameOf } = useInstruments();
   if (runs.length === 0) return <Text size="sm">{t("overview.runs.empty")}</Text>;
   return (
     <ul className={classes.list}>
@@ -20,7 +19,11 @@ export function RunList({ runs }: { runs: RunRead[] }) {
             <NameLink to="/runs/$runId" params={{ runId: run.id }} size="sm">
               {t(`runs.kind.${run.kind as RunKind}`)}
               {": "}
-              <span translate="no">{nameOf(run.instrument_id) ?? run.zone}</span>
+              {run.instrument_id ? (
+                <InstrumentName id={run.instrument_id} />
+              ) : (
+                <span translate="no">{run.zone}</span>
+              )}
             </NameLink>
           </div>
           <Group gap="sm">

@@ -2,6 +2,8 @@ import { Group, Paper, Stack, Text, Title } from "@mantine/core";
 import { type ReactNode, useId } from "react";
 
 interface SectionProps {
+  /** Where links of this page, and of others, may lead. */
+  anchor?: string;
   title: string;
   hint?: ReactNode;
   actions?: ReactNode;
@@ -9,10 +11,10 @@ interface SectionProps {
 }
 
 /** A block of a page with its own heading. */
-export function Section({ title, hint, actions, children }: SectionProps) {
+export function Section({ anchor, title, hint, actions, children }: SectionProps) {
   const id = useId();
   return (
-    <Paper component="section" aria-labelledby={id} p={{ base: "md", sm: "lg" }}>
+    <Paper component="section" id={anchor} aria-labelledby={id} p={{ base: "md", sm: "lg" }}>
       <Stack gap="md">
         <Group justify="space-between" gap="sm">
           <div>

@@ -1,9 +1,10 @@
-import { CloseButton, Group, Select, type SelectProps, TextInput } from "@mantine/core";
+import { CloseButton, Group, Select, type SelectProps, Text, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { IconSearch } from "@tabler/icons-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useInstruments } from "./useInstruments";
+import { formatShort } from "./format";
+import { InstrumentSelect } from "./InstrumentChoice";
 
 /** Filters beside each other; below each other on a phone. */
 export function FilterBar({ children, label }: { children: ReactNode; label: string }) {
@@ -65,6 +66,11 @@ export function SearchFilter({ value, label, placeholder, onChange }: SearchFilt
   );
 }
 
+const CHOICE_LOOK = {
+  w: { base: "calc(50% - 5px)", sm: 180 },
+  comboboxProps: { width: "max-content", position: "bottom-start" },
+} satisfies Partial<SelectProps>;
+
 interface ChoiceFilterProps<Choice extends string> {
   value: Choice | undefined;
   label: string;
@@ -86,8 +92,7 @@ export function ChoiceFilter<Choice extends string>(props: ChoiceFilterProps<Cho
       searchable={props.searchable}
       renderOption={props.renderOption}
       clearable
-      w={{ base: "calc(50% - 5px)", sm: 180 }}
-      comboboxProps={{ width: "max-content", position: "bottom-start" }}
+      {...CHOICE_LOOK}
     />
   );
 }
@@ -100,14 +105,52 @@ interface InstrumentFilterProps {
 
 /** One of the instruments that the person may see. */
 export function InstrumentFilter({ value, onChange, label }: InstrumentFilterProps) {
-  const { instruments } = useInstruments();
   return (
-    <ChoiceFilter
-      label={label}
-      value={value}
-      onChange={onChange}
-      searchable
-      choices={instruments.map((one) => ({ value: one.id, label: one.name }))}
+    <InstrumentSelect
+      aria-label={label}
+      placeholder={label}
+      value={value ?? null}
+      onChange={(next) => onChange(next ?? undefined)}
+      clearable
+      {...CHOICE_LOOK}
     />
   );
+}
+
+interface FilterChipProps {
+  /** What is filtered for; nothing shows nothing. */
+  children: string | undefined;
+  onRemove: () => void;
+}
+
+/** A filter that a link has set: said in words, and taken away by a press. */
+export function FilterChip({ children, onRemove }: FilterChipProps) {
+  const { t } = useTranslation();
+  if (!children) return null;
+  return (
+    <Group gap={4} mih={36} wrap="nowrap">
+      <Text size="sm">{children}</Text>
+      <CloseButton
+        size="sm"
+        aria-label={t("common.actions.remove_filter", { name: children })}
+        onClick={onRemove}
+      />
+    </Group>
+  );
+}
+
+/** A span of time in words; none is undefined. */
+export function useSpan(): (
+  what: string,
+  after: string | undefined,
+  before: string | undefined,
+) => string | undefined {
+  const { t } = useTranslation();
+  return (what, after, before) => {
+    const from = after && formatShort(new Date(after));
+    const to = before && formatShort(new Date(before));
+    if (from && to) return t("common.span.between", { what, from, to });
+    if (from) return t("common.span.since", { what, from });
+    return to ? t("common.span.until", { what, to }) : undefined;
+  };
 }

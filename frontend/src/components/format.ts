@@ -48,6 +48,12 @@ export function formatNumber(value: number): string {
   return numbers(formatLocale()).format(value);
 }
 
+/** "10,000+" where counting stopped. */
+export function formatCount(count: { count: number; more: boolean } | undefined): string {
+  if (count === undefined) return formatNumber(0);
+  return count.more ? `${formatNumber(count.count)}+` : formatNumber(count.count);
+}
+
 export function formatPercent(part: number): string {
   return numbers(formatLocale(), { style: "percent" }).format(part);
 }

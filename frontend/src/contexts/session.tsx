@@ -3,18 +3,19 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { listenForSignOut } from "@/api/client";
-import type { UserRead } from "@/api/models";
+import type { MeRead } from "@/api/models";
 import { isCheap } from "@/api/queryClient";
 import { meQuery } from "@/api/session";
 import { SignInForm } from "@/components/SignInForm";
+import { PreferencesProvider } from "./preferences";
 
 /** Also over a drawer or menu that was open when the session ended. */
 const ABOVE_EVERYTHING = 1000;
-const Me = createContext<UserRead | null>(null);
+const Me = createContext<MeRead | null>(null);
 const SignIns = createContext(0);
 
 /** The person who is signed in. Pages inside the shell always have one. */
-export function useMe(): UserRead {
+export function useMe(): MeRead {
   const me = useContext(Me);
   if (me === null) throw new Error("useMe is for pages inside the shell.");
   return me;
@@ -39,7 +40,9 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   if (!me) return null;
   return (
     <Me.Provider value={me}>
-      <SignIns.Provider value={signIns}>{children}</SignIns.Provider>
+      <SignIns.Provider value={signIns}>
+        <PreferencesProvider me={me}>{children}</PreferencesProvider>
+      </SignIns.Provider>
       <Modal
         opened={expired}
         onClose={() => undefined}

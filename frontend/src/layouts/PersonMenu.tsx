@@ -10,6 +10,7 @@ import { IconLogout, IconUser, IconUserCircle } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { useSignOut } from "@/api/session";
+import { usePreferences } from "@/contexts/preferences";
 import { useMe } from "@/contexts/session";
 
 /** The person: profile, colours, sign out. */
@@ -19,6 +20,7 @@ export function PersonMenu() {
   const navigate = useNavigate();
   const signOut = useSignOut();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const { change } = usePreferences();
   const name = me.display_name || me.email;
   const leave = () =>
     signOut.mutate(undefined, {
@@ -50,7 +52,10 @@ export function PersonMenu() {
           size="xs"
           aria-label={t("shell.theme.label")}
           value={colorScheme}
-          onChange={(value) => setColorScheme(value as typeof colorScheme)}
+          onChange={(value) => {
+            setColorScheme(value as typeof colorScheme);
+            change({ theme: value === "auto" ? "system" : (value as "light" | "dark") });
+          }}
           data={(["auto", "light", "dark"] as const).map((value) => ({
             value,
             label: t(`shell.theme.${value}`),

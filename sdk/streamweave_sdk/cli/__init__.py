@@ -5,7 +5,7 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Attach all resource commands to an application."""
-    from streamweave_sdk.cli import harvest, instruments, lab, session, work
+    from streamweave_sdk.cli import downloads, harvest, instruments, lab, session, storage, work
 
     app.command()(session.login)
     app.command()(session.logout)
@@ -13,10 +13,11 @@ def register(app: typer.Typer) -> None:
     app.command()(work.explain)
     app.add_typer(instruments.app, name="instruments")
     app.add_typer(lab.accounts, name="accounts")
-    app.add_typer(lab.storage, name="storage")
+    app.add_typer(storage.app, name="storage")
     app.add_typer(lab.schedules, name="schedules")
     app.add_typer(lab.users, name="users")
     app.add_typer(work.runs, name="runs")
+    work.files.command("download")(downloads.download_files)
     app.add_typer(work.files, name="files")
     app.add_typer(work.transfers, name="transfers")
     app.add_typer(work.audit, name="audit")

@@ -37,7 +37,9 @@ Connections = Annotated[int | None, typer.Option(help="at most so many at a time
 Bandwidth = Annotated[int | None, typer.Option(help="bytes per second, over all workers")]
 StartFrom = Annotated[str | None, typer.Option(help="leave files older than this time alone")]
 Incarnations = Annotated[str | None, typer.Option(help="version or new_file")]
-Storage = Annotated[list[str] | None, typer.Option(help="storage location; may be repeated")]
+Storage = Annotated[
+    list[str] | None, typer.Option(help="storage location, or NAME=TEMPLATE; may be repeated")
+]
 Options = Annotated[list[str] | None, typer.Option("--option", help="NAME=VALUE; may be repeated")]
 Description = Annotated[str | None, typer.Option()]
 NAMES = ("slug", "name")
@@ -48,7 +50,8 @@ def find_instrument(client: "Client", text: str) -> "Json":
     return client.find("instruments", text, *NAMES)
 
 
-def _options(pairs: list[str] | None) -> dict[str, Any] | None:
+def options(pairs: list[str] | None, *, as_text: bool = False) -> dict[str, Any] | None:
+    """Return NAME=VALUE pairs as a mapping; `true` and `false` as such unless all is text."""
     if pairs is None:
         return None
     found: dict[str, Any] = {}
@@ -56,21 +59,28 @@ def _options(pairs: list[str] | None) -> dict[str, Any] | None:
         name, sign, value = pair.partition("=")
         if not sign:
             raise Stop(ExitCode.USAGE, f"--option {name} needs a value: {name}=VALUE")
-        found[name] = value == "true" if value in ("true", "false") else value
+        is_flag = value in ("true", "false") and not as_text
+        found[name] = value == "true" if is_flag else value
     return found
 
 
 def _links(
-    client: "Client", account: str | None, storage: list[str] | None, options: list[str] | None
+    client: "Client", account: str | None, storage: list[str] | None, pairs: list[str] | None
 ) -> dict[str, Any]:
     """Return the parts of a body that name other resources."""
-    body: dict[str, Any] = given(options=_options(options))
+    body: dict[str, Any] = given(options=options(pairs))
     if account is not None:
         body["service_account_id"] = client.find("accounts", account, "name")["id"]
     if storage is not None:
-        places = [client.find("storage", one, "name")["id"] for one in storage]
-        body["storage"] = [{"storage_location_id": place} for place in places]
+        body["storage"] = [_policy(client, one) for one in storage]
     return body
+
+
+def _policy(client: "Client", text: str) -> dict[str, Any]:
+    """Return a place of the storage policy from `NAME` or `NAME=TEMPLATE`."""
+    name, sign, template = text.partition("=")
+    place = client.find("storage", name, "name")["id"]
+    return {"storage_location_id": place} | ({"template": template} if sign else {})
 
 
 @app.command("list")

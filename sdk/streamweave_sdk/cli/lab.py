@@ -1,6 +1,5 @@
 """Service accounts, storage locations, schedules and people."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,11 +24,6 @@ accounts = typer.Typer(
     rich_markup_mode=None,
     help="Service accounts. ACCOUNT is a name or an id.",
 )
-storage = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Storage locations. STORAGE is a name or an id.",
-)
 schedules = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Schedules: cron, or a watch."
 )
@@ -39,7 +33,6 @@ users = typer.Typer(
 
 _SECRET = "STREAMWEAVE_SECRET"
 _ACCOUNT = ("name", "username", "secret_kind", "refused_at", "id")
-_STORAGE = ("name", "path", "zone", "error_code", "id")
 _SCHEDULE = ("instrument", "kind", "cron", "time_zone", "rescan_seconds", "enabled", "id")
 _USER = ("email", "display_name", "is_superuser", "is_active", "id")
 Kind = Annotated[str | None, typer.Option(help="password, private_key or access_key")]
@@ -104,73 +97,6 @@ def delete_account(account: str, as_json: AsJson = False) -> None:
         found = client.find("accounts", account, "name")
         client.delete(f"accounts/{found['id']}")
         show_one({"deleted": found["name"]}, as_json)
-
-
-@storage.command("list")
-@reported
-def list_storage(limit: Limit = 200, as_json: AsJson = False) -> None:
-    """List storage locations."""
-    with connect() as client:
-        show_list(client.items("storage"), _STORAGE, limit, as_json)
-
-
-@storage.command("show")
-@reported
-def show_storage(location: str, as_json: AsJson = False) -> None:
-    """Show one storage location."""
-    with connect() as client:
-        show_one(client.find("storage", location, "name"), as_json)
-
-
-@storage.command("create")
-@reported
-def create_storage(
-    name: str,
-    path: Path,
-    zone: Annotated[str | None, typer.Option()] = None,
-    case_insensitive: Annotated[bool, typer.Option(help="as on CIFS")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Add a storage location at an absolute path of the workers' machine."""
-    body = given(name=name, path=str(path), zone=zone, case_insensitive=case_insensitive)
-    with connect() as client:
-        show_one(client.post("storage", body), as_json)
-
-
-@storage.command("set")
-@reported
-def change_storage(
-    location: str,
-    name: Annotated[str | None, typer.Option()] = None,
-    zone: Annotated[str | None, typer.Option()] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Change a storage location's name or zone."""
-    with connect() as client:
-        found = client.find("storage", location, "name")
-        show_one(client.edit(f"storage/{found['id']}", given(name=name, zone=zone)), as_json)
-
-
-@storage.command("delete")
-@reported
-def delete_storage(location: str, as_json: AsJson = False) -> None:
-    """Forget a storage location that nothing uses; its files stay."""
-    with connect() as client:
-        found = client.find("storage", location, "name")
-        client.delete(f"storage/{found['id']}")
-        show_one({"deleted": found["name"]}, as_json)
-
-
-@storage.command("check")
-@reported
-def check_storage(location: str, as_json: AsJson = False) -> None:
-    """Let a worker test the storage location."""
-    with connect() as client:
-        found = client.find("storage", location, "name")
-        result = client.post(f"storage/{found['id']}/check")
-    show_one(result, as_json)
-    if not result["ok"]:
-        raise typer.Exit(ExitCode.REFUSED)
 
 
 @schedules.command("list")

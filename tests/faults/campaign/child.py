@@ -33,6 +33,7 @@ from app.models import Copy, CopyState, FileState, SourceFile
 from app.services import audit
 from app.services.identifiers.ark import ArkMinter
 from app.services.sources import SourceOpener
+from app.services.storages import StorageOpener, Writer
 from app.services.transfers import TransferFilter, retry_transfers
 from app.transfers.base import Source
 from app.transfers.local import LocalSource
@@ -104,6 +105,9 @@ class Worker:
         self._opener = SourceOpener(self._database, settings, options.control)
         ports = Ports(
             open_source=self._open,
+            open_storage=StorageOpener(
+                self._database, settings, Writer(INSTALLATION, options.worker)
+            ),
             mint=ArkMinter("99999", "sw1").mint,
             record=audit.record,
             merkle_root=audit.merkle_root,
@@ -230,7 +234,7 @@ class Worker:
             locations = await instruments.open_locations(session, ["main"], resting=True)
             rows = [await instruments.storage_location(session, one) for one in locations]
         for row in rows:
-            await sweep(self._database, self._engine.storage(row))
+            await sweep(self._database, await self._engine.storage(row))
 
     async def _retry_what_died(self) -> None:
         """A person retries the files that were alone in a worker's hands when it was killed."""

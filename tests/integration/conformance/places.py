@@ -76,6 +76,7 @@ class Destination(ABC):
     names_it_changes: frozenset[str] = frozenset()  # of test_names, on its disk, where none can see
 
     tells_full = True  # in a way that can be understood
+    name_errors = frozenset({"storage_name_refused"})  # what is said of names it cannot hold
     holds_large = True  # 5 GiB
     missing = ""  # why this machine cannot run it
 
@@ -95,6 +96,7 @@ class Destination(ABC):
 class Server(ABC):
     """What a destination with a server can do besides; mixed into its `Destination`."""
 
+    denied_codes = frozenset({"storage_permission_denied", "storage_read_only"})
     wrong_password_code = "storage_logon_failed"
     share_missing_door: Door
 

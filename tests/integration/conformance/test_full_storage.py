@@ -9,9 +9,10 @@ import pytest
 
 from app.errors import StreamWeaveError
 from tests.integration.conformance.acts import deliver, everything, target, write
-from tests.integration.conformance.kinds import SERVED, Destinations
+from tests.integration.conformance.kinds import Destinations
 from tests.integration.conformance.places import Destination, FolderPlace
 
+FOLDERS = ["posix", "sftp-openssh", "sftp-rclone", "smb", "webdav-rclone"]
 _DETACH = 2
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -21,7 +22,7 @@ def _mount_small(folder: Path) -> None:
         pytest.skip(f"no mounting here: {os.strerror(ctypes.get_errno())}")
 
 
-@pytest.fixture(params=["posix", *sorted(SERVED)])
+@pytest.fixture(params=FOLDERS)
 async def small_place(
     request: pytest.FixtureRequest, destinations: Destinations
 ) -> AsyncIterator[tuple[FolderPlace, Destination]]:

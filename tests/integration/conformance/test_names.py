@@ -50,7 +50,9 @@ async def test_name_is_kept_exactly_or_refused(
     try:
         await deliver(storage, path, b"content")
     except StreamWeaveError as error:
-        assert error.code == "storage_name_refused", error
+        assert error.code in destination.name_errors, error
+        if name in destination.names_it_changes:
+            return
         standing: set[bytes] = set()
     else:
         assert await everything(storage, path) == b"content"

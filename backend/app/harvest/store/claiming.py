@@ -17,6 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
 from app.database import lease_clock_ms, lease_now
+from app.errors import StreamWeaveError
+from app.harvest.room import fitting
 from app.harvest.store.among import among
 from app.harvest.store.attempts import AttemptBatch, AttemptRow, insert_attempts
 from app.harvest.store.bulk import update_rows
@@ -112,14 +114,24 @@ async def claim(
     instrument_id: uuid.UUID,
     place: Place,
     lease: Lease,
+    room_bytes: int | None = None,
 ) -> Batch | None:
-    """Claim the next batch of one instrument for one place, or None."""
+    """Claim the next batch of one instrument for one place, or None.
+
+    Raises:
+        StreamWeaveError: `storage_full` when not even the next copy fits into the room.
+    """
     location, priority = place
     now = utcnow()
     where = {"instrument": instrument_id, "location": location, "priority": priority, "now": now}
-    chosen = _choose((await session.execute(_NEXT, where)).all())
-    if not chosen:
+    due = _choose((await session.execute(_NEXT, where)).all())
+    if not due:
         return None
+    chosen = due[: fitting([row.copy_bytes for row in due], room_bytes)]
+    if not chosen:
+        wanted = due[0].copy_bytes
+        detail = f"{wanted} bytes are to come, and there is room for {max(0, room_bytes or 0)}."
+        raise StreamWeaveError("storage_full", detail)
     taken = {
         "ids": [row[0] for row in chosen],
         "now": now,
@@ -181,6 +193,42 @@ def _claimed_copy(row: Row[Any], now: datetime) -> ClaimedCopy:
         earlier_sha256=earlier_sha256,
         earlier_size_bytes=earlier_size_bytes,
     )
+
+
+async def claim_fill(
+    session: AsyncSession, served: Sequence[uuid.UUID], locations: Sequence[uuid.UUID], lease: Lease
+) -> Batch | None:
+    """Claim copies of an instrument that is not served now: a proven copy elsewhere fills them."""
+    rows = (
+        await session.execute(
+            _CLAIMED.add_columns(C.instrument_id, C.storage_location_id)
+            .where(
+                C.follows.is_not(None),
+                WAITING,
+                C.due_at <= utcnow(),
+                C.storage_location_id.in_(locations),
+                C.instrument_id.not_in(served),
+            )
+            .order_by(C.due_at, C.id)
+            .limit(BATCH_FILES)
+            .with_for_update(skip_locked=True, of=COPIES)
+        )
+    ).all()
+    if not rows:
+        return None
+    where = (rows[0].instrument_id, rows[0].storage_location_id)
+    chosen = _choose([r for r in rows if (r.instrument_id, r.storage_location_id) == where])
+    now = utcnow()
+    taken = {
+        "ids": [row[0] for row in chosen],
+        "now": now,
+        "together": len(chosen),
+        "owner": lease.owner,
+        "until": await lease_clock_ms(session) + int(lease.seconds * 1000),
+    }
+    await session.execute(_TAKE, taken)
+    copies = tuple(_claimed_copy(row, now) for row in chosen)
+    return Batch(*where, copies, recovering=False, only_fill=True)
 
 
 async def claim_interrupted(

@@ -87,6 +87,14 @@ def _interrupted(is_sqlite: bool) -> Select[Any]:
     )
 
 
+_FILL_DUE = select(C.id).where(C.follows.is_not(None), WAITING, C.due_at <= _NOW).limit(1)
+
+
+async def is_any_fill_due(session: AsyncSession) -> bool:
+    """Return whether a copy waits to be filled from a proven one."""
+    return (await session.execute(_FILL_DUE, {"now": utcnow()})).first() is not None
+
+
 async def is_any_interrupted(session: AsyncSession) -> bool:
     """Return whether some worker died, or was refused its storage, while publishing."""
     is_sqlite = session.get_bind().dialect.name == "sqlite"

@@ -21,7 +21,9 @@ from app.models import (
     InstrumentStorage,
     ScanState,
     ServiceAccount,
+    StorageKind,
     StorageLocation,
+    StorageState,
 )
 
 
@@ -59,10 +61,19 @@ _DESTINATIONS = (
         InstrumentStorage.required,
         StorageLocation.case_insensitive,
         InstrumentStorage.prefix,
+        InstrumentStorage.template,
     )
     .join(InstrumentStorage, InstrumentStorage.storage_location_id == StorageLocation.id)
-    .where(InstrumentStorage.instrument_id == bindparam("instrument"))
-    .order_by(StorageLocation.id)
+    .where(
+        InstrumentStorage.instrument_id == bindparam("instrument"),
+        StorageLocation.state == StorageState.ACTIVE,
+    )
+    # The first one is made from the source, the others from it: a near one is read quickest.
+    .order_by(
+        InstrumentStorage.required.desc(),
+        StorageLocation.kind.in_([StorageKind.POSIX, StorageKind.NFS]).desc(),
+        StorageLocation.id,
+    )
 )
 
 
@@ -77,8 +88,17 @@ async def load(session: AsyncSession, instrument_id: uuid.UUID) -> InstrumentFac
         **dict(zip(_OWN, own, strict=True)),
         hold_failures=hold_failures or 0,
         destinations=tuple(
-            Destination(place, required, folds, (slug if prefix is None else prefix).encode())
-            for place, required, folds, prefix in await session.execute(_DESTINATIONS, which)
+            Destination(
+                place,
+                required,
+                folds,
+                (slug if prefix is None else prefix).encode(),
+                slug,
+                template,
+            )
+            for place, required, folds, prefix, template in await session.execute(
+                _DESTINATIONS, which
+            )
         ),
     )
 

@@ -78,6 +78,11 @@ async def _known_versions(session: AsyncSession, arks: Sequence[str]) -> dict[st
     return {row.value: row.latest_version for row in rows}
 
 
+async def knows_more(session: AsyncSession, instrument_id: uuid.UUID) -> bool:
+    """Return whether journals know versions of an instrument that this database does not."""
+    return bool(await session.scalar(_IS_ANY, {"instrument": instrument_id}))
+
+
 async def known(
     session: AsyncSession, instrument_id: uuid.UUID, path_hashes: Sequence[bytes]
 ) -> dict[tuple[bytes, int], Journalled]:

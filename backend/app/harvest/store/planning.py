@@ -12,6 +12,7 @@ from app.clock import utcnow
 from app.harvest.plan import Latest, NewVersion, Nothing, PlannedCopy, Reaim, Work
 from app.harvest.ports import Mint
 from app.harvest.store.bulk import insert_new_rows, insert_rows, set_rows, update_rows
+from app.harvest.store.following import wake_followers
 from app.harvest.store.news import tell
 from app.models import (
     BACKLOG,
@@ -185,7 +186,7 @@ async def _insert_copies(
     for item in new:
         version_id = new_id()
         versions.append(_version_row(item, version_id))
-        copies += [_copy_row(item, version_id, copy) for copy in item.copies]
+        copies += [_copy_row(item, version_id, copy, now) for copy in item.copies]
     aimed = {"aim": 1, "created_at": now, "legal_hold": False}
     await insert_rows(session, VERSIONS, versions, aimed)
     queued = {
@@ -195,7 +196,6 @@ async def _insert_copies(
         "failures": 0,
         "losses": 0,
         "batch_files": 200,
-        "due_at": now,
         "lease_until_ms": 0,
         "created_at": now,
         "state_since": now,
@@ -203,7 +203,8 @@ async def _insert_copies(
     inserted = await insert_new_rows(session, COPIES, copies, returning="id", constants=queued)
     if len(inserted) < len(copies):
         losers = [row | queued for row in copies if row["id"] not in inserted]
-        await _insert_losers(session, losers)
+        await insert_losers(session, losers)
+        await wake_followers(session, [row["version_id"] for row in losers])
     return len(inserted)
 
 
@@ -219,7 +220,9 @@ def _version_row(item: NewVersion, version_id: uuid.UUID) -> dict[str, Any]:
     }
 
 
-def _copy_row(item: NewVersion, version_id: uuid.UUID, copy: PlannedCopy) -> dict[str, Any]:
+def _copy_row(
+    item: NewVersion, version_id: uuid.UUID, copy: PlannedCopy, now: datetime
+) -> dict[str, Any]:
     return {
         "id": new_id(),
         "version_id": version_id,
@@ -231,10 +234,12 @@ def _copy_row(item: NewVersion, version_id: uuid.UUID, copy: PlannedCopy) -> dic
         "dest_path": display(copy.dest_path),
         "dest_path_bytes": copy.dest_path,
         "dest_key": copy.dest_key,
+        "follows": copy.follows,
+        "due_at": now if copy.follows is None else None,
     }
 
 
-async def _insert_losers(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+async def insert_losers(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Copies whose name is taken there: conflicts that name the other copy, in nobody's way."""
     losers = []
     for row in rows:
@@ -249,6 +254,7 @@ async def _insert_losers(session: AsyncSession, rows: Sequence[dict[str, Any]]) 
             | {
                 "dest_key": None,
                 "state": CopyState.CONFLICT.value,
+                "follows": None,
                 "due_at": None,
                 "error_code": "destination_taken",
                 "error_detail": f"Copy {other} has this destination path.",
@@ -298,6 +304,7 @@ async def _wake(session: AsyncSession, version_ids: Sequence[uuid.UUID], now: da
             Copy.version_id.in_(version_ids),
             Copy.state == CopyState.QUEUED,
             Copy.due_at.is_(None),
+            Copy.follows.is_(None),
         )
         .values(due_at=now)
     )

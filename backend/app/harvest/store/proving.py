@@ -27,14 +27,17 @@ from app.harvest.store.attempts import (
 )
 from app.harvest.store.bulk import insert_rows, set_rows, update_rows
 from app.harvest.store.claiming import UNKNOWN_MTIME, Lease
-from app.harvest.work import ClaimedCopy, Failure, Proof
+from app.harvest.store.following import wake_followers
+from app.harvest.work import Batch, ClaimedCopy, Failure, Origin, Proof
 from app.models import (
     Copy,
     CopyState,
     FileState,
     Outbox,
     SourceFile,
+    StorageKind,
     StorageLocation,
+    StorageState,
     Version,
     new_id,
 )
@@ -48,14 +51,33 @@ _RELEASED = {"lease_owner": None, "lease_until_ms": 0}
 
 async def origins(
     session: AsyncSession, version_ids: Sequence[uuid.UUID]
-) -> dict[uuid.UUID, tuple[str, bytes]]:
-    """Return a proven copy of each version that has one: its storage's root and its path there."""
+) -> dict[uuid.UUID, Origin]:
+    """Return a proven copy of each version that has one, at a location that does not rest."""
+    paused = StorageLocation.paused_until
     rows = await session.execute(
-        select(Copy.version_id, StorageLocation.path, Copy.dest_path_bytes)
+        select(
+            Copy.version_id, Copy.id, Copy.storage_location_id, Copy.dest_path_bytes, Copy.intent
+        )
         .join(StorageLocation, StorageLocation.id == Copy.storage_location_id)
-        .where(Copy.version_id.in_(version_ids), Copy.state == CopyState.AVAILABLE)
+        .where(
+            Copy.version_id.in_(version_ids),
+            Copy.state == CopyState.AVAILABLE,
+            StorageLocation.state != StorageState.RETIRED,
+            or_(paused.is_(None), paused <= utcnow()),
+        )
+        # Of several the nearest one: the last row of a version stands.
+        .order_by(StorageLocation.kind.in_([StorageKind.POSIX, StorageKind.NFS]), Copy.id)
     )
-    return {row.version_id: (row.path, row.dest_path_bytes) for row in rows}
+    return {
+        version: Origin(copy_id, place, path, object_of(evidence))
+        for version, copy_id, place, path, evidence in rows
+    }
+
+
+def object_of(evidence: dict[str, Any] | None) -> str:
+    """Return the identity of the object that a copy's evidence speaks of."""
+    found = evidence or {}
+    return str(found.get("adopted_object") or found.get("object_id") or "")
 
 
 async def give_back(session: AsyncSession, copies: Sequence[ClaimedCopy]) -> None:
@@ -74,6 +96,14 @@ async def give_back(session: AsyncSession, copies: Sequence[ClaimedCopy]) -> Non
             "batch_files": 200,
             **_RELEASED,
         },
+    )
+
+
+async def wait_for_instrument(session: AsyncSession, copies: Sequence[ClaimedCopy]) -> None:
+    """Queue copies that no proven copy can fill any more; the instrument's turn decides."""
+    await give_back(session, copies)
+    await session.execute(
+        update(Copy).where(Copy.id.in_([copy.copy_id for copy in copies])).values(follows=None)
     )
 
 
@@ -157,7 +187,7 @@ async def _held_versions(
 
 
 async def finish_available(
-    session: AsyncSession, proofs: Sequence[Proof], instrument_id: uuid.UUID, worker: str
+    session: AsyncSession, proofs: Sequence[Proof], batch: Batch, worker: str
 ) -> AttemptBatch:
     """Commit that copies are available, with attempts and outbox."""
     now = utcnow()
@@ -187,7 +217,7 @@ async def finish_available(
         session,
         OUTBOX,
         [{"id": new_id(), "payload": _available_event(proof)} for proof in done],
-        {"topic": "copy.available", "instrument_id": instrument_id, "created_at": now},
+        {"topic": "copy.available", "instrument_id": batch.instrument_id, "created_at": now},
     )
     return await insert_attempts(
         session,
@@ -241,16 +271,16 @@ async def finish_failed(
     """Commit what becomes of failed attempts."""
     now = utcnow()
     rows = [_failed_row(failure, policy, now) for failure in failures]
-    # What was committed to be published stays so until somebody has looked: only a conflict,
-    # which is the result of such a look, ends it here.
+    # What was committed to be published stays so until somebody has looked: only what is the
+    # result of such a look ends it here.
     before_intent = Copy.state.in_(_BEFORE_INTENT)
-    conflicts = {f.copy.copy_id for f in failures if f.error.error_class is ErrorClass.CONFLICT}
+    looked = {f.copy.copy_id for f in failures if _was_looked_at(f)}
     won = await update_rows(
         session,
         COPIES,
         rows,
         keys=["id", "attempt"],
-        where=[or_(before_intent, (Copy.state == CopyState.PUBLISHING) & Copy.id.in_(conflicts))],
+        where=[or_(before_intent, (Copy.state == CopyState.PUBLISHING) & Copy.id.in_(looked))],
         constants={"state_since": now, "batch_files": 200, **_RELEASED},
     )
     won |= await _look_again(session, [f for f in failures if f.copy.copy_id not in won], policy)
@@ -259,11 +289,22 @@ async def finish_failed(
     await _observe_again(session, changed, now)
     shown = [f for f in done if f.error.error_class is not ErrorClass.SOURCE_CHANGED]
     states = {row["id"]: row["state"] for row in rows}
+    await wake_followers(session, [f.copy.version_id for f in done if _keeps_others(f, states)])
     events = [_failed_event(f, states[f.copy.copy_id], instrument_id, now) for f in shown]
     await insert_rows(session, OUTBOX, events)
     return await insert_attempts(
         session, [_attempt(f.copy, "failed", worker, now, error=f.error) for f in done]
     )
+
+
+def _keeps_others(failure: Failure, states: dict[uuid.UUID, str]) -> bool:
+    """Whether copies that follow this one would wait for what does not come soon."""
+    is_over = states[failure.copy.copy_id] in (CopyState.FAILED, CopyState.CONFLICT)
+    return is_over or not failure.error.code.startswith("source_")
+
+
+def _was_looked_at(failure: Failure) -> bool:
+    return failure.error.error_class is ErrorClass.CONFLICT or failure.nothing_stands
 
 
 async def _look_again(

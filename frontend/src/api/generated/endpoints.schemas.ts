@@ -202,6 +202,25 @@ export interface CopyRead {
 export type CsvText = string;
 
 /**
+ * Where the files of a storage location are to lie from now on.
+ */
+export interface DrainRequest {
+  /** another storage location */
+  to: string;
+}
+
+/**
+ * How far a storage location is from holding nothing that is not elsewhere, too.
+ */
+export interface EmptyingRead {
+  /** proven nowhere else: 0 allows to retire it */
+  only_here: number;
+  proven_here: number;
+  /** copies that wait to be filled from here */
+  waiting_elsewhere: number;
+}
+
+/**
  * A file's status for people; `services/files.py` derives it.
  */
 export type FileStatus = typeof FileStatus[keyof typeof FileStatus];
@@ -524,8 +543,11 @@ export interface QuietHours {
  * A place that an instrument's files are copied to.
  */
 export interface StoragePolicy {
+  /** whether files that are proven elsewhere are copied there, too */
+  backfill?: boolean;
   required?: boolean;
   storage_location_id: string;
+  template?: string | null;
 }
 
 /**
@@ -614,8 +636,13 @@ export interface ScanRead {
  * A place that an instrument's files are copied to.
  */
 export interface StoragePolicyRead {
+  /** earlier files are still being queued for it */
+  backfill_pending: boolean;
   required: boolean;
   storage_location_id: string;
+  storage_name: string;
+  /** null: the instrument's folder and the source's path */
+  template: string | null;
 }
 
 export type InstrumentReadOptions = { [key: string]: unknown } | null;
@@ -729,6 +756,18 @@ export interface InstrumentPatch {
      */
   zone?: string;
 }
+
+/**
+ * What a list of instruments can be narrowed by; one may be in several.
+ */
+export type InstrumentState = typeof InstrumentState[keyof typeof InstrumentState];
+
+
+export const InstrumentState = {
+  paused: 'paused',
+  listing_held: 'listing_held',
+  trouble: 'trouble',
+} as const;
 
 /**
  * A number of copies; `more`: at least so many.
@@ -1112,6 +1151,18 @@ export interface ProgressRead {
 }
 
 /**
+ * Why a storage location ends.
+ */
+export interface RetireRequest {
+  /**
+     * @minLength 1
+     * @maxLength 4000
+     * @pattern ^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$
+     */
+  reason: string;
+}
+
+/**
  * How many copies were put back in line.
  */
 export interface RetriedRead {
@@ -1137,6 +1188,19 @@ export const RunKind = {
   harvest: 'harvest',
   watch: 'watch',
   drain: 'drain',
+} as const;
+
+/**
+ * How a run ended.
+ */
+export type RunOutcome = typeof RunOutcome[keyof typeof RunOutcome];
+
+
+export const RunOutcome = {
+  completed: 'completed',
+  failed: 'failed',
+  cancelled: 'cancelled',
+  lost: 'lost',
 } as const;
 
 /**
@@ -1544,23 +1608,63 @@ export interface SourcePreview {
 }
 
 /**
- * A new storage location; the path must lie below the allowed roots.
+ * posix, nfs: owner, group, file_mode, folder_mode; cifs: domain; s3: region, force_path_style, storage_class, encryption, kms_key, object_lock, retain_days, proof
+ */
+export type StorageCreateOptions = {[key: string]: string};
+
+/**
+ * The kinds of storage that can be delivered to.
+ */
+export type StorageKind = typeof StorageKind[keyof typeof StorageKind];
+
+
+export const StorageKind = {
+  posix: 'posix',
+  nfs: 'nfs',
+  cifs: 'cifs',
+  s3: 's3',
+  sftp: 'sftp',
+  webdav: 'webdav',
+} as const;
+
+/**
+ * A new storage location. Which fields its address needs depends on the kind.
+ *
+ * `path` is a local path below the allowed roots (posix, nfs), `share/folder` (cifs),
+ * `bucket/prefix` (s3), or a folder (sftp, webdav).
  */
 export interface StorageCreate {
-  case_insensitive?: boolean;
-  kind?: 'posix';
+  /** null: as the kind usually is (cifs is) */
+  case_insensitive?: boolean | null;
+  host?: string | null;
+  /** sftp: 'ssh-ed25519 AAAA...' */
+  host_key?: string | null;
+  /**
+     * so much space is never used
+     * @minimum 0
+     * @maximum 4611686018427388000
+     */
+  keep_free_bytes?: number;
+  kind?: StorageKind;
   /**
      * @minLength 1
      * @maxLength 200
      * @pattern ^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$
      */
   name: string;
+  /** posix, nfs: owner, group, file_mode, folder_mode; cifs: domain; s3: region, force_path_style, storage_class, encryption, kms_key, object_lock, retain_days, proof */
+  options?: StorageCreateOptions;
   /**
-     * @minLength 1
      * @maxLength 4096
      * @pattern ^[^\x00]*$
      */
-  path: string;
+  path?: string;
+  port?: number | null;
+  /** so much may lie there at most */
+  quota_bytes?: number | null;
+  secret?: string | null;
+  service_account_id?: string | null;
+  url?: string | null;
   /**
      * @minLength 1
      * @maxLength 100
@@ -1571,6 +1675,8 @@ export interface StorageCreate {
 
 export type StorageReadHealth = { [key: string]: unknown };
 
+export type StorageReadOptions = { [key: string]: unknown };
+
 /**
  * A place to deliver to. `error_code` is null while it is well.
  */
@@ -1579,14 +1685,24 @@ export interface StorageRead {
   created_at: string;
   error_code: string | null;
   health: StorageReadHealth;
+  host: string | null;
+  host_key: string | null;
   id: string;
+  keep_free_bytes: number;
   kind: string;
   name: string;
+  options: StorageReadOptions;
   path: string;
   paused_until: string | null;
+  port: number | null;
+  quota_bytes: number | null;
   revision: number;
   sentinel: string;
+  service_account_id: string | null;
+  /** active | draining | retired */
+  state: string;
   updated_at: string;
+  url: string | null;
   /** instruments, by name */
   used_by?: UsedBy[];
   zone: string;
@@ -1601,15 +1717,34 @@ export interface StoragePage {
 }
 
 /**
- * What changes; the path stays, since files lie there.
+ * posix, nfs: owner, group, file_mode, folder_mode; cifs: domain; s3: region, force_path_style, storage_class, encryption, kms_key, object_lock, retain_days, proof
+ */
+export type StoragePatchOptions = {[key: string]: string};
+
+/**
+ * What changes; kind and path stay, since files lie there.
  */
 export interface StoragePatch {
+  host?: string | null;
+  host_key?: string | null;
+  /**
+     * @minimum 0
+     * @maximum 4611686018427388000
+     */
+  keep_free_bytes?: number;
   /**
      * @minLength 1
      * @maxLength 200
      * @pattern ^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$
      */
   name?: string;
+  /** posix, nfs: owner, group, file_mode, folder_mode; cifs: domain; s3: region, force_path_style, storage_class, encryption, kms_key, object_lock, retain_days, proof */
+  options?: StoragePatchOptions;
+  port?: number | null;
+  quota_bytes?: number | null;
+  secret?: string | null;
+  service_account_id?: string | null;
+  url?: string | null;
   /**
      * @minLength 1
      * @maxLength 100
@@ -1892,6 +2027,10 @@ subject?: string | null;
 actor?: string | null;
 action?: string | null;
 /**
+ * whether the chain holds it already
+ */
+sealed?: boolean | null;
+/**
  * @minimum 1
  * @maximum 500
  */
@@ -1907,6 +2046,10 @@ instrument?: string | null;
 subject?: string | null;
 actor?: string | null;
 action?: string | null;
+/**
+ * whether the chain holds it already
+ */
+sealed?: boolean | null;
 };
 
 export type StreamEventsParams = {
@@ -1977,6 +2120,14 @@ path?: string | null;
  * beginnings of words of the name; finds in the name's order
  */
 search?: string | null;
+/**
+ * the error code of a file that is held or refused
+ */
+reason?: string | null;
+/**
+ * whether the last look at the source saw it
+ */
+present?: boolean | null;
 first_seen_after?: string | null;
 first_seen_before?: string | null;
 /**
@@ -1987,12 +2138,83 @@ modified_after?: string | null;
  * the source's time
  */
 modified_before?: string | null;
+/**
+ * a version of it was complete then or later
+ */
+complete_after?: string | null;
+/**
+ * a version of it was complete before
+ */
+complete_before?: string | null;
 size_min?: number | null;
 size_max?: number | null;
 };
 
 export type ExportFilesParams = {
 sort?: FileOrder | null;
+/**
+ * any of these instruments
+ * @maxItems 100
+ */
+instrument?: string[];
+/**
+ * any of these derived statuses
+ * @maxItems 20
+ */
+state?: FileStatus[];
+/**
+ * any of these extensions, in lower case
+ * @maxItems 20
+ * @items.pattern ^[a-z0-9]{1,16}$
+ */
+type?: string[];
+/**
+ * how the path begins
+ */
+q?: string | null;
+/**
+ * the exact path
+ */
+path?: string | null;
+/**
+ * beginnings of words of the name; finds in the name's order
+ */
+search?: string | null;
+/**
+ * the error code of a file that is held or refused
+ */
+reason?: string | null;
+/**
+ * whether the last look at the source saw it
+ */
+present?: boolean | null;
+first_seen_after?: string | null;
+first_seen_before?: string | null;
+/**
+ * the source's time
+ */
+modified_after?: string | null;
+/**
+ * the source's time
+ */
+modified_before?: string | null;
+/**
+ * a version of it was complete then or later
+ */
+complete_after?: string | null;
+/**
+ * a version of it was complete before
+ */
+complete_before?: string | null;
+size_min?: number | null;
+size_max?: number | null;
+};
+
+export type DownloadFilesParams = {
+/**
+ * @maxItems 500
+ */
+id?: string[];
 /**
  * any of these instruments
  * @maxItems 100
@@ -2064,6 +2286,14 @@ path?: string | null;
  * beginnings of words of the name; finds in the name's order
  */
 search?: string | null;
+/**
+ * the error code of a file that is held or refused
+ */
+reason?: string | null;
+/**
+ * whether the last look at the source saw it
+ */
+present?: boolean | null;
 first_seen_after?: string | null;
 first_seen_before?: string | null;
 /**
@@ -2074,11 +2304,37 @@ modified_after?: string | null;
  * the source's time
  */
 modified_before?: string | null;
+/**
+ * a version of it was complete then or later
+ */
+complete_after?: string | null;
+/**
+ * a version of it was complete before
+ */
+complete_before?: string | null;
 size_min?: number | null;
 size_max?: number | null;
 };
 
+export type DownloadFileParams = {
+/**
+ * newest: left out
+ */
+version?: number | null;
+};
+
+export type DownloadFileHeaders = {
+range?: string | null;
+'if-range'?: string | null;
+'if-none-match'?: string | null;
+};
+
 export type ListInstrumentsParams = {
+/**
+ * a part of the name, in whatever case
+ */
+search?: string | null;
+state?: InstrumentState | null;
 /**
  * @minimum 1
  * @maximum 500
@@ -2122,6 +2378,8 @@ export type ListRunsParams = {
 instrument?: string | null;
 state?: RunState | null;
 kind?: RunKind | null;
+outcome?: RunOutcome | null;
+ended_after?: string | null;
 /**
  * @minimum 1
  * @maximum 500
@@ -2161,6 +2419,7 @@ export type ChangeScheduleHeaders = {
 };
 
 export type ListStorageParams = {
+in_trouble?: boolean | null;
 /**
  * @minimum 1
  * @maximum 500
@@ -2186,6 +2445,20 @@ export type ChangeStorageHeaders = {
 'if-match'?: string | null;
 };
 
+export type DrainStorageHeaders = {
+/**
+ * the ETag of your last read
+ */
+'if-match'?: string | null;
+};
+
+export type RetireStorageHeaders = {
+/**
+ * the ETag of your last read
+ */
+'if-match'?: string | null;
+};
+
 export type ListTokensParams = {
 /**
  * @minimum 1
@@ -2200,14 +2473,6 @@ cursor?: string | null;
 
 export type ListTransfersParams = {
 /**
- * any of these states
- * @maxItems 20
- */
-state?: CopyState[];
-instrument?: string | null;
-storage?: string | null;
-error_code?: string | null;
-/**
  * @minimum 1
  * @maximum 500
  */
@@ -2216,17 +2481,49 @@ limit?: number;
  * `next_cursor` of the page before
  */
 cursor?: string | null;
-};
-
-export type ExportTransfersParams = {
+/**
+ * any of these instruments
+ * @maxItems 100
+ */
+instrument?: string[];
 /**
  * any of these states
  * @maxItems 20
  */
 state?: CopyState[];
-instrument?: string | null;
 storage?: string | null;
 error_code?: string | null;
+/**
+ * became available then or later
+ */
+available_after?: string | null;
+/**
+ * became available before
+ */
+available_before?: string | null;
+};
+
+export type ExportTransfersParams = {
+/**
+ * any of these instruments
+ * @maxItems 100
+ */
+instrument?: string[];
+/**
+ * any of these states
+ * @maxItems 20
+ */
+state?: CopyState[];
+storage?: string | null;
+error_code?: string | null;
+/**
+ * became available then or later
+ */
+available_after?: string | null;
+/**
+ * became available before
+ */
+available_before?: string | null;
 };
 
 export type ListCausesParams = {
@@ -2234,12 +2531,33 @@ instrument?: string | null;
 };
 
 export type CountTransfersParams = {
-instrument?: string | null;
+/**
+ * any of these instruments
+ * @maxItems 100
+ */
+instrument?: string[];
+/**
+ * any of these states
+ * @maxItems 20
+ */
+state?: CopyState[];
 storage?: string | null;
 error_code?: string | null;
+/**
+ * became available then or later
+ */
+available_after?: string | null;
+/**
+ * became available before
+ */
+available_before?: string | null;
 };
 
 export type ListUsersParams = {
+/**
+ * a part of the name, in whatever case
+ */
+search?: string | null;
 /**
  * @minimum 1
  * @maximum 500

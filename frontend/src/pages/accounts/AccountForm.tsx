@@ -10,11 +10,13 @@ interface AccountFormProps {
   /** null makes a new one. */
   account: ServiceAccountRead | null;
   onClose: () => void;
+  /** Hears of the new one. */
+  onAdded?: (account: ServiceAccountRead) => void;
 }
 
-export function AccountForm({ account, onClose }: AccountFormProps) {
+export function AccountForm({ account, onClose, onAdded }: AccountFormProps) {
   return account === null ? (
-    <AddAccount onClose={onClose} />
+    <AddAccount onClose={onClose} onAdded={onAdded} />
   ) : (
     <EditAccount account={account} onClose={onClose} />
   );
@@ -41,7 +43,7 @@ function useAccountFields(account: ServiceAccountRead | null) {
   });
 }
 
-function AddAccount({ onClose }: { onClose: () => void }) {
+function AddAccount({ onClose, onAdded }: Pick<AccountFormProps, "onClose" | "onAdded">) {
   const { t } = useTranslation();
   const create = useCreateAccount();
   const form = useAccountFields(null);
@@ -55,7 +57,10 @@ function AddAccount({ onClose }: { onClose: () => void }) {
       submitLabel={t("common.actions.add")}
       onSubmit={form.onSubmit((values) =>
         create.mutate(values, {
-          onSuccess: onClose,
+          onSuccess: (added) => {
+            onAdded?.(added);
+            onClose();
+          },
           onError: (error) => form.setErrors(fieldErrors(error)),
         }),
       )}

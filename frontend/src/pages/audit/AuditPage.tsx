@@ -9,7 +9,7 @@ import { csvHref } from "@/api/lists";
 import type { AuditEventRead } from "@/api/models";
 import { CopyButton } from "@/components/CopyButton";
 import { DataTable } from "@/components/DataTable";
-import { FilterBar, InstrumentFilter, SearchFilter } from "@/components/filters";
+import { FilterBar, FilterChip, InstrumentFilter, SearchFilter } from "@/components/filters";
 import { formatNumber } from "@/components/format";
 import { Code, HashText } from "@/components/Mono";
 import { Page } from "@/components/Page";
@@ -85,6 +85,11 @@ function Filters() {
         value={search.instrument}
         onChange={(instrument) => set({ instrument })}
       />
+      <FilterChip onRemove={() => set({ sealed: undefined })}>
+        {search.sealed === undefined
+          ? undefined
+          : t(search.sealed ? "audit.filter.sealed" : "audit.not_sealed")}
+      </FilterChip>
     </FilterBar>
   );
 }

@@ -6,6 +6,7 @@ import type { VerificationRead } from "@/api/models";
 import { CopyButton } from "@/components/CopyButton";
 import { Facts } from "@/components/Facts";
 import { formatNumber } from "@/components/format";
+import { TextLink } from "@/components/links";
 import { HashText } from "@/components/Mono";
 import { ProblemPanel } from "@/components/ProblemPanel";
 import { Section } from "@/components/Section";
@@ -30,10 +31,20 @@ export function Verification({ query }: { query: UseQueryResult<VerificationRead
       {!found.intact && <Text size="sm">{t("audit.verify.broken_hint")}</Text>}
       <Facts
         items={[
-          [t("audit.verify.sealed"), formatNumber(found.sealed)],
+          [
+            t("audit.verify.sealed"),
+            <TextLink key="sealed" to="/audit" search={{ sealed: true }}>
+              {formatNumber(found.sealed)}
+            </TextLink>,
+          ],
           [
             t("audit.verify.unsealed"),
-            `${formatNumber(found.unsealed)} (${t("audit.verify.unsealed_hint")})`,
+            <span key="unsealed">
+              <TextLink to="/audit" search={{ sealed: false }}>
+                {formatNumber(found.unsealed)}
+              </TextLink>{" "}
+              ({t("audit.verify.unsealed_hint")})
+            </span>,
           ],
           [
             t("audit.verify.head"),

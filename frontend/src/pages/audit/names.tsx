@@ -1,18 +1,25 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
-import { usersQuery } from "@/api/users";
+import { Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
+import { userQuery, usersQuery } from "@/api/users";
 import { TextLink } from "@/components/links";
 import { Code } from "@/components/Mono";
-import { useInstruments } from "@/components/useInstruments";
+import { useFound } from "@/components/useFound";
+import { useInstrumentName } from "@/components/useInstruments";
 import { useMe } from "@/contexts/session";
 
 /** Who: the trail holds ids only; names are looked up for those who may know them. */
 export function ActorName({ actor }: { actor: string }) {
   const me = useMe();
-  const { data } = useInfiniteQuery({ ...usersQuery(), enabled: me.is_superuser });
   const [kind, id] = split(actor);
-  if (kind !== "user") return <Code>{actor}</Code>;
-  const people = data?.pages.flatMap((page) => page.items) ?? [me];
-  const person = people.find((one) => one.id === id);
+  const isPerson = kind === "user";
+  const { items, isPart } = useFound(usersQuery, "", me.is_superuser && isPerson);
+  const known = [me, ...items].find((one) => one.id === id);
+  // Of more people than a page holds, the others are asked for one by one.
+  const isBeyond = isPerson && isPart && known === undefined;
+  const { data: other } = useQuery({ ...userQuery(id), enabled: isBeyond });
+  const person = known ?? other;
+  if (!isPerson) return <Code>{actor}</Code>;
   return person ? (
     <span translate="no">{person.display_name || person.email}</span>
   ) : (
@@ -20,11 +27,23 @@ export function ActorName({ actor }: { actor: string }) {
   );
 }
 
+/** What happened, in words where the page has them. */
+export function ActionName({ action }: { action: string }) {
+  const { t, i18n } = useTranslation();
+  const key = `audit.did.${action.replaceAll(".", "_")}`;
+  return i18n.exists(key) ? (
+    <Text size="sm" fw={600} component="span">
+      {t(key as never)}
+    </Text>
+  ) : (
+    <Code>{action}</Code>
+  );
+}
+
 /** On what: instruments and people by name, everything else by its id. */
 export function SubjectName({ subject }: { subject: string }) {
-  const { nameOf } = useInstruments();
   const [kind, id] = split(subject);
-  const name = kind === "instrument" ? nameOf(id) : undefined;
+  const name = useInstrumentName(kind === "instrument" ? id : null);
   if (kind === "user") return <ActorName actor={subject} />;
   if (name === undefined) return <Code>{subject}</Code>;
   return (

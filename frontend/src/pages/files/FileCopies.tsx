@@ -13,7 +13,7 @@ import classes from "./FileCopies.module.css";
 export function FileCopies({ file }: { file: FileRead }) {
   const { t } = useTranslation();
   return (
-    <Section title={t("files.file.copies")}>
+    <Section anchor="copies" title={t("files.file.copies")}>
       {file.copies.length === 0 && (
         <Text size="sm" c="dimmed">
           {t("files.file.copies_empty")}

@@ -7,11 +7,11 @@ import { useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { fileCountsQuery } from "@/api/files";
-import { type FileCount, FileOrder, FileStatus } from "@/api/models";
+import { FileOrder, FileStatus } from "@/api/models";
 import { ChecklistFilter, FilterButton } from "@/components/ChecklistFilter";
-import { FilterBar, SearchFilter } from "@/components/filters";
-import { formatNumber } from "@/components/format";
-import { useInstruments } from "@/components/useInstruments";
+import { FilterBar, FilterChip, SearchFilter, useSpan } from "@/components/filters";
+import { formatCount } from "@/components/format";
+import { InstrumentsFilter } from "@/components/InstrumentChoice";
 import { useSetSearch } from "@/components/useSetSearch";
 
 const BYTES_A_MEGABYTE = 1e6;
@@ -29,7 +29,6 @@ export function useFileSearch() {
 export function FileFilters() {
   const { t } = useTranslation();
   const { search, set } = useFileSearch();
-  const { instruments } = useInstruments();
   const { sort: _, ...filters } = search;
   const { data: counts } = useQuery(fileCountsQuery(filters));
   return (
@@ -39,11 +38,10 @@ export function FileFilters() {
         value={search.search}
         onChange={(value) => set({ search: value })}
       />
-      <ChecklistFilter
+      <InstrumentsFilter
         label={t("files.filter.instrument")}
         value={search.instrument}
         onChange={(instrument) => set({ instrument })}
-        options={instruments.map((one) => ({ value: one.id, label: one.name, isData: true }))}
       />
       <ChecklistFilter
         label={t("files.filter.status")}
@@ -56,14 +54,40 @@ export function FileFilters() {
         }))}
       />
       <MoreFilters />
+      <SetByLinks />
     </FilterBar>
   );
 }
 
-/** "10,000+" where counting stopped. */
-export function formatCount(count: FileCount | undefined): string {
-  if (count === undefined) return formatNumber(0);
-  return count.more ? `${formatNumber(count.count)}+` : formatNumber(count.count);
+/** Filters that only links set: what a number counts, in words. */
+function SetByLinks() {
+  const { t } = useTranslation();
+  const { search, set } = useFileSearch();
+  const spanOf = useSpan();
+  const { complete_after, complete_before, first_seen_after, first_seen_before } = search;
+  return (
+    <>
+      <FilterChip onRemove={() => set({ complete_after: undefined, complete_before: undefined })}>
+        {spanOf(t("files.filter.complete"), complete_after, complete_before)}
+      </FilterChip>
+      <FilterChip
+        onRemove={() => set({ first_seen_after: undefined, first_seen_before: undefined })}
+      >
+        {spanOf(t("files.columns.first_seen"), first_seen_after, first_seen_before)}
+      </FilterChip>
+      <FilterChip onRemove={() => set({ reason: undefined })}>
+        {search.reason && t("files.filter.reason", { code: search.reason })}
+      </FilterChip>
+      <FilterChip onRemove={() => set({ q: undefined })}>
+        {search.q && t("files.filter.path", { path: search.q })}
+      </FilterChip>
+      <FilterChip onRemove={() => set({ present: undefined })}>
+        {search.present === undefined
+          ? undefined
+          : t(search.present ? "files.filter.present" : "files.filter.absent")}
+      </FilterChip>
+    </>
+  );
 }
 
 function MoreFilters() {

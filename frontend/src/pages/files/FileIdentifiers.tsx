@@ -1,4 +1,4 @@
-import { ActionIcon, Group, Popover, Skeleton, Stack, Text, Tooltip } from "@mantine/core";
+import { ActionIcon, Group, Popover, Skeleton, Text, Tooltip } from "@mantine/core";
 import { IconQrcode } from "@tabler/icons-react";
 import { lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
@@ -10,7 +10,7 @@ import { Section } from "@/components/Section";
 const QrCode = lazy(() => import("./QrCode"));
 const QR_SIZE = 176;
 
-/** How the file is cited: its ARK, each version's, and a sentence to paste. */
+/** How the file is cited: its ARK, and a sentence to paste. */
 export function FileIdentifiers({ file }: { file: FileRead }) {
   const { t } = useTranslation();
   if (!file.ark) {
@@ -35,19 +35,6 @@ export function FileIdentifiers({ file }: { file: FileRead }) {
         <CopyButton value={file.ark} label={t("files.copy_ark")} />
         <Qr ark={file.ark} />
       </Group>
-      {file.latest_version > 1 && (
-        <Stack gap={4}>
-          {Array.from({ length: file.latest_version }, (_, index) => index + 1).map((number) => (
-            <Group key={number} gap={6}>
-              <Text size="sm" c="dimmed">
-                {t("files.file.version_ids", { number })}
-              </Text>
-              <Code>{`${file.ark}.v${number}`}</Code>
-              <CopyButton value={`${file.ark}.v${number}`} />
-            </Group>
-          ))}
-        </Stack>
-      )}
       <div>
         <Text size="sm" c="dimmed">
           {t("files.file.cite")}

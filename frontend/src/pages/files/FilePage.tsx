@@ -20,6 +20,7 @@ import { useMe } from "@/contexts/session";
 import { FileCopies } from "./FileCopies";
 import { FileIdentifiers } from "./FileIdentifiers";
 import { FileStory } from "./FileStory";
+import { FileVersions } from "./FileVersions";
 import { SeenBy } from "./SeenBy";
 
 export function FilePage() {
@@ -55,6 +56,7 @@ function OneFile({ file }: { file: FileRead }) {
           <Stack gap="lg">
             <FileIdentifiers file={file} />
             <FileCopies file={file} />
+            {file.latest_version > 1 && <FileVersions file={file} />}
             <FileFacts file={file} />
             {me.is_superuser && <SeenBy file={file} />}
           </Stack>
@@ -99,7 +101,12 @@ function FileFacts({ file }: { file: FileRead }) {
             t("files.file.facts.next_try"),
             <Time key="next" at={file.next_try_at} />,
           ],
-          [t("files.file.facts.versions"), formatNumber(file.latest_version)],
+          [
+            t("files.file.facts.versions"),
+            <TextLink key="versions" to="." hash={file.latest_version > 1 ? "versions" : "story"}>
+              {formatNumber(file.latest_version)}
+            </TextLink>,
+          ],
           file.incarnation > 1 && [
             t("files.file.facts.incarnation"),
             formatNumber(file.incarnation),

@@ -11,6 +11,7 @@ import { Code, HashText } from "@/components/Mono";
 import { Pending } from "@/components/Pending";
 import { Section } from "@/components/Section";
 import { Time } from "@/components/Time";
+import { ActorName } from "@/pages/audit/names";
 import { lookOf } from "./storyLooks";
 import { useStepTitle } from "./useStepTitle";
 
@@ -19,7 +20,7 @@ export function FileStory({ fileId }: { fileId: string }) {
   const { t } = useTranslation();
   const query = useQuery(storyQuery(fileId));
   return (
-    <Section title={t("files.story.title")} hint={t("files.story.hint")}>
+    <Section anchor="story" title={t("files.story.title")} hint={t("files.story.hint")}>
       <Pending query={query}>
         {(story) => (
           <>
@@ -95,7 +96,11 @@ function StepFacts({ step }: { step: StoryStep }) {
     ),
     seconds !== null && t("files.story.took", { duration: formatDuration(seconds) }),
     step.worker !== null && <Code>{step.worker}</Code>,
-    step.actor !== null && t("files.story.actor", { actor: step.actor }),
+    step.actor !== null && (
+      <>
+        {t("files.story.actor")} <ActorName actor={step.actor} />
+      </>
+    ),
   ].filter(Boolean);
   if (parts.length === 0) return null;
   return (

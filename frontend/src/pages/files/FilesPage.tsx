@@ -7,7 +7,8 @@ import { csvHref } from "@/api/lists";
 import type { FileRead } from "@/api/models";
 import { Bytes } from "@/components/Bytes";
 import { DataTable } from "@/components/DataTable";
-import { NameLink } from "@/components/links";
+import { formatCount } from "@/components/format";
+import { NameLink, TextLink } from "@/components/links";
 import { PathText } from "@/components/Mono";
 import { Page } from "@/components/Page";
 import { StatusBadge } from "@/components/StatusBadge";
@@ -15,7 +16,7 @@ import { Time } from "@/components/Time";
 import type { Column } from "@/components/table";
 import { useRows } from "@/components/useRows";
 import { WhyBox } from "@/components/WhyBox";
-import { FileFilters, formatCount, useFileSearch } from "./FileFilters";
+import { FileFilters, useFileSearch } from "./FileFilters";
 
 export function FilesPage() {
   const { t } = useTranslation();
@@ -102,11 +103,14 @@ function useFileColumns(): Column<FileRead>[] {
         header: t("files.columns.copies"),
         width: "90px",
         align: "end",
-        cell: (file) =>
-          t("files.copies_of", {
-            available: file.copies.filter((copy) => copy.state === "available").length,
-            all: file.copies.length,
-          }),
+        cell: (file) => (
+          <TextLink to="/files/$fileId" params={{ fileId: file.id }} hash="copies">
+            {t("files.copies_of", {
+              available: file.copies.filter((copy) => copy.state === "available").length,
+              all: file.copies.length,
+            })}
+          </TextLink>
+        ),
       },
       {
         id: "ark",

@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { liveQuery } from "@/api/instruments";
 import type { FileStatus, InFlightRead, InstrumentRead, LiveRead } from "@/api/models";
 import { formatBytes, formatNumber, formatPercent, formatRelative } from "@/components/format";
-import { NameLink } from "@/components/links";
+import { NameLink, TextLink } from "@/components/links";
 import { PathText } from "@/components/Mono";
 import { StatusBadge } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
@@ -19,7 +19,7 @@ export function InFlight({ instrument }: { instrument: InstrumentRead }) {
   if (!live || (live.in_flight.length === 0 && live.waiting.count === 0)) return null;
   return (
     <Stack gap="sm">
-      <Rate live={live} />
+      <Rate live={live} instrumentId={instrument.id} />
       {live.in_flight.length > 0 && (
         <Stack gap="xs" component="section" aria-label={t("instruments.progress.in_flight_title")}>
           {live.in_flight.slice(0, SHOWN).map((file) => (
@@ -31,7 +31,7 @@ export function InFlight({ instrument }: { instrument: InstrumentRead }) {
   );
 }
 
-function Rate({ live }: { live: LiveRead }) {
+function Rate({ live, instrumentId }: { live: LiveRead; instrumentId: string }) {
   const { t } = useTranslation();
   const now = useNow();
   const rate = t("common.unit_rate", { size: formatBytes(live.bytes_per_second) });
@@ -43,12 +43,15 @@ function Rate({ live }: { live: LiveRead }) {
           rate,
         })}
       </span>
-      <span>
+      <TextLink
+        to="/transfers"
+        search={{ instrument: [instrumentId], state: ["queued", "retry_wait"] }}
+      >
         {t("instruments.progress.left", {
           number: `${formatNumber(live.waiting.count)}${live.waiting.more ? "+" : ""}`,
           size: formatBytes(live.waiting_bytes),
         })}
-      </span>
+      </TextLink>
       {live.eta && (
         <span>
           {t("instruments.progress.eta_when", {

@@ -2,13 +2,14 @@ import { Button, Menu, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import {
   IconDots,
+  IconEdit,
   IconPlayerPause,
   IconPlayerPlay,
   IconPlugConnected,
   IconRefresh,
   IconTrash,
 } from "@tabler/icons-react";
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useDeleteInstrument, useHarvestNow, usePauseInstrument } from "@/api/instruments";
@@ -85,6 +86,13 @@ function MoreActions({ instrument }: { instrument: InstrumentRead }) {
               </Button>
             </Menu.Target>
             <Menu.Dropdown>
+              <Menu.Item
+                component={Link}
+                to={`/instruments/${instrument.id}/edit`}
+                leftSection={<IconEdit size={16} />}
+              >
+                {t("instruments.edit.button")}
+              </Menu.Item>
               <Menu.Item
                 leftSection={<IconPlugConnected size={16} />}
                 onClick={() => setChecking(true)}

@@ -1,11 +1,10 @@
 import { List } from "@mantine/core";
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { IconEdit } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import type { IncarnationPolicy, InstrumentRead } from "@/api/models";
-import { storageQuery } from "@/api/storage";
 import { Facts } from "@/components/Facts";
 import { formatBytes, formatDuration, formatNumber, formatPercent } from "@/components/format";
-import { TextLink } from "@/components/links";
+import { ButtonLink, TextLink } from "@/components/links";
 import { Code } from "@/components/Mono";
 import { Section } from "@/components/Section";
 import { Time } from "@/components/Time";
@@ -14,9 +13,26 @@ import { useMe } from "@/contexts/session";
 /** How an instrument is reached and judged. What only admins may know is left out by the API. */
 export function InstrumentFacts({ instrument }: { instrument: InstrumentRead }) {
   const { t } = useTranslation();
+  const me = useMe();
   const hours = instrument.quiet_hours as { from: string; to: string; time_zone: string } | null;
   return (
-    <Section title={t("instruments.facts.title")}>
+    <Section
+      title={t("instruments.facts.title")}
+      actions={
+        me.is_superuser && (
+          <ButtonLink
+            to="/instruments/$instrumentId/edit"
+            params={{ instrumentId: instrument.id }}
+            variant="default"
+            size="xs"
+            leftSection={<IconEdit size={14} />}
+            aria-label={t("instruments.edit.settings")}
+          >
+            {t("instruments.edit.button")}
+          </ButtonLink>
+        )
+      }
+    >
       <Facts
         items={[
           [
@@ -79,17 +95,11 @@ export function InstrumentFacts({ instrument }: { instrument: InstrumentRead }) 
 
 function StorageNames({ instrument }: { instrument: InstrumentRead }) {
   const me = useMe();
-  const { data } = useInfiniteQuery({ ...storageQuery(), enabled: me.is_superuser });
-  const places = data?.pages.flatMap((page) => page.items) ?? [];
-  const nameOf = (id: string) => places.find((place) => place.id === id)?.name ?? id;
-  if (!me.is_superuser) return formatNumber(instrument.storage.length);
   return (
-    <List size="sm" listStyleType="none">
-      {instrument.storage.map(({ storage_location_id: id }) => (
+    <List size="sm" listStyleType="none" translate="no">
+      {instrument.storage.map(({ storage_location_id: id, storage_name: name }) => (
         <List.Item key={id}>
-          <TextLink to="/storage" translate="no">
-            {nameOf(id)}
-          </TextLink>
+          {me.is_superuser ? <TextLink to="/storage">{name}</TextLink> : name}
         </List.Item>
       ))}
     </List>

@@ -10,6 +10,7 @@ import { Pending } from "@/components/Pending";
 import { Section } from "@/components/Section";
 import { Time } from "@/components/Time";
 import { InFlight } from "./InFlight";
+import { LiveRun } from "./LiveRun";
 
 /** The stations, with the states that each counts: those of files, then those of copies. */
 const OF_FILES = ["settling", "held"] as const;
@@ -33,6 +34,7 @@ export function InstrumentNow({ instrument }: { instrument: InstrumentRead }) {
   return (
     <Section
       title={t("instruments.progress.title")}
+      actions={<LiveRun instrument={instrument} />}
       hint={
         <>
           {t("instruments.columns.last_scan")}: <Time at={instrument.scan?.last_scan_at} />
@@ -58,7 +60,7 @@ export function InstrumentNow({ instrument }: { instrument: InstrumentRead }) {
                 {(props) => (
                   <TextLink
                     to="/transfers"
-                    search={{ instrument: instrument.id, state: OF_COPIES[name] }}
+                    search={{ instrument: [instrument.id], state: OF_COPIES[name] }}
                     {...props}
                   />
                 )}

@@ -1,6 +1,6 @@
 import { ActionIcon, Button, Group, List, Select, Text } from "@mantine/core";
 import { IconUserMinus } from "@tabler/icons-react";
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { peopleQuery, useGrant, useRevoke } from "@/api/instruments";
@@ -9,6 +9,7 @@ import { usersQuery } from "@/api/users";
 import { Pending } from "@/components/Pending";
 import { ProblemPanel } from "@/components/ProblemPanel";
 import { Section } from "@/components/Section";
+import { useFound } from "@/components/useFound";
 
 /** Who may see an instrument and its files. */
 export function InstrumentPeople({ instrument }: { instrument: InstrumentRead }) {
@@ -55,11 +56,11 @@ export function InstrumentPeople({ instrument }: { instrument: InstrumentRead })
 
 function AddPerson({ instrument }: { instrument: InstrumentRead }) {
   const { t } = useTranslation();
-  const { data } = useInfiniteQuery(usersQuery());
+  const [typed, setTyped] = useState("");
+  const { items: people, isPart } = useFound(usersQuery, typed);
   const { data: granted } = useQuery(peopleQuery(instrument.id));
   const grant = useGrant(instrument.id);
   const [chosen, setChosen] = useState<string | null>(null);
-  const people = data?.pages.flatMap((page) => page.items) ?? [];
   const has = new Set(granted?.items.map((person) => person.user_id));
   return (
     <Group align="flex-end" gap="xs">
@@ -68,6 +69,8 @@ function AddPerson({ instrument }: { instrument: InstrumentRead }) {
         aria-label={t("instruments.people.choose")}
         placeholder={t("instruments.people.choose")}
         searchable
+        onSearchChange={setTyped}
+        {...(isPart && { filter: ({ options }) => options })}
         data={people
           .filter((person) => person.is_active && !person.is_superuser && !has.has(person.id))
           .map((person) => ({ value: person.id, label: person.display_name || person.email }))}

@@ -4,10 +4,9 @@ import { useTranslation } from "react-i18next";
 import { auditQuery } from "@/api/audit";
 import type { InstrumentRead } from "@/api/models";
 import { TextLink } from "@/components/links";
-import { Code } from "@/components/Mono";
 import { Section } from "@/components/Section";
 import { Time } from "@/components/Time";
-import { ActorName } from "@/pages/audit/names";
+import { ActionName, ActorName } from "@/pages/audit/names";
 
 const SHOWN = 8;
 
@@ -28,7 +27,7 @@ export function InstrumentTimeline({ instrument }: { instrument: InstrumentRead 
       {data && events.length === 0 && <Text size="sm">{t("instruments.timeline.empty")}</Text>}
       <Timeline bulletSize={12} lineWidth={2}>
         {events.map((event) => (
-          <Timeline.Item key={event.id} title={<Code>{event.action}</Code>}>
+          <Timeline.Item key={event.id} title={<ActionName action={event.action} />}>
             <Text size="xs" c="dimmed" component="div">
               <Time at={event.at} />
               {" · "}

@@ -1,23 +1,27 @@
 import { IconPlus } from "@tabler/icons-react";
+import { useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { instrumentsQuery } from "@/api/instruments";
-import type { InstrumentRead } from "@/api/models";
+import { type InstrumentRead, InstrumentState } from "@/api/models";
 import { Bytes } from "@/components/Bytes";
 import { DataTable } from "@/components/DataTable";
+import { ChoiceFilter, FilterBar, SearchFilter } from "@/components/filters";
 import { formatNumber } from "@/components/format";
 import { ButtonLink, NameLink, TextLink } from "@/components/links";
 import { Page } from "@/components/Page";
 import { Time } from "@/components/Time";
 import type { Column } from "@/components/table";
 import { useRows } from "@/components/useRows";
+import { useSetSearch } from "@/components/useSetSearch";
 import { useMe } from "@/contexts/session";
 import { InstrumentStateBadge } from "./state";
 
 export function InstrumentsPage() {
   const { t } = useTranslation();
   const { is_superuser: isAdmin } = useMe();
-  const source = useRows(instrumentsQuery());
+  const search = useSearch({ from: "/app/instruments" });
+  const source = useRows(instrumentsQuery(search));
   const add = isAdmin && (
     <ButtonLink to="/instruments/new" leftSection={<IconPlus size={16} />}>
       {t("instruments.add")}
@@ -32,6 +36,8 @@ export function InstrumentsPage() {
         source={source}
         rowKey={(instrument) => instrument.id}
         rowHref={(instrument) => `/instruments/${instrument.id}`}
+        toolbar={<Filters />}
+        isFiltered={Object.keys(search).length > 0}
         empty={{
           title: t("instruments.empty"),
           hint: t(isAdmin ? "instruments.empty_hint" : "instruments.empty_hint_user"),
@@ -39,6 +45,30 @@ export function InstrumentsPage() {
         }}
       />
     </Page>
+  );
+}
+
+function Filters() {
+  const { t } = useTranslation();
+  const search = useSearch({ from: "/app/instruments" });
+  const set = useSetSearch<typeof search>("/instruments");
+  return (
+    <FilterBar label={t("instruments.filter.label")}>
+      <SearchFilter
+        label={t("instruments.filter.search")}
+        value={search.search}
+        onChange={(typed) => set({ search: typed })}
+      />
+      <ChoiceFilter
+        label={t("instruments.columns.state")}
+        value={search.state}
+        onChange={(state) => set({ state })}
+        choices={Object.values(InstrumentState).map((value) => ({
+          value,
+          label: t(`instruments.filter.state.${value}`),
+        }))}
+      />
+    </FilterBar>
   );
 }
 
@@ -77,7 +107,7 @@ function useColumns(): Column<InstrumentRead>[] {
         width: "110px",
         align: "end",
         cell: (one) => (
-          <TextLink to="/files" search={{ instrument: [one.id] }}>
+          <TextLink to="/files" search={{ instrument: [one.id], present: true }}>
             {formatNumber(one.scan?.files ?? 0)}
           </TextLink>
         ),

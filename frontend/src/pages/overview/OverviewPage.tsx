@@ -50,7 +50,7 @@ function Blocks({ overview }: { overview: OverviewRead }) {
     <>
       {!isAdmin && <Newest files={overview.newest} />}
       <NeedsYou needs={overview.needs_you} />
-      <Streams streams={overview.streams} />
+      <Streams streams={overview.streams} at={overview.at} />
       <WhyBox />
       <SimpleGrid cols={{ base: 1, lg: isAdmin ? 2 : 1 }} spacing="lg">
         <Throughput hours={overview.throughput} />

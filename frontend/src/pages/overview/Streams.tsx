@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import type { CopyState, StreamRead } from "@/api/models";
 import { CountLink } from "@/components/CountLink";
 import { DataTable } from "@/components/DataTable";
-import { formatBytes, formatNumber } from "@/components/format";
+import { formatBytes } from "@/components/format";
 import { Hint } from "@/components/Hint";
 import { NameLink, TextLink } from "@/components/links";
 import { Rhythm } from "@/components/Rhythm";
@@ -15,15 +15,18 @@ import type { Column } from "@/components/table";
 import { useMe } from "@/contexts/session";
 import { StreamDot } from "./StreamDot";
 
+const DATE_LENGTH = "2026-05-20".length;
+const DAY_MILLISECONDS = 86_400_000;
+
 /** The live picture: one line an instrument; each number leads to the list that it counts. */
-export function Streams({ streams }: { streams: StreamRead[] }) {
+export function Streams({ streams, at }: { streams: StreamRead[]; at: string }) {
   const { t } = useTranslation();
   return (
     <Section title={t("overview.streams.title")} hint={t("overview.streams.hint")}>
       <DataTable
         name="streams"
         label={t("overview.streams.title")}
-        columns={useColumns()}
+        columns={useColumns(at.slice(0, DATE_LENGTH))}
         source={{ rows: streams, isPending: false, error: null, refetch: () => undefined }}
         rowKey={(stream) => stream.id}
         rowHref={(stream) => `/instruments/${stream.id}`}
@@ -44,7 +47,12 @@ function together(stream: StreamRead, names: CountName[]) {
   };
 }
 
-function useColumns(): Column<StreamRead>[] {
+/** The beginning of a UTC day, or of one some days before it. */
+function midnight(day: string, daysBefore = 0): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) - daysBefore * DAY_MILLISECONDS).toISOString();
+}
+
+function useColumns(today: string): Column<StreamRead>[] {
   const { t } = useTranslation();
   return useMemo(() => {
     const counted = (
@@ -62,7 +70,7 @@ function useColumns(): Column<StreamRead>[] {
           label={t(`overview.columns.${id}`)}
           count={together(stream, names)}
           to="/transfers"
-          search={{ instrument: stream.id, state }}
+          search={{ instrument: [stream.id], state }}
         />
       ),
     });
@@ -123,16 +131,33 @@ function useColumns(): Column<StreamRead>[] {
         align: "end",
         isQuiet: (stream) => stream.today_files === 0,
         cell: (stream) => (
-          <span translate="no">
-            {formatNumber(stream.today_files)} · {formatBytes(stream.today_bytes)}
-          </span>
+          <Group gap={4} wrap="nowrap" justify="flex-end">
+            <CountLink
+              label={t("overview.columns.today")}
+              count={{ count: stream.today_files, more: false }}
+              to="/files"
+              search={{ instrument: [stream.id], complete_after: midnight(today) }}
+            />
+            <span translate="no">· {formatBytes(stream.today_bytes)}</span>
+          </Group>
         ),
       },
       {
         id: "rhythm",
         header: t("overview.columns.rhythm"),
         width: "122px",
-        cell: (stream) => <Rhythm days={stream.rhythm} />,
+        cell: (stream) => (
+          <TextLink
+            to="/files"
+            search={{
+              instrument: [stream.id],
+              complete_after: midnight(today, stream.rhythm.length - 1),
+            }}
+            display="inline-block"
+          >
+            <Rhythm days={stream.rhythm} />
+          </TextLink>
+        ),
       },
       {
         id: "to",
@@ -140,7 +165,7 @@ function useColumns(): Column<StreamRead>[] {
         cell: (stream) => <Places stream={stream} />,
       },
     ];
-  }, [t]);
+  }, [t, today]);
 }
 
 /** Copies that failed or conflict, and files that are held: two lists, so two numbers. */
@@ -155,7 +180,7 @@ function Stuck({ stream }: { stream: StreamRead }) {
           label={t("overview.columns.trouble")}
           count={copies}
           to="/transfers"
-          search={{ instrument: stream.id, state: ["failed", "conflict"] }}
+          search={{ instrument: [stream.id], state: ["failed", "conflict"] }}
         />
       )}
       {held.count > 0 && (

@@ -3,7 +3,8 @@ import { useDisclosure } from "@mantine/hooks";
 import { lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import type { HourRead } from "@/api/models";
-import { formatBytes, formatNumber, formatShort } from "@/components/format";
+import { CountLink } from "@/components/CountLink";
+import { formatBytes, formatShort } from "@/components/format";
 import { painted } from "@/components/painted";
 import { Section } from "@/components/Section";
 import { WhenSeen } from "@/components/WhenSeen";
@@ -14,6 +15,7 @@ const ThroughputChart = lazy(async () => {
   return import("./ThroughputChart");
 });
 const HEIGHT = 200;
+const HOUR_MILLISECONDS = 3_600_000;
 
 /** What became available in each of the last 24 hours, as a chart or as a table. */
 export function Throughput({ hours }: { hours: HourRead[] }) {
@@ -42,6 +44,10 @@ export function Throughput({ hours }: { hours: HourRead[] }) {
   );
 }
 
+function endOf(hour: HourRead): string {
+  return new Date(Date.parse(hour.hour) + HOUR_MILLISECONDS).toISOString();
+}
+
 function HoursTable({ hours }: { hours: HourRead[] }) {
   const { t } = useTranslation();
   return (
@@ -57,7 +63,14 @@ function HoursTable({ hours }: { hours: HourRead[] }) {
         {hours.toReversed().map((hour) => (
           <Table.Tr key={hour.hour}>
             <Table.Td>{formatShort(new Date(hour.hour))}</Table.Td>
-            <Table.Td ta="end">{formatNumber(hour.copies)}</Table.Td>
+            <Table.Td ta="end">
+              <CountLink
+                label={t("overview.throughput.copies")}
+                count={{ count: hour.copies, more: false }}
+                to="/transfers"
+                search={{ available_after: hour.hour, available_before: endOf(hour) }}
+              />
+            </Table.Td>
             <Table.Td ta="end">{formatBytes(hour.size_bytes)}</Table.Td>
           </Table.Tr>
         ))}

@@ -1,4 +1,6 @@
 import { Button, Code, Group, Stack, Text, TextInput } from "@mantine/core";
+import { DateInput } from "@mantine/dates";
+import "@mantine/dates/styles.css";
 import { useForm } from "@mantine/form";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
@@ -78,7 +80,7 @@ function MakeToken() {
   const { t } = useTranslation();
   const create = useCreateToken();
   const form = useForm({
-    initialValues: { name: "" },
+    initialValues: { name: "", until: null as string | null },
     validate: { name: (value) => (value.trim() ? null : t("profile.tokens.required")) },
   });
   return (
@@ -99,18 +101,34 @@ function MakeToken() {
       )}
       {create.error && <ProblemPanel error={create.error} />}
       <form
-        onSubmit={form.onSubmit((values) =>
-          create.mutate(values, {
-            onSuccess: () => form.reset(),
-            onError: (error) => form.setErrors(fieldErrors(error)),
-          }),
+        onSubmit={form.onSubmit(({ name, until }) =>
+          create.mutate(
+            // To the end of the day, by the person's own clock.
+            { name, ...(until && { expires_at: new Date(`${until}T23:59:59`).toISOString() }) },
+            {
+              onSuccess: () => form.reset(),
+              onError: (error) => {
+                const { expires_at, ...errors } = fieldErrors(error);
+                form.setErrors(expires_at ? { ...errors, until: expires_at } : errors);
+              },
+            },
+          ),
         )}
       >
         <Group align="flex-start" gap="xs">
           <TextInput
             aria-label={t("profile.tokens.name")}
             placeholder={t("profile.tokens.name")}
+            flex={{ base: "1 1 100%", xs: "0 1 280px" }}
             {...form.getInputProps("name")}
+          />
+          <DateInput
+            aria-label={t("profile.tokens.until")}
+            placeholder={t("profile.tokens.until")}
+            flex={{ base: "1 1 100%", xs: "0 1 220px" }}
+            clearable
+            minDate={new Date()}
+            {...form.getInputProps("until")}
           />
           <Button type="submit" variant="default" loading={create.isPending}>
             {t("profile.tokens.add")}

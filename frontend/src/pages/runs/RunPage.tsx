@@ -1,11 +1,8 @@
-import { Button } from "@mantine/core";
-import { IconPlayerStop } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import type { RunKind, RunRead } from "@/api/models";
-import { runQuery, useCancelRun } from "@/api/runs";
-import { Confirm } from "@/components/Confirm";
+import { runQuery } from "@/api/runs";
 import { Facts } from "@/components/Facts";
 import { formatNumber } from "@/components/format";
 import { TextLink } from "@/components/links";
@@ -15,9 +12,9 @@ import { Pending } from "@/components/Pending";
 import { RunState } from "@/components/RunState";
 import { Section } from "@/components/Section";
 import { Time } from "@/components/Time";
-import { useInstruments } from "@/components/useInstruments";
-import { useMe } from "@/contexts/session";
-import { counterOf, RunDuration, type Trigger } from "./facts";
+import { useInstrumentName } from "@/components/useInstruments";
+import { CancelRun } from "./CancelRun";
+import { counterOf, MadeCopies, NewFiles, RunDuration, type Trigger } from "./facts";
 
 export function RunPage() {
   const { runId } = useParams({ from: "/app/runs/$runId" });
@@ -27,9 +24,9 @@ export function RunPage() {
 
 function OneRun({ run }: { run: RunRead }) {
   const { t } = useTranslation();
-  const { nameOf } = useInstruments();
+  const instrument = useInstrumentName(run.instrument_id);
   const kind = run.kind as RunKind;
-  const name = nameOf(run.instrument_id) ?? t("runs.zone", { zone: run.zone });
+  const name = instrument ?? t("runs.zone", { zone: run.zone });
   return (
     <Page
       title={`${t(`runs.kind.${kind}`)}: ${name}`}
@@ -41,7 +38,7 @@ function OneRun({ run }: { run: RunRead }) {
         <Facts
           items={[
             [t("runs.facts.scans"), formatNumber(counterOf(run, "scans"))],
-            [t("runs.columns.files"), formatNumber(counterOf(run, "new_files"))],
+            [t("runs.columns.files"), <NewFiles key="files" run={run} />],
             run.instrument_id !== null && [
               t("runs.columns.instrument"),
               <TextLink
@@ -53,7 +50,7 @@ function OneRun({ run }: { run: RunRead }) {
                 {name}
               </TextLink>,
             ],
-            [t("runs.columns.copies"), formatNumber(counterOf(run, "copies"))],
+            [t("runs.columns.copies"), <MadeCopies key="copies" run={run} />],
             [t("runs.columns.duration"), <RunDuration key="duration" run={run} />],
             run.error_code !== null && [
               t("runs.facts.error"),
@@ -88,27 +85,4 @@ function useFacts(run: RunRead) {
       <Code key="flow">{run.flow_run_id}</Code>,
     ],
   ] as React.ComponentProps<typeof Facts>["items"];
-}
-
-function CancelRun({ run, name }: { run: RunRead; name: string }) {
-  const { t } = useTranslation();
-  const me = useMe();
-  const cancel = useCancelRun();
-  if (!me.is_superuser || run.state !== "live" || run.cancel_requested) return null;
-  return (
-    <Confirm
-      title={t("runs.cancel.title", { name })}
-      consequences={t("runs.cancel.consequences")}
-      confirmLabel={t("runs.cancel.confirm")}
-      isPending={cancel.isPending}
-      error={cancel.error}
-      onConfirm={() => cancel.mutateAsync(run.id)}
-    >
-      {(ask) => (
-        <Button variant="default" leftSection={<IconPlayerStop size={16} />} onClick={ask}>
-          {t("runs.cancel.button")}
-        </Button>
-      )}
-    </Confirm>
-  );
 }

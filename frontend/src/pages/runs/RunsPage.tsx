@@ -1,20 +1,25 @@
 import { useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import { RunKind, type RunRead, RunState as State } from "@/api/models";
+import { RunKind, RunOutcome, type RunRead, RunState as State } from "@/api/models";
 import { runsQuery } from "@/api/runs";
 import { DataTable } from "@/components/DataTable";
-import { ChoiceFilter, FilterBar, InstrumentFilter } from "@/components/filters";
-import { formatNumber } from "@/components/format";
+import {
+  ChoiceFilter,
+  FilterBar,
+  FilterChip,
+  InstrumentFilter,
+  useSpan,
+} from "@/components/filters";
+import { InstrumentName } from "@/components/InstrumentChoice";
 import { NameLink } from "@/components/links";
 import { Page } from "@/components/Page";
 import { RunState } from "@/components/RunState";
 import { Time } from "@/components/Time";
 import type { Column } from "@/components/table";
-import { useInstruments } from "@/components/useInstruments";
 import { useRows } from "@/components/useRows";
 import { useSetSearch } from "@/components/useSetSearch";
-import { counterOf, RunDuration, type Trigger } from "./facts";
+import { MadeCopies, NewFiles, RunDuration, type Trigger } from "./facts";
 
 export function RunsPage() {
   const { t } = useTranslation();
@@ -42,6 +47,7 @@ function Filters() {
   const { t } = useTranslation();
   const search = useSearch({ from: "/app/runs" });
   const set = useSetSearch<typeof search>("/runs");
+  const spanOf = useSpan();
   return (
     <FilterBar label={t("runs.filter.label")}>
       <InstrumentFilter
@@ -61,13 +67,24 @@ function Filters() {
         onChange={(state) => set({ state })}
         choices={Object.values(State).map((value) => ({ value, label: t(`runs.state.${value}`) }))}
       />
+      <ChoiceFilter
+        label={t("runs.filter.outcome")}
+        value={search.outcome}
+        onChange={(outcome) => set({ outcome })}
+        choices={Object.values(RunOutcome).map((value) => ({
+          value,
+          label: t(`runs.outcome.${value}`),
+        }))}
+      />
+      <FilterChip onRemove={() => set({ ended_after: undefined })}>
+        {spanOf(t("runs.facts.ended"), search.ended_after, undefined)}
+      </FilterChip>
     </FilterBar>
   );
 }
 
 function useRunColumns(): Column<RunRead>[] {
   const { t } = useTranslation();
-  const { nameOf } = useInstruments();
   return useMemo(
     () => [
       {
@@ -76,7 +93,7 @@ function useRunColumns(): Column<RunRead>[] {
         cell: (run) => (
           <NameLink to="/runs/$runId" params={{ runId: run.id }}>
             {run.instrument_id ? (
-              <span translate="no">{nameOf(run.instrument_id) ?? run.instrument_id}</span>
+              <InstrumentName id={run.instrument_id} />
             ) : (
               t("runs.zone", { zone: run.zone })
             )}
@@ -119,16 +136,16 @@ function useRunColumns(): Column<RunRead>[] {
         header: t("runs.columns.files"),
         width: "100px",
         align: "end",
-        cell: (run) => formatNumber(counterOf(run, "new_files")),
+        cell: (run) => <NewFiles run={run} />,
       },
       {
         id: "copies",
         header: t("runs.columns.copies"),
         width: "100px",
         align: "end",
-        cell: (run) => formatNumber(counterOf(run, "copies")),
+        cell: (run) => <MadeCopies run={run} />,
       },
     ],
-    [t, nameOf],
+    [t],
   );
 }

@@ -37,7 +37,7 @@ export function scheduleBody({ kind, cron, rescan_seconds, ...rest }: ScheduleVa
 }
 
 /** The zones of this browser, each once: some name UTC among them, some do not. */
-function zonesWith(chosen: string): string[] {
+export function zonesWith(chosen: string): string[] {
   return [...new Set(["UTC", ...Intl.supportedValuesOf("timeZone"), chosen])].filter(Boolean);
 }
 

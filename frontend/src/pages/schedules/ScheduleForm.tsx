@@ -1,19 +1,23 @@
-import { Select } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { useTranslation } from "react-i18next";
 import type { ScheduleRead } from "@/api/models";
 import { useChangeSchedule, useCreateSchedule } from "@/api/schedules";
 import { FormDrawer } from "@/components/FormDrawer";
+import { InstrumentSelect } from "@/components/InstrumentChoice";
 import { fieldErrors } from "@/components/problems";
-import { useInstruments } from "@/components/useInstruments";
 import { initialSchedule, ScheduleFields, scheduleBody, useScheduleRules } from "./ScheduleFields";
 
-export function AddSchedule({ onClose }: { onClose: () => void }) {
+interface AddScheduleProps {
+  onClose: () => void;
+  /** Of which one it most likely is. */
+  instrumentId: string | undefined;
+}
+
+export function AddSchedule({ onClose, instrumentId }: AddScheduleProps) {
   const { t } = useTranslation();
-  const { instruments } = useInstruments();
   const create = useCreateSchedule();
   const form = useForm({
-    initialValues: { instrument_id: "", ...initialSchedule() },
+    initialValues: { instrument_id: instrumentId ?? "", ...initialSchedule() },
     validateInputOnBlur: true,
     validate: {
       instrument_id: (value) => (value ? null : t("schedules.required")),
@@ -35,10 +39,8 @@ export function AddSchedule({ onClose }: { onClose: () => void }) {
         ),
       )}
     >
-      <Select
+      <InstrumentSelect
         label={t("schedules.fields.instrument")}
-        data={instruments.map((one) => ({ value: one.id, label: one.name }))}
-        searchable
         required
         {...form.getInputProps("instrument_id")}
       />

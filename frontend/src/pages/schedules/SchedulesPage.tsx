@@ -1,27 +1,32 @@
 import { Button } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
+import { useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { ScheduleRead } from "@/api/models";
 import { schedulesQuery, useDeleteSchedule } from "@/api/schedules";
 import { ConfirmDialog } from "@/components/ConfirmDialog";
 import { DataTable } from "@/components/DataTable";
+import { FilterBar, InstrumentFilter } from "@/components/filters";
+import { InstrumentName } from "@/components/InstrumentChoice";
 import { NameLink } from "@/components/links";
 import { Page } from "@/components/Page";
 import { EditMenu } from "@/components/RowMenu";
 import { ScheduleSentence } from "@/components/ScheduleSentence";
 import { Time } from "@/components/Time";
 import type { Column } from "@/components/table";
-import { useInstruments } from "@/components/useInstruments";
+import { useInstrumentName } from "@/components/useInstruments";
 import { useRows } from "@/components/useRows";
+import { useSetSearch } from "@/components/useSetSearch";
 import { AddSchedule, EditSchedule } from "./ScheduleForm";
 
 type Task = { kind: "add" } | { kind: "edit" | "delete"; schedule: ScheduleRead };
 
 export function SchedulesPage() {
   const { t } = useTranslation();
-  const { nameOf } = useInstruments();
-  const source = useRows(schedulesQuery());
+  const search = useSearch({ from: "/app/schedules" });
+  const set = useSetSearch<typeof search>("/schedules");
+  const source = useRows(schedulesQuery(search));
   const [task, setTask] = useState<Task | null>(null);
   const done = () => setTask(null);
   const add = (
@@ -29,18 +34,29 @@ export function SchedulesPage() {
       {t("schedules.add")}
     </Button>
   );
-  const name = task && "schedule" in task ? (nameOf(task.schedule.instrument_id) ?? "") : "";
+  const chosen = task && "schedule" in task ? task.schedule.instrument_id : null;
+  const name = useInstrumentName(chosen) ?? "";
   return (
     <Page title={t("schedules.title")} lead={t("schedules.lead")} actions={add}>
       <DataTable
         name="schedules"
         label={t("schedules.title")}
-        columns={useColumns(nameOf, setTask)}
+        columns={useColumns(setTask)}
         source={source}
         rowKey={(schedule) => schedule.id}
+        toolbar={
+          <FilterBar label={t("schedules.filter.label")}>
+            <InstrumentFilter
+              label={t("schedules.columns.instrument")}
+              value={search.instrument}
+              onChange={(instrument) => set({ instrument })}
+            />
+          </FilterBar>
+        }
+        isFiltered={search.instrument !== undefined}
         empty={{ title: t("schedules.empty"), hint: t("schedules.empty_hint"), action: add }}
       />
-      {task?.kind === "add" && <AddSchedule onClose={done} />}
+      {task?.kind === "add" && <AddSchedule onClose={done} instrumentId={search.instrument} />}
       {task?.kind === "edit" && (
         <EditSchedule schedule={task.schedule} name={name} onClose={done} />
       )}
@@ -68,10 +84,17 @@ function DeleteSchedule(props: { schedule: ScheduleRead; name: string; onClose: 
   );
 }
 
-function useColumns(
-  nameOf: (id: string) => string | undefined,
-  onTask: (task: Task) => void,
-): Column<ScheduleRead>[] {
+function Actions({ schedule, onTask }: { schedule: ScheduleRead; onTask: (task: Task) => void }) {
+  return (
+    <EditMenu
+      name={useInstrumentName(schedule.instrument_id) ?? ""}
+      onEdit={() => onTask({ kind: "edit", schedule })}
+      onDelete={() => onTask({ kind: "delete", schedule })}
+    />
+  );
+}
+
+function useColumns(onTask: (task: Task) => void): Column<ScheduleRead>[] {
   const { t } = useTranslation();
   return useMemo(
     () => [
@@ -80,12 +103,8 @@ function useColumns(
         header: t("schedules.columns.instrument"),
         width: "240px",
         cell: (one) => (
-          <NameLink
-            to="/instruments/$instrumentId"
-            params={{ instrumentId: one.instrument_id }}
-            translate="no"
-          >
-            {nameOf(one.instrument_id)}
+          <NameLink to="/instruments/$instrumentId" params={{ instrumentId: one.instrument_id }}>
+            <InstrumentName id={one.instrument_id} />
           </NameLink>
         ),
       },
@@ -105,15 +124,9 @@ function useColumns(
         header: t("common.actions.more"),
         width: "80px",
         align: "end",
-        cell: (one) => (
-          <EditMenu
-            name={nameOf(one.instrument_id) ?? ""}
-            onEdit={() => onTask({ kind: "edit", schedule: one })}
-            onDelete={() => onTask({ kind: "delete", schedule: one })}
-          />
-        ),
+        cell: (one) => <Actions schedule={one} onTask={onTask} />,
       },
     ],
-    [t, nameOf, onTask],
+    [t, onTask],
   );
 }

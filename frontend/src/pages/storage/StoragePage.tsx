@@ -1,16 +1,19 @@
 import { Button, Modal } from "@mantine/core";
 import { IconPlugConnected, IconPlus } from "@tabler/icons-react";
+import { useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { StorageRead } from "@/api/models";
 import { storageQuery } from "@/api/storage";
 import { DataTable } from "@/components/DataTable";
+import { ChoiceFilter, FilterBar } from "@/components/filters";
 import { PathText } from "@/components/Mono";
 import { Page } from "@/components/Page";
 import { EditMenu } from "@/components/RowMenu";
 import type { Column } from "@/components/table";
 import { UsedByLinks } from "@/components/UsedByLinks";
 import { useRows } from "@/components/useRows";
+import { useSetSearch } from "@/components/useSetSearch";
 import { DeleteStorage } from "./DeleteStorage";
 import { StorageCheck } from "./StorageCheck";
 import { StorageForm } from "./StorageForm";
@@ -20,7 +23,9 @@ type Task = { kind: "add" } | { kind: "edit" | "check" | "delete"; storage: Stor
 
 export function StoragePage() {
   const { t } = useTranslation();
-  const source = useRows(storageQuery());
+  const search = useSearch({ from: "/app/storage" });
+  const set = useSetSearch<typeof search>("/storage");
+  const source = useRows(storageQuery(search));
   const [task, setTask] = useState<Task | null>(null);
   const add = (
     <Button leftSection={<IconPlus size={16} />} onClick={() => setTask({ kind: "add" })}>
@@ -35,6 +40,22 @@ export function StoragePage() {
         columns={useColumns(setTask)}
         source={source}
         rowKey={(storage) => storage.id}
+        toolbar={
+          <FilterBar label={t("storage.filter.label")}>
+            <ChoiceFilter
+              label={t("storage.columns.health")}
+              value={search.in_trouble === undefined ? undefined : `${search.in_trouble}`}
+              onChange={(chosen) =>
+                set({ in_trouble: chosen === undefined ? undefined : chosen === "true" })
+              }
+              choices={[
+                { value: "true", label: t("storage.filter.trouble") },
+                { value: "false", label: t("storage.health.ok") },
+              ]}
+            />
+          </FilterBar>
+        }
+        isFiltered={search.in_trouble !== undefined}
         empty={{ title: t("storage.empty"), hint: t("storage.empty_hint"), action: add }}
       />
       <Tasks task={task} onDone={() => setTask(null)} />

@@ -107,19 +107,19 @@ function Lag({ system }: { system: SystemRead }) {
           ],
           [
             t("system.listings_held"),
-            <TextLink key="held" to="/instruments">
+            <TextLink key="held" to="/instruments" search={{ state: "listing_held" }}>
               {formatNumber(system.listings_held)}
             </TextLink>,
           ],
           [
             t("system.storage"),
-            <TextLink key="storage" to="/storage">
+            <TextLink key="storage" to="/storage" search={{ in_trouble: true }}>
               {formatNumber(system.storage_with_errors)}
             </TextLink>,
           ],
           [
             t("system.audit"),
-            <TextLink key="audit" to="/audit">
+            <TextLink key="audit" to="/audit" search={{ sealed: false }}>
               {formatNumber(system.audit_unsealed)}
             </TextLink>,
           ],

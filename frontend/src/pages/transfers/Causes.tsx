@@ -3,12 +3,13 @@ import { notifications } from "@mantine/notifications";
 import { IconRefresh } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import type { CauseRead } from "@/api/models";
+import type { CauseRead, CopyState } from "@/api/models";
 import { causesQuery, useRetryTransfers } from "@/api/transfers";
-import { formatNumber } from "@/components/format";
+import { formatCount } from "@/components/format";
 import { TextLink } from "@/components/links";
 import { Code } from "@/components/Mono";
 import { ProblemPanel } from "@/components/ProblemPanel";
+import rows from "@/components/Rows.module.css";
 import { Section } from "@/components/Section";
 import { Time } from "@/components/Time";
 import { useMe } from "@/contexts/session";
@@ -39,10 +40,10 @@ function Cause({ cause, instrumentId }: CauseProps) {
   const { t } = useTranslation();
   const me = useMe();
   const retry = useRetryTransfers();
-  const number = `${formatNumber(cause.count)}${cause.more ? "+" : ""}`;
+  const number = formatCount(cause);
   return (
     <div className={classes.cause}>
-      <Stack gap={2} miw={0} flex={1}>
+      <Stack gap={2} className={rows.words}>
         <Text fw={600} size="sm" translate="no">
           {cause.title}
         </Text>
@@ -54,7 +55,8 @@ function Cause({ cause, instrumentId }: CauseProps) {
             to="/transfers"
             search={{
               error_code: cause.error_code,
-              ...(instrumentId && { instrument: instrumentId }),
+              state: Object.keys(cause.states) as CopyState[],
+              ...(instrumentId && { instrument: [instrumentId] }),
             }}
             size="xs"
           >

@@ -123,7 +123,12 @@ function CopyFacts({ copy }: { copy: TransferDetail }) {
           <Time key="available" at={copy.available_at} />,
         ],
         copy.due_at !== null && [t("transfers.facts.due"), <Time key="due" at={copy.due_at} />],
-        copy.failures > 0 && [t("transfers.facts.failures"), formatNumber(copy.failures)],
+        copy.failures > 0 && [
+          t("transfers.facts.failures"),
+          <TextLink key="failures" to="." hash="attempts">
+            {formatNumber(copy.failures)}
+          </TextLink>,
+        ],
       ]}
     />
   );

@@ -1,23 +1,27 @@
-import { CloseButton, Group, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import { useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { csvHref } from "@/api/lists";
 import { CopyState, type FileStatus, type TransferRead } from "@/api/models";
-import { transfersQuery } from "@/api/transfers";
+import { storageQuery } from "@/api/storage";
+import { transferCountsQuery, transfersQuery } from "@/api/transfers";
 import { Bytes } from "@/components/Bytes";
 import { ChecklistFilter } from "@/components/ChecklistFilter";
 import { DataTable } from "@/components/DataTable";
-import { FilterBar, InstrumentFilter } from "@/components/filters";
-import { formatNumber } from "@/components/format";
-import { NameLink } from "@/components/links";
+import { ChoiceFilter, FilterBar, FilterChip, useSpan } from "@/components/filters";
+import { formatCount, formatNumber } from "@/components/format";
+import { InstrumentsFilter } from "@/components/InstrumentChoice";
+import { NameLink, TextLink } from "@/components/links";
 import { PathText } from "@/components/Mono";
 import { Page } from "@/components/Page";
 import { StatusBadge } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Column } from "@/components/table";
+import { useEvery } from "@/components/useEvery";
 import { useRows } from "@/components/useRows";
 import { useSetSearch } from "@/components/useSetSearch";
+import { useMe } from "@/contexts/session";
 import { Causes } from "./Causes";
 
 export function TransfersPage() {
@@ -48,10 +52,12 @@ function Filters() {
   const { t } = useTranslation();
   const search = useSearch({ from: "/app/transfers" });
   const set = useSetSearch<typeof search>("/transfers");
-  const cause = search.error_code && t("transfers.filter.error", { code: search.error_code });
+  const { is_superuser: isAdmin } = useMe();
+  const spanOf = useSpan();
+  const { data: counts } = useQuery(transferCountsQuery(search));
   return (
     <FilterBar label={t("transfers.filter.label")}>
-      <InstrumentFilter
+      <InstrumentsFilter
         label={t("transfers.filter.instrument")}
         value={search.instrument}
         onChange={(instrument) => set({ instrument })}
@@ -63,19 +69,33 @@ function Filters() {
         options={Object.values(CopyState).map((value) => ({
           value,
           label: t(`status.${value as FileStatus}.name`),
+          count: counts && formatCount(counts.states[value]),
         }))}
       />
-      {cause && (
-        <Group gap={4}>
-          <Text size="sm">{cause}</Text>
-          <CloseButton
-            size="sm"
-            aria-label={t("common.actions.remove_filter", { name: cause })}
-            onClick={() => set({ error_code: undefined })}
-          />
-        </Group>
-      )}
+      {isAdmin && <StorageFilter />}
+      <FilterChip onRemove={() => set({ error_code: undefined })}>
+        {search.error_code && t("transfers.filter.error", { code: search.error_code })}
+      </FilterChip>
+      <FilterChip onRemove={() => set({ available_after: undefined, available_before: undefined })}>
+        {spanOf(t("status.available.name"), search.available_after, search.available_before)}
+      </FilterChip>
     </FilterBar>
+  );
+}
+
+function StorageFilter() {
+  const { t } = useTranslation();
+  const search = useSearch({ from: "/app/transfers" });
+  const set = useSetSearch<typeof search>("/transfers");
+  const places = useEvery(storageQuery());
+  return (
+    <ChoiceFilter
+      label={t("transfers.filter.storage")}
+      value={search.storage}
+      onChange={(storage) => set({ storage })}
+      searchable
+      choices={places.map((one) => ({ value: one.id, label: one.name }))}
+    />
   );
 }
 
@@ -141,7 +161,11 @@ function useTransferColumns(): Column<TransferRead>[] {
         width: "90px",
         align: "end",
         hidden: true,
-        cell: (copy) => formatNumber(copy.attempt),
+        cell: (copy) => (
+          <TextLink to="/transfers/$transferId" params={{ transferId: copy.id }} hash="attempts">
+            {formatNumber(copy.attempt)}
+          </TextLink>
+        ),
       },
     ],
     [t],

@@ -1,23 +1,28 @@
 import { Button } from "@mantine/core";
 import { IconCircleCheck, IconCircleOff, IconEdit, IconPlus } from "@tabler/icons-react";
+import { useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { UserRead } from "@/api/models";
 import { usersQuery } from "@/api/users";
 import { DataTable } from "@/components/DataTable";
+import { FilterBar, SearchFilter } from "@/components/filters";
 import { Page } from "@/components/Page";
 import { Pill } from "@/components/Pill";
 import { RowMenu } from "@/components/RowMenu";
 import { Time } from "@/components/Time";
 import type { Column } from "@/components/table";
 import { useRows } from "@/components/useRows";
+import { useSetSearch } from "@/components/useSetSearch";
 import { AddUser, EditUser } from "./UserForm";
 
 type Task = { kind: "add" } | { kind: "edit"; user: UserRead };
 
 export function UsersPage() {
   const { t } = useTranslation();
-  const source = useRows(usersQuery());
+  const { search } = useSearch({ from: "/app/users" });
+  const set = useSetSearch<{ search?: string | undefined }>("/users");
+  const source = useRows(usersQuery(search));
   const [task, setTask] = useState<Task | null>(null);
   const done = () => setTask(null);
   const add = (
@@ -33,6 +38,16 @@ export function UsersPage() {
         columns={useColumns(setTask)}
         source={source}
         rowKey={(user) => user.id}
+        toolbar={
+          <FilterBar label={t("users.filter.label")}>
+            <SearchFilter
+              label={t("users.filter.search")}
+              value={search}
+              onChange={(typed) => set({ search: typed })}
+            />
+          </FilterBar>
+        }
+        isFiltered={search !== undefined}
         empty={{ title: t("users.empty"), action: add }}
       />
       {task?.kind === "add" && <AddUser onClose={done} />}

@@ -1,15 +1,12 @@
 import { PasswordInput, Radio, Select, Stack, Textarea, TextInput } from "@mantine/core";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import { accountsQuery } from "@/api/accounts";
 import { ServiceAccountCreateSecretKind as Kind } from "@/api/models";
+import { AccountChoice, SecretAgain } from "@/pages/accounts/AccountChoice";
 import type { SourceForm } from "./SourceStep";
 
 /** Who logs on: an account that is stored, or a new one. */
 export function AccountFields({ form }: { form: SourceForm }) {
   const { t } = useTranslation();
-  const { data } = useInfiniteQuery(accountsQuery());
-  const accounts = data?.pages.flatMap((page) => page.items) ?? [];
   const isNew = form.values.account === "new";
   return (
     <>
@@ -20,53 +17,49 @@ export function AccountFields({ form }: { form: SourceForm }) {
         </Stack>
       </Radio.Group>
       {isNew ? (
-        <>
-          <TextInput
-            label={t("accounts.fields.username")}
-            description={
-              form.values.protocol === "s3" ? t("accounts.fields.username_hint") : undefined
-            }
-            required
-            autoComplete="off"
-            {...form.getInputProps("username")}
-          />
-          <Select
-            label={t("accounts.fields.secret_kind")}
-            data={Object.values(Kind).map((value) => ({
-              value,
-              label: t(`accounts.kind.${value}`),
-            }))}
-            allowDeselect={false}
-            {...form.getInputProps("secret_kind")}
-          />
-        </>
+        <NewAccount form={form} />
       ) : (
-        <Select
-          label={t("wizard.account.existing")}
-          placeholder={t("wizard.account.none")}
-          data={accounts.map((one) => ({ value: one.id, label: `${one.name} (${one.username})` }))}
-          searchable
-          required
-          {...form.getInputProps("account_id")}
-        />
+        <>
+          <AccountChoice
+            label={t("wizard.account.existing")}
+            {...form.getInputProps("account_id")}
+          />
+          <SecretAgain accountId={form.values.account_id} {...form.getInputProps("secret")} />
+        </>
       )}
-      <Secret form={form} isNew={isNew} />
     </>
   );
 }
 
-function Secret({ form, isNew }: { form: SourceForm; isNew: boolean }) {
+function NewAccount({ form }: { form: SourceForm }) {
   const { t } = useTranslation();
-  const props = {
-    label: t(isNew ? "accounts.fields.secret" : "wizard.account.again"),
-    description: t(isNew ? "accounts.fields.secret_hint" : "wizard.account.again_hint"),
-    required: isNew,
+  const secret = {
+    label: t("accounts.fields.secret"),
+    description: t("accounts.fields.secret_hint"),
+    required: true,
     autoComplete: "off",
     ...form.getInputProps("secret"),
   };
-  return isNew && form.values.secret_kind === "private_key" ? (
-    <Textarea autosize minRows={4} maxRows={10} spellCheck={false} {...props} />
-  ) : (
-    <PasswordInput {...props} />
+  return (
+    <>
+      <TextInput
+        label={t("accounts.fields.username")}
+        description={form.values.protocol === "s3" ? t("accounts.fields.username_hint") : undefined}
+        required
+        autoComplete="off"
+        {...form.getInputProps("username")}
+      />
+      <Select
+        label={t("accounts.fields.secret_kind")}
+        data={Object.values(Kind).map((value) => ({ value, label: t(`accounts.kind.${value}`) }))}
+        allowDeselect={false}
+        {...form.getInputProps("secret_kind")}
+      />
+      {form.values.secret_kind === "private_key" ? (
+        <Textarea autosize minRows={4} maxRows={10} spellCheck={false} {...secret} />
+      ) : (
+        <PasswordInput {...secret} />
+      )}
+    </>
   );
 }

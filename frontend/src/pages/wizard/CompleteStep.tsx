@@ -53,7 +53,7 @@ export function CompleteStep({ onNext, onBack }: StepProps) {
       </Text>
       <NumberInput
         label={t("wizard.complete.quiet")}
-        description={formatDuration(draft.quiet_seconds)}
+        description={<span translate="no">{formatDuration(draft.quiet_seconds)}</span>}
         min={0}
         max={2_592_000}
         value={typed}

@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { CauseNote } from "@/components/CauseNote";
 import { CheckResult } from "@/components/CheckResult";
 import { formatDuration, formatNumber } from "@/components/format";
-import { ButtonLink } from "@/components/links";
+import { ButtonLink, TextLink } from "@/components/links";
 import { ProblemPanel } from "@/components/ProblemPanel";
 import { STATIONS, type Station, useFlight } from "./useFlight";
 import { useWizard } from "./wizard";
@@ -25,7 +25,13 @@ export function FlightCheck() {
   }, [isSaved, discard]);
   const detail = (station: Station) => {
     if (station === "scan" && reached.scan !== undefined) {
-      return t("wizard.flight.scan_found", { number: formatNumber(flight.filesFound) });
+      const found = t("wizard.flight.scan_found", { number: formatNumber(flight.filesFound) });
+      if (!instrumentId) return found;
+      return (
+        <TextLink to="/files" search={{ instrument: [instrumentId] }}>
+          {found}
+        </TextLink>
+      );
     }
     return station === "file" && next === "file" ? t("wizard.flight.file_waiting") : null;
   };
@@ -48,13 +54,10 @@ export function FlightCheck() {
             title={t(`wizard.flight.${station}`)}
           >
             <Text size="xs" c="dimmed" role="status">
-              {[
-                reached[station] !== undefined &&
-                  t("wizard.flight.took", { duration: formatDuration(reached[station]) }),
-                detail(station),
-              ]
-                .filter(Boolean)
-                .join(" · ")}
+              {reached[station] !== undefined &&
+                t("wizard.flight.took", { duration: formatDuration(reached[station]) })}
+              {reached[station] !== undefined && detail(station) && " · "}
+              {detail(station)}
             </Text>
           </Timeline.Item>
         ))}

@@ -1,13 +1,15 @@
-import { NumberInput, Select, Stack, Textarea, TextInput } from "@mantine/core";
+import { Stack, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { useTranslation } from "react-i18next";
 import { useCreateAccount } from "@/api/accounts";
-import { Protocol, type ServiceAccountCreate, type ServiceAccountRead } from "@/api/models";
+import type { ServiceAccountCreate, ServiceAccountRead } from "@/api/models";
 import { Problem } from "@/api/problem";
 import { ProblemPanel } from "@/components/ProblemPanel";
 import { fieldErrors } from "@/components/problems";
+import { SourceFields } from "@/pages/instruments/SourceFields";
+import { hasAccount, hasHost, hasUrl, needsRoot, SLUG } from "@/pages/instruments/source";
 import { AccountFields } from "./AccountFields";
-import { type Draft, hasAccount, hasHost, hasUrl, isSameAddress, SLUG, slugOf } from "./draft";
+import { type Draft, isSameAddress, slugOf } from "./draft";
 import { StepButtons, type StepProps } from "./WizardPage";
 import { useWizard } from "./wizard";
 
@@ -52,7 +54,7 @@ export function SourceStep({ onNext, onBack }: StepProps) {
       <Stack>
         {create.error && <ProblemPanel error={create.error} />}
         <NameFields form={form} isSlugOwn={draft.slug !== slugOf(draft.name)} />
-        <AddressFields form={form} />
+        <SourceFields form={form} />
         {hasAccount(form.values.protocol) && <AccountFields form={form} />}
         <StepButtons onBack={onBack} isPending={create.isPending} />
       </Stack>
@@ -97,7 +99,7 @@ function useSourceForm() {
       slug: (value) => (SLUG.test(value) ? null : t("wizard.slug_wrong")),
       host: needs(({ protocol }) => hasHost(protocol)),
       url: needs(({ protocol }) => hasUrl(protocol)),
-      root: needs(({ protocol }) => ["smb", "s3", "local"].includes(protocol)),
+      root: needs(({ protocol }) => needsRoot(protocol)),
       account_id: needs(({ protocol, account }) => hasAccount(protocol) && account === "existing"),
       username: needs(({ protocol, account }) => hasAccount(protocol) && account === "new"),
       secret: needs(({ protocol, account }) => hasAccount(protocol) && account === "new"),
@@ -134,84 +136,6 @@ function NameFields({ form, isSlugOwn }: { form: SourceForm; isSlugOwn: boolean 
         spellCheck={false}
         {...form.getInputProps("slug")}
       />
-    </>
-  );
-}
-
-function AddressFields({ form }: { form: SourceForm }) {
-  const { t } = useTranslation();
-  const { protocol } = form.values;
-  const rootLabel = {
-    smb: t("wizard.fields.folder_smb"),
-    s3: t("wizard.fields.folder_s3"),
-    sftp: t("wizard.fields.path"),
-    webdav: t("wizard.fields.path"),
-    local: t("wizard.fields.path"),
-  }[protocol];
-  return (
-    <>
-      <Select
-        label={t("wizard.fields.protocol")}
-        data={Object.values(Protocol).map((value) => ({
-          value,
-          label: t(`wizard.protocol.${value}`),
-        }))}
-        allowDeselect={false}
-        {...form.getInputProps("protocol")}
-      />
-      {hasHost(protocol) && (
-        <>
-          <TextInput
-            label={t("wizard.fields.host")}
-            required
-            spellCheck={false}
-            {...form.getInputProps("host")}
-          />
-          <NumberInput
-            label={t("wizard.fields.port")}
-            placeholder={protocol === "smb" ? "445" : "22"}
-            min={1}
-            max={65_535}
-            thousandSeparator=""
-            {...form.getInputProps("port")}
-            value={form.values.port ?? ""}
-            onChange={(value) =>
-              form.setFieldValue("port", typeof value === "number" ? value : null)
-            }
-          />
-        </>
-      )}
-      {hasUrl(protocol) && (
-        <TextInput
-          label={t("wizard.fields.url")}
-          placeholder="https://"
-          required
-          spellCheck={false}
-          {...form.getInputProps("url")}
-        />
-      )}
-      <TextInput
-        label={rootLabel}
-        description={protocol === "local" ? t("wizard.fields.path_hint") : undefined}
-        required={protocol !== "sftp" && protocol !== "webdav"}
-        spellCheck={false}
-        {...form.getInputProps("root")}
-      />
-      {protocol === "sftp" && (
-        <Textarea
-          label={t("wizard.fields.host_key")}
-          description={t("wizard.fields.host_key_hint")}
-          autosize
-          spellCheck={false}
-          {...form.getInputProps("host_key")}
-        />
-      )}
-      {protocol === "smb" && (
-        <TextInput label={t("wizard.fields.domain")} {...form.getInputProps("domain")} />
-      )}
-      {protocol === "s3" && (
-        <TextInput label={t("wizard.fields.region")} {...form.getInputProps("region")} />
-      )}
     </>
   );
 }

@@ -1,20 +1,13 @@
 import { useLocalStorage } from "@mantine/hooks";
 import { useCallback } from "react";
-import type { Protocol, ServiceAccountCreateSecretKind, SourceDraft } from "@/api/models";
+import type { ServiceAccountCreateSecretKind, SourceDraft } from "@/api/models";
+import { EMPTY_SOURCE, type SourceValues, sourceBody } from "@/pages/instruments/source";
 import { initialSchedule, type ScheduleValues } from "@/pages/schedules/ScheduleFields";
 
 /** What was typed so far. It outlives a reload; the secret is not in it. */
-export interface Draft {
+export interface Draft extends SourceValues {
   name: string;
   slug: string;
-  protocol: Protocol;
-  host: string;
-  port: number | null;
-  url: string;
-  root: string;
-  host_key: string;
-  domain: string;
-  region: string;
   /** The folder below `root` that was chosen by browsing. */
   folder: string;
   account: "existing" | "new";
@@ -39,16 +32,9 @@ export const STEPS = [
 export type Step = (typeof STEPS)[number];
 
 const EMPTY: Draft = {
+  ...EMPTY_SOURCE,
   name: "",
   slug: "",
-  protocol: "smb",
-  host: "",
-  port: null,
-  url: "",
-  root: "",
-  host_key: "",
-  domain: "",
-  region: "",
   folder: "",
   account: "new",
   account_id: null,
@@ -76,10 +62,6 @@ export function useDraft() {
   return { draft, change, discard };
 }
 
-export const hasAccount = (protocol: Protocol): boolean => protocol !== "local";
-export const hasHost = (protocol: Protocol): boolean => protocol === "smb" || protocol === "sftp";
-export const hasUrl = (protocol: Protocol): boolean => protocol === "s3" || protocol === "webdav";
-
 /** "JEOL JEM-2100F (TEM 2)" is "jeol-jem-2100f-tem-2". */
 export function slugOf(name: string): string {
   return name
@@ -89,8 +71,6 @@ export function slugOf(name: string): string {
     .replace(/^-+|-+$/g, "")
     .slice(0, 60);
 }
-
-export const SLUG = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
 const ADDRESS = ["protocol", "host", "port", "url", "root"] as const;
 
@@ -105,22 +85,9 @@ function joined(root: string, folder: string): string {
   return root ? `${root.replace(/\/+$/, "")}/${folder}` : folder;
 }
 
-/** The source as the API takes it: only the fields of its protocol. */
+/** The source as the API takes it, with the folder that was chosen. */
 export function sourceOf(draft: Draft, accountId: string | null, secret: string): SourceDraft {
-  const { protocol } = draft;
-  const options: Record<string, string> = {};
-  if (protocol === "smb" && draft.domain) options.domain = draft.domain;
-  if (protocol === "s3" && draft.region) options.region = draft.region;
-  return {
-    protocol,
-    root: joined(draft.root, draft.folder),
-    options,
-    ...(hasHost(protocol) && { host: draft.host, port: draft.port }),
-    ...(protocol === "sftp" && draft.host_key && { host_key: draft.host_key }),
-    ...(hasUrl(protocol) && { url: draft.url }),
-    ...(hasAccount(protocol) && { service_account_id: accountId }),
-    ...(hasAccount(protocol) && secret && { secret }),
-  };
+  return sourceBody({ ...draft, root: joined(draft.root, draft.folder) }, accountId, secret);
 }
 
 /** The same, above the folder that was chosen: for browsing. */

@@ -8,6 +8,9 @@
 import type {
   CountFilesParams,
   CsvText,
+  DownloadFileHeaders,
+  DownloadFileParams,
+  DownloadFilesParams,
   ExplainParams,
   ExplanationRead,
   ExportFilesParams,
@@ -70,6 +73,20 @@ export const exportFiles = (
       options);
     }
   /**
+ * Send the newest proven versions of a selection: of the named files, or of a filter.
+ * @summary Download Files
+ */
+export const downloadFiles = (
+    params?: DownloadFilesParams,
+ options?: SecondParameter<typeof request<Blob>>,) => {
+      return request<Blob>(
+      {url: `/api/files.zip`, method: 'GET',
+        params,
+        responseType: 'blob'
+    },
+      options);
+    }
+  /**
  * Count files by status, with the filters of the list; exact to 10,000.
  *
  * `statuses` leaves the filter `state` aside, so that it can be shown beside each choice.
@@ -93,6 +110,23 @@ export const getFile = (
  options?: SecondParameter<typeof request<FileRead>>,) => {
       return request<FileRead>(
       {url: `/api/files/${fileId}`, method: 'GET'
+    },
+      options);
+    }
+  /**
+ * Send a proven version, whole or the bytes of one Range; audited.
+ * @summary Download File
+ */
+export const downloadFile = (
+    fileId: string,
+    params?: DownloadFileParams,
+    headers?: DownloadFileHeaders,
+ options?: SecondParameter<typeof request<Blob>>,) => {
+      return request<Blob>(
+      {url: `/api/files/${fileId}/content`, method: 'GET',
+      headers,
+        params,
+        responseType: 'blob'
     },
       options);
     }
@@ -123,7 +157,9 @@ export const listFileVersions = (
   export type ExplainResult = NonNullable<Awaited<ReturnType<typeof explain>>>
 export type ListFilesResult = NonNullable<Awaited<ReturnType<typeof listFiles>>>
 export type ExportFilesResult = NonNullable<Awaited<ReturnType<typeof exportFiles>>>
+export type DownloadFilesResult = NonNullable<Awaited<ReturnType<typeof downloadFiles>>>
 export type CountFilesResult = NonNullable<Awaited<ReturnType<typeof countFiles>>>
 export type GetFileResult = NonNullable<Awaited<ReturnType<typeof getFile>>>
+export type DownloadFileResult = NonNullable<Awaited<ReturnType<typeof downloadFile>>>
 export type GetFileStoryResult = NonNullable<Awaited<ReturnType<typeof getFileStory>>>
 export type ListFileVersionsResult = NonNullable<Awaited<ReturnType<typeof listFileVersions>>>

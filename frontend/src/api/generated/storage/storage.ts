@@ -9,7 +9,12 @@ import type {
   ChangeStorageHeaders,
   CheckRead,
   DeleteStorageHeaders,
+  DrainRequest,
+  DrainStorageHeaders,
+  EmptyingRead,
   ListStorageParams,
+  RetireRequest,
+  RetireStorageHeaders,
   StorageCreate,
   StoragePage,
   StoragePatch,
@@ -37,7 +42,7 @@ export const listStorage = (
       options);
     }
   /**
- * Add a place to deliver to; makes its directory and sentinel where it can.
+ * Add a place to deliver to. Test it then: the first test gives it its sentinel.
  * @summary Create Storage
  */
 export const createStorage = (
@@ -77,7 +82,7 @@ export const getStorage = (
       options);
     }
   /**
- * Change a storage location's name or zone.
+ * Change a storage location; kind and path stay, since files lie there.
  * @summary Change Storage
  */
 export const changeStorage = (
@@ -104,9 +109,56 @@ export const checkStorage = (
     },
       options);
     }
+  /**
+ * Let nothing new go to a storage location; copy what lies there to another one.
+ * @summary Drain Storage
+ */
+export const drainStorage = (
+    storageId: string,
+    drainRequest: BodyType<DrainRequest>,
+    headers?: DrainStorageHeaders,
+ options?: SecondParameter<typeof request<StorageRead>>,) => {
+      return request<StorageRead>(
+      {url: `/api/storage/${storageId}/drain`, method: 'POST',
+      headers: {'Content-Type': 'application/json', ...headers},
+      data: drainRequest
+    },
+      options);
+    }
+  /**
+ * Tell how far a storage location is from holding nothing that is not elsewhere, too.
+ * @summary Get Emptying
+ */
+export const getStorageEmptying = (
+    storageId: string,
+ options?: SecondParameter<typeof request<EmptyingRead>>,) => {
+      return request<EmptyingRead>(
+      {url: `/api/storage/${storageId}/emptying`, method: 'GET'
+    },
+      options);
+    }
+  /**
+ * End a drained storage location: its copies do not count any more, its files stay.
+ * @summary Retire Storage
+ */
+export const retireStorage = (
+    storageId: string,
+    retireRequest: BodyType<RetireRequest>,
+    headers?: RetireStorageHeaders,
+ options?: SecondParameter<typeof request<StorageRead>>,) => {
+      return request<StorageRead>(
+      {url: `/api/storage/${storageId}/retire`, method: 'POST',
+      headers: {'Content-Type': 'application/json', ...headers},
+      data: retireRequest
+    },
+      options);
+    }
   export type ListStorageResult = NonNullable<Awaited<ReturnType<typeof listStorage>>>
 export type CreateStorageResult = NonNullable<Awaited<ReturnType<typeof createStorage>>>
 export type DeleteStorageResult = NonNullable<Awaited<ReturnType<typeof deleteStorage>>>
 export type GetStorageResult = NonNullable<Awaited<ReturnType<typeof getStorage>>>
 export type ChangeStorageResult = NonNullable<Awaited<ReturnType<typeof changeStorage>>>
 export type CheckStorageResult = NonNullable<Awaited<ReturnType<typeof checkStorage>>>
+export type DrainStorageResult = NonNullable<Awaited<ReturnType<typeof drainStorage>>>
+export type GetStorageEmptyingResult = NonNullable<Awaited<ReturnType<typeof getStorageEmptying>>>
+export type RetireStorageResult = NonNullable<Awaited<ReturnType<typeof retireStorage>>>

@@ -66,7 +66,9 @@ export const listCauses = (
       options);
     }
   /**
- * Count copies by state; exact to 10,000.
+ * Count copies by state, with the filters of the list; exact to 10,000.
+ *
+ * The filter `state` is left aside, so that the numbers can be shown beside each choice.
  * @summary Count Transfers
  */
 export const countTransfers = (

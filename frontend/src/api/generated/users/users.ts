@@ -25,7 +25,7 @@ type SecondParameter<T extends (...args: never) => unknown> = Parameters<T>[1];
 
 
   /**
- * List people, oldest account first.
+ * List people, oldest account first; `search` also looks into e-mail addresses.
  * @summary List Users
  */
 export const listUsers = (
