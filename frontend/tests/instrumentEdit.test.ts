@@ -30,7 +30,15 @@ const READ = {
   bandwidth_bytes_per_second: 1_234_567,
   quiet_hours: null,
   shrink_ratio: 0.29,
-  storage: [{ storage_location_id: "s", storage_name: "Archive", required: true }],
+  storage: [
+    {
+      storage_location_id: "s",
+      storage_name: "Archive",
+      required: true,
+      template: null,
+      backfill_pending: false,
+    },
+  ],
   scan: null,
   revision: 3,
   created_at: "2026-01-01T00:00:00Z",
@@ -45,6 +53,16 @@ describe("an edit", () => {
       bandwidth_bytes_per_second: null,
     });
     expect(changesOf(base, { ...base, shrink_percent: 57 })).toEqual({ shrink_ratio: 0.57 });
+  });
+
+  it("sends a storage policy as a whole, a new place with what is wished of it", () => {
+    const added = { storage_location_id: "t", required: false, template: "", backfill: false };
+    expect(changesOf(base, { ...base, storage: [...base.storage, added] })).toEqual({
+      storage: [
+        { storage_location_id: "s", required: true, template: null },
+        { storage_location_id: "t", required: false, template: null, backfill: false },
+      ],
+    });
   });
 
   it("takes away what another protocol may not keep", () => {

@@ -2243,6 +2243,14 @@ path?: string | null;
  * beginnings of words of the name; finds in the name's order
  */
 search?: string | null;
+/**
+ * the error code of a file that is held or refused
+ */
+reason?: string | null;
+/**
+ * whether the last look at the source saw it
+ */
+present?: boolean | null;
 first_seen_after?: string | null;
 first_seen_before?: string | null;
 /**
@@ -2253,6 +2261,14 @@ modified_after?: string | null;
  * the source's time
  */
 modified_before?: string | null;
+/**
+ * a version of it was complete then or later
+ */
+complete_after?: string | null;
+/**
+ * a version of it was complete before
+ */
+complete_before?: string | null;
 size_min?: number | null;
 size_max?: number | null;
 };
