@@ -21,7 +21,10 @@ interface PlaceChoiceProps {
 export function PlaceChoice({ hint, chosen, onToggle, more }: PlaceChoiceProps) {
   const { t } = useTranslation();
   const { isSuccess } = useInfiniteQuery(storageQuery());
-  const places = useEvery(storageQuery());
+  // Nothing new goes to a place that is being emptied; one that has files of it is still named.
+  const places = useEvery(storageQuery()).filter(
+    (place) => place.state === "active" || chosen.includes(place.id),
+  );
   const [isAdding, setAdding] = useState(false);
   return (
     <>

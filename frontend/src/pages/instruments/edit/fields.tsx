@@ -1,13 +1,4 @@
-import {
-  Checkbox,
-  NumberInput,
-  Select,
-  SimpleGrid,
-  Stack,
-  Switch,
-  Textarea,
-  TextInput,
-} from "@mantine/core";
+import { Checkbox, NumberInput, Select, SimpleGrid, Textarea, TextInput } from "@mantine/core";
 import { DateTimePicker, TimeInput } from "@mantine/dates";
 import "@mantine/dates/styles.css";
 import { useTranslation } from "react-i18next";
@@ -15,10 +6,8 @@ import { IncarnationPolicy } from "@/api/models";
 import { formatDuration } from "@/components/format";
 import { Section } from "@/components/Section";
 import { zonesWith } from "@/pages/schedules/ScheduleFields";
-import { PlaceChoice } from "@/pages/storage/PlaceChoice";
 import { Preview } from "./Preview";
 import type { EditForm } from "./useEditForm";
-import type { EditValues } from "./values";
 
 interface FieldsProps {
   form: EditForm;
@@ -103,47 +92,6 @@ export function RuleFields({ form }: FieldsProps) {
         {...form.getInputProps("shrink_percent")}
       />
       <Preview form={form} />
-    </Section>
-  );
-}
-
-/** Where each file is copied to, and which of the places must have it. */
-export function StorageFields({ form }: FieldsProps) {
-  const { t } = useTranslation();
-  const { storage } = form.values;
-  const set = (next: EditValues["storage"]) =>
-    form.setFieldValue(
-      "storage",
-      next.toSorted((one, other) =>
-        one.storage_location_id.localeCompare(other.storage_location_id),
-      ),
-    );
-  const without = (id: string) => storage.filter((one) => one.storage_location_id !== id);
-  const isRequired = (id: string) =>
-    storage.find((one) => one.storage_location_id === id)?.required ?? true;
-  const put = (id: string, required: boolean) =>
-    set([...without(id), { storage_location_id: id, required }]);
-  const chosen = storage.map((one) => one.storage_location_id);
-  return (
-    <Section title={t("instruments.edit.group.storage")}>
-      <Stack gap="sm">
-        <PlaceChoice
-          hint={t("instruments.edit.storage_hint")}
-          chosen={chosen}
-          onToggle={(id) => (chosen.includes(id) ? set(without(id)) : put(id, true))}
-          more={(id) => (
-            <Switch
-              mt={6}
-              ms={30}
-              size="xs"
-              label={t("instruments.edit.required")}
-              description={t("instruments.edit.required_hint")}
-              checked={isRequired(id)}
-              onChange={(event) => put(id, event.currentTarget.checked)}
-            />
-          )}
-        />
-      </Stack>
     </Section>
   );
 }

@@ -70,9 +70,10 @@ export function valuesOf(read: InstrumentRead): EditValues {
     start_from: read.start_from,
     // 0.29 * 100 is no whole number.
     shrink_percent: Number((read.shrink_ratio * PERCENT).toFixed(4)),
-    storage: read.storage.map(({ storage_location_id, required }) => ({
+    storage: read.storage.map(({ storage_location_id, required, template }) => ({
       storage_location_id,
       required,
+      template,
     })),
     connections: read.connections,
     bandwidth_megabytes: bandwidth === null ? "" : bandwidth / BYTES_A_MEGABYTE,
@@ -102,7 +103,7 @@ function bodyOf(values: EditValues): Omit<Required<InstrumentPatch>, "secret"> {
     incarnation_policy: values.incarnation_policy,
     start_from: values.start_from,
     shrink_ratio: Number(values.shrink_percent) / PERCENT,
-    storage: values.storage,
+    storage: values.storage.map((one) => ({ ...one, template: one.template || null })),
     connections: Number(values.connections),
     bandwidth_bytes_per_second:
       megabytes === "" ? null : Math.round(Number(megabytes) * BYTES_A_MEGABYTE),
