@@ -2,7 +2,7 @@ import { cleanup } from "@testing-library/react";
 import { afterEach, beforeAll } from "vitest";
 import { startTexts } from "@/i18n";
 
-// jsdom has neither; Mantine asks for both.
+// jsdom has none of these; Mantine asks for all.
 window.matchMedia = (query: string) =>
   ({
     matches: false,
@@ -17,6 +17,9 @@ window.ResizeObserver = class {
   unobserve() {}
   disconnect() {}
 };
+Object.defineProperty(document, "fonts", {
+  value: { addEventListener: () => undefined, removeEventListener: () => undefined },
+});
 
 beforeAll(startTexts);
 afterEach(cleanup);

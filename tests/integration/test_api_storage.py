@@ -12,6 +12,7 @@ import pytest
 
 from app.clock import utcnow
 from app.database import lease_clock_ms
+from app.errors import CATALOGUE
 from app.harvest.backfill import backfill
 from app.models import Worker, new_id
 from app.transfers.base import Source
@@ -108,6 +109,11 @@ async def test_a_missing_bucket_is_told(api: Api, s3_server: RcloneS3 | MotoS3) 
         answer = (await api.admin.post(f"/api/storage/{made['id']}/check")).json()
     assert not answer["ok"]
     assert answer["code"] == "storage_share_missing"
+    read = (await api.admin.get(f"/api/storage/{made['id']}")).json()
+    entry = CATALOGUE["storage_share_missing"]
+    assert (read["error_code"], read["cause"], read["remedy"]) == (
+        entry.code, entry.title, entry.remedy,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

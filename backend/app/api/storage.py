@@ -20,6 +20,7 @@ from app.api.deps import (
     set_etag,
 )
 from app.api.problems import documented
+from app.errors import CATALOGUE
 from app.models import StorageLocation
 from app.schemas.base import UsedBy
 from app.schemas.instruments import CheckRead
@@ -40,6 +41,9 @@ router = APIRouter(prefix="/storage", tags=["storage"], responses=SIGNED_IN)
 
 def _read(location: StorageLocation, uses: list[Use]) -> StorageRead:
     read = StorageRead.model_validate(location)
+    entry = CATALOGUE.get(location.error_code or str(location.health.get("trouble") or ""))
+    if entry is not None:
+        read.cause, read.remedy = entry.title, entry.remedy
     read.used_by = [UsedBy.model_validate(one) for one in uses]
     return read
 

@@ -64,6 +64,8 @@ class StorageRead(Output):
     quota_bytes: int | None = Field(examples=[None])
     paused_until: datetime | None
     error_code: str | None
+    cause: str | None = Field(default=None, description="of its trouble; null while it is well")
+    remedy: str | None = Field(default=None, description="what to do about it")
     health: JsonObject
     used_by: list[UsedBy] = Field(default_factory=list, description="instruments, by name")
     revision: int

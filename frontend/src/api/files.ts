@@ -1,7 +1,7 @@
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import * as api from "./generated/files/files";
-import { listOptions } from "./lists";
-import type { CountFilesParams, ListFilesParams } from "./models";
+import { csvHref, listOptions } from "./lists";
+import type { CountFilesParams, ListFilesParams, VersionRead } from "./models";
 
 export type FileFilters = Omit<ListFilesParams, "limit" | "cursor">;
 
@@ -30,6 +30,20 @@ export const versionsQuery = (id: string) =>
     queryKey: [...fileKeys.one(id), "versions"],
     queryFn: () => api.listFileVersions(id),
   });
+
+/** Where a proven version's bytes are; the newest that is proven without a number. */
+export const contentHref = (id: string, version?: number): string =>
+  `/api/files/${id}/content${version === undefined ? "" : `?version=${version}`}`;
+
+/** Where the newest proven versions of a list's files are, in one archive. */
+export const zipHref = (filters: CountFilesParams): string => csvHref("/api/files.zip", filters);
+
+/** The newest version that has a proven copy, of those that are listed newest first. */
+export const newestProven = (versions: VersionRead[]): VersionRead | undefined =>
+  versions.find(isProven);
+
+export const isProven = ({ copies }: { copies: { state: string }[] }): boolean =>
+  copies.some((copy) => copy.state === "available");
 
 /** What happened to a file, oldest first. */
 export const storyQuery = (id: string) =>

@@ -10,6 +10,8 @@ export interface ConfirmDialogProps {
   /** What follows from it. */
   consequences: ReactNode;
   confirmLabel: string;
+  /** Whether all that it asks for is there. */
+  isReady?: boolean | undefined;
   isPending: boolean;
   error: unknown;
   /** Whether something goes away. */
@@ -35,6 +37,7 @@ export function ConfirmDialog({ opened = true, ...props }: ConfirmDialogProps) {
           <Button
             color={props.danger ? "red" : undefined}
             loading={props.isPending}
+            disabled={props.isReady === false}
             onClick={props.onConfirm}
           >
             {props.confirmLabel}

@@ -7,7 +7,7 @@ import {
   tableFeatures,
   useTable,
 } from "@tanstack/react-table";
-import { useMemo } from "react";
+import { type ReactNode, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { usePreferences } from "@/contexts/preferences";
 import { TableRows } from "./TableRows";
@@ -46,6 +46,7 @@ function useLiking<Row>(name: string, columns: Column<Row>[]) {
 
 /** A table of any length: sticky header, column choice, density, keyboard, at most some rows drawn. */
 export function DataTable<Row extends object>(props: DataTableProps<Row>) {
+  const { t } = useTranslation();
   const { columns, source, rowKey } = props;
   const { dense, setDense, visibility, setVisibility } = useLiking(props.name, columns);
   const table = useTable({
@@ -66,7 +67,12 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
     <Stack gap={8}>
       <Group justify="space-between" align="flex-end" gap="sm">
         <div style={{ flex: 1, minWidth: 0 }}>{props.toolbar}</div>
-        {props.csvHref && <CsvLink href={props.csvHref} name={props.name} />}
+        {props.csvHref && (
+          <DownloadLink href={props.csvHref} name={`${props.name}.csv`}>
+            {t("common.actions.download_csv")}
+          </DownloadLink>
+        )}
+        {props.downloads}
         <ViewOptions table={table} dense={dense} onDense={setDense} columns={columns} />
       </Group>
       <TableRows {...props} shown={shown} dense={dense} />
@@ -74,13 +80,20 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
   );
 }
 
-function CsvLink({ href, name }: { href: string; name: string }) {
-  const { t } = useTranslation();
+interface DownloadLinkProps {
+  href: string;
+  name: string;
+  hint?: string;
+  children: ReactNode;
+}
+
+/** Above a table: the whole list, to take along. */
+export function DownloadLink({ href, name, hint, children }: DownloadLinkProps) {
   return (
-    <Anchor href={href} download={`${name}.csv`} c="dimmed" fz="sm" visibleFrom="sm">
+    <Anchor href={href} download={name} title={hint} c="dimmed" fz="sm" visibleFrom="sm">
       <Group gap={6} wrap="nowrap" component="span">
         <IconDownload size={16} aria-hidden />
-        {t("common.actions.download_csv")}
+        {children}
       </Group>
     </Anchor>
   );

@@ -44,4 +44,6 @@ export interface DataTableProps<Row> {
   isFiltered?: boolean;
   /** The whole list with its filters as CSV. */
   csvHref?: string;
+  /** Other ways to take the list along. */
+  downloads?: ReactNode;
 }

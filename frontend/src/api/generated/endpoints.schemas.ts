@@ -1687,6 +1687,8 @@ export type StorageReadOptions = { [key: string]: unknown };
  */
 export interface StorageRead {
   case_insensitive: boolean;
+  /** of its trouble; null while it is well */
+  cause?: string | null;
   created_at: string;
   error_code: string | null;
   health: StorageReadHealth;
@@ -1701,6 +1703,8 @@ export interface StorageRead {
   paused_until: string | null;
   port: number | null;
   quota_bytes: number | null;
+  /** what to do about it */
+  remedy?: string | null;
   revision: number;
   sentinel: string;
   service_account_id: string | null;

@@ -17,6 +17,7 @@ import { Section } from "@/components/Section";
 import { StatusBadge } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import { useMe } from "@/contexts/session";
+import { DownloadFile } from "./Download";
 import { FileCopies } from "./FileCopies";
 import { FileIdentifiers } from "./FileIdentifiers";
 import { FileStory } from "./FileStory";
@@ -37,6 +38,7 @@ function OneFile({ file }: { file: FileRead }) {
     <Page
       title={file.path.split("/").at(-1) ?? file.path}
       isData
+      actions={<DownloadFile file={file} />}
       parent={{ to: "/files", label: t("files.title") }}
       lead={
         <Stack gap={6} align="flex-start">

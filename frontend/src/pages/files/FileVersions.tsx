@@ -1,7 +1,7 @@
 import { Group, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import { versionsQuery } from "@/api/files";
+import { isProven, versionsQuery } from "@/api/files";
 import type { FileRead, FileStatus, VersionRead } from "@/api/models";
 import { Bytes } from "@/components/Bytes";
 import { CopyButton } from "@/components/CopyButton";
@@ -11,6 +11,7 @@ import { Pending } from "@/components/Pending";
 import { Section } from "@/components/Section";
 import { StatusBadge } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
+import { DownloadVersion } from "./Download";
 import classes from "./FileCopies.module.css";
 
 /** Every content that the file has had, the newest first, and where each is kept. */
@@ -23,7 +24,7 @@ export function FileVersions({ file }: { file: FileRead }) {
         {({ items }) => (
           <div>
             {items.map((version) => (
-              <Version key={version.id} version={version} />
+              <Version key={version.id} fileId={file.id} version={version} />
             ))}
           </div>
         )}
@@ -32,7 +33,7 @@ export function FileVersions({ file }: { file: FileRead }) {
   );
 }
 
-function Version({ version }: { version: VersionRead }) {
+function Version({ fileId, version }: { fileId: string; version: VersionRead }) {
   const { t } = useTranslation();
   return (
     <div className={classes.copy}>
@@ -51,6 +52,7 @@ function Version({ version }: { version: VersionRead }) {
             <CopyButton value={version.sha256} />
           </Group>
         )}
+        {isProven(version) && <DownloadVersion fileId={fileId} version={version} />}
       </Group>
       {version.identifier && (
         <Group gap={4}>

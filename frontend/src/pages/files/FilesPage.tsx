@@ -2,11 +2,11 @@ import { Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import { fileCountsQuery, filesQuery } from "@/api/files";
+import { fileCountsQuery, filesQuery, isProven, zipHref } from "@/api/files";
 import { csvHref } from "@/api/lists";
 import type { FileRead } from "@/api/models";
 import { Bytes } from "@/components/Bytes";
-import { DataTable } from "@/components/DataTable";
+import { DataTable, DownloadLink } from "@/components/DataTable";
 import { formatCount } from "@/components/format";
 import { NameLink, TextLink } from "@/components/links";
 import { PathText } from "@/components/Mono";
@@ -35,11 +35,28 @@ export function FilesPage() {
         rowHref={(file) => `/files/${file.id}`}
         toolbar={<FileFilters />}
         csvHref={csvHref("/api/files.csv", search)}
+        downloads={<ZipLink rows={source.rows} />}
         isFiltered={Object.keys(filters).length > 0}
         empty={{ title: t("files.empty"), hint: t("files.empty_hint") }}
       />
       <WhyBox />
     </Page>
+  );
+}
+
+/** The files of this list in one archive, once something of it is proven. */
+function ZipLink({ rows }: { rows: FileRead[] }) {
+  const { t } = useTranslation();
+  const { search } = useFileSearch();
+  const { sort: _, ...filters } = search;
+  const { data: counts } = useQuery(fileCountsQuery(filters));
+  const areListed = !search.state || search.state.includes("available");
+  const isAny = rows.some(isProven) || (areListed && (counts?.statuses.available?.count ?? 0) > 0);
+  if (!isAny) return null;
+  return (
+    <DownloadLink href={zipHref(filters)} name="files.zip" hint={t("files.download.zip_hint")}>
+      {t("files.download.zip")}
+    </DownloadLink>
   );
 }
 

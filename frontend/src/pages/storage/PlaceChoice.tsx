@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { storageQuery } from "@/api/storage";
 import { Empty } from "@/components/Empty";
 import { useEvery } from "@/components/useEvery";
+import { addressOf } from "./place";
 import { StorageForm } from "./StorageForm";
 import { StorageHealth } from "./StorageHealth";
 
@@ -37,9 +38,10 @@ export function PlaceChoice({ hint, chosen, onToggle, more }: PlaceChoiceProps) 
           <Group justify="space-between">
             <Checkbox
               checked={chosen.includes(place.id)}
+              disabled={place.state !== "active" && !chosen.includes(place.id)}
               onChange={() => onToggle(place.id)}
               label={<span translate="no">{place.name}</span>}
-              description={<span translate="no">{place.path}</span>}
+              description={<span translate="no">{addressOf(place)}</span>}
             />
             <StorageHealth storage={place} />
           </Group>

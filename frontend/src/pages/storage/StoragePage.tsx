@@ -1,10 +1,11 @@
-import { Button, Modal } from "@mantine/core";
+import { Anchor, Button, Modal } from "@mantine/core";
 import { IconPlugConnected, IconPlus } from "@tabler/icons-react";
 import { useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { StorageRead } from "@/api/models";
 import { storageQuery } from "@/api/storage";
+import { Bytes } from "@/components/Bytes";
 import { DataTable } from "@/components/DataTable";
 import { ChoiceFilter, FilterBar } from "@/components/filters";
 import { PathText } from "@/components/Mono";
@@ -15,11 +16,14 @@ import { UsedByLinks } from "@/components/UsedByLinks";
 import { useRows } from "@/components/useRows";
 import { useSetSearch } from "@/components/useSetSearch";
 import { DeleteStorage } from "./DeleteStorage";
+import { healthOf } from "./health";
+import { addressOf } from "./place";
 import { StorageCheck } from "./StorageCheck";
+import { StorageDetails } from "./StorageDetails";
 import { StorageForm } from "./StorageForm";
 import { StorageHealth } from "./StorageHealth";
 
-type Task = { kind: "add" } | { kind: "edit" | "check" | "delete"; storage: StorageRead };
+type Task = { kind: "add" } | { kind: "edit" | "look" | "check" | "delete"; storage: StorageRead };
 
 export function StoragePage() {
   const { t } = useTranslation();
@@ -68,6 +72,7 @@ function Tasks({ task, onDone }: { task: Task | null; onDone: () => void }) {
   if (task === null) return null;
   if (task.kind === "add") return <StorageForm storage={null} onClose={onDone} />;
   if (task.kind === "edit") return <StorageForm storage={task.storage} onClose={onDone} />;
+  if (task.kind === "look") return <StorageDetails id={task.storage.id} onClose={onDone} />;
   if (task.kind === "delete") return <DeleteStorage storage={task.storage} onClose={onDone} />;
   return (
     <Modal opened onClose={onDone} title={t("storage.check.title", { name: task.storage.name })}>
@@ -84,18 +89,41 @@ function useColumns(onTask: (task: Task) => void): Column<StorageRead>[] {
         id: "name",
         header: t("storage.columns.name"),
         width: "200px",
-        cell: (one) => <span translate="no">{one.name}</span>,
+        cell: (one) => (
+          <Anchor
+            component="button"
+            type="button"
+            c="var(--mantine-color-text)"
+            fz="inherit"
+            ta="start"
+            translate="no"
+            aria-label={t("storage.details", { name: one.name })}
+            onClick={() => onTask({ kind: "look", storage: one })}
+          >
+            {one.name}
+          </Anchor>
+        ),
       },
       {
         id: "health",
         header: t("storage.columns.health"),
-        width: "140px",
+        width: "150px",
         cell: (one) => <StorageHealth storage={one} />,
+      },
+      {
+        id: "free",
+        header: t("storage.columns.free"),
+        width: "100px",
+        align: "end",
+        cell: (one) => {
+          const { free_bytes: free } = healthOf(one);
+          return free === undefined ? null : <Bytes value={free} />;
+        },
       },
       {
         id: "path",
         header: t("storage.columns.path"),
-        cell: (one) => <PathText path={one.path} />,
+        cell: (one) => <PathText path={addressOf(one)} />,
       },
       {
         id: "kind",
@@ -107,6 +135,7 @@ function useColumns(onTask: (task: Task) => void): Column<StorageRead>[] {
         id: "zone",
         header: t("storage.columns.zone"),
         width: "100px",
+        hidden: true,
         cell: (one) => <span translate="no">{one.zone}</span>,
       },
       {
