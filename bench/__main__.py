@@ -14,7 +14,9 @@ from time import monotonic
 
 from bench.report import machine, tell
 
-BENCHES = ("transfer", "rescan", "latency", "queue", "catalogue", "identifiers", "page")
+BENCHES = (
+    "transfer", "destinations", "rescan", "latency", "queue", "catalogue", "identifiers", "page",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from app.config import get_settings
+from app.config import Settings, get_settings
 from app.database import Database
 from app.harvest.engine import Engine
 from app.harvest.ports import EngineSettings, Ports
@@ -15,7 +15,9 @@ from app.transfers.base import Source
 from app.transfers.local import LocalSource
 
 
-def local_engine(database: Database, folders: Mapping[uuid.UUID, Path]) -> Engine:
+def local_engine(
+    database: Database, folders: Mapping[uuid.UUID, Path], settings: Settings | None = None
+) -> Engine:
     """Make an engine whose instruments are these folders."""
 
     async def open_source(instrument_id: uuid.UUID, *, concurrency: int) -> Source:
@@ -24,7 +26,7 @@ def local_engine(database: Database, folders: Mapping[uuid.UUID, Path]) -> Engin
     writer = Writer(uuid.uuid4().hex[:16], "bench")
     ports = Ports(
         open_source=open_source,
-        open_storage=StorageOpener(database, get_settings(), writer),
+        open_storage=StorageOpener(database, settings or get_settings(), writer),
         mint=ArkMinter("99999", "sw1").mint,
         record=audit.record,
         merkle_root=audit.merkle_root,

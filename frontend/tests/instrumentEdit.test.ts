@@ -55,6 +55,16 @@ describe("an edit", () => {
     expect(changesOf(base, { ...base, shrink_percent: 57 })).toEqual({ shrink_ratio: 0.57 });
   });
 
+  it("sends a storage policy as a whole, a new place with what is wished of it", () => {
+    const added = { storage_location_id: "t", required: false, template: "", backfill: false };
+    expect(changesOf(base, { ...base, storage: [...base.storage, added] })).toEqual({
+      storage: [
+        { storage_location_id: "s", required: true, template: null },
+        { storage_location_id: "t", required: false, template: null, backfill: false },
+      ],
+    });
+  });
+
   it("takes away what another protocol may not keep", () => {
     const moved = { ...base, protocol: "webdav" as const, url: "https://nas", host: "tem2-pc" };
     expect(changesOf(base, moved)).toEqual({

@@ -58,11 +58,17 @@ def test_everything_that_can_be_changed_is_changed_in_one_form(
     page.get_by_role("textbox", name="Breaker").fill("29")
     page.get_by_label("Archive").check()
     page.get_by_role("switch", name="Required").uncheck()
+    storage = page.get_by_role("region", name="Storage")
+    storage.get_by_role("textbox", name="Destination template").fill("{instrument}/{year}/{name}")
     page.get_by_role("textbox", name="Connections at once").fill("5")
     page.get_by_role("textbox", name="Bandwidth").fill("1.5")
     page.get_by_label("Leave it alone at certain hours").check()
     page.get_by_label(re.compile("^From")).fill("22:00")
     page.get_by_label(re.compile("^Until")).fill("06:30")
+    _save(page)
+    expect(storage.get_by_text("There is no field 'year'")).to_be_visible()
+    template = "{instrument}/{acquired:%Y}/{name}"
+    storage.get_by_role("textbox", name="Destination template").fill(template)
     _save(page)
     expect(page.get_by_role("heading", name="Analytical balance", exact=True)).to_be_visible()
     read = lab.client.get(f"instruments/{balance['id']}")
@@ -78,7 +84,7 @@ def test_everything_that_can_be_changed_is_changed_in_one_form(
         "quiet_hours": {"from": "22:00", "to": "06:30", "time_zone": "Europe/Berlin"},
     }
     assert {name: read[name] for name in expected} == expected
-    assert [one["required"] for one in read["storage"]] == [False]
+    assert [(one["required"], one["template"]) for one in read["storage"]] == [(False, template)]
     same = ("root", "protocol", "zone", "host", "options", "start_from", "paused")
     assert {name: read[name] for name in same} == {name: balance[name] for name in same}
 

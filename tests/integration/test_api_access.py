@@ -20,7 +20,8 @@ FOR_ALL = {
     "getRun", "listFiles", "getFile", "listFileVersions", "explain", "listTransfers",
     "getTransfer", "listAudit", "streamEvents",
     "countFiles", "previewSchedule", "getFileStory", "getLive", "getOverview", "countTransfers",
-    "changeMe", "listCauses", "exportFiles", "exportTransfers", "exportAudit",
+    "changeMe", "listCauses", "exportFiles", "exportTransfers", "exportAudit", "downloadFile",
+    "downloadFiles",
 }  # fmt: skip
 
 

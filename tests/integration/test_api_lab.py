@@ -134,7 +134,10 @@ async def test_an_instrument_comes_with_policy_scan_state_and_slots(api: Api) ->
     made = await api.make_instrument(
         connections=3, storage=[{"storage_location_id": storage["id"], "required": False}]
     )
-    place = {"storage_location_id": storage["id"], "storage_name": "archive", "required": False}
+    place = {
+        "storage_location_id": storage["id"], "storage_name": "archive", "required": False,
+        "template": None, "backfill_pending": False,
+    }  # fmt: skip
     assert made["storage"] == [place]
     assert made["scan"]["files"] == 0
     key = uuid.UUID(made["id"])

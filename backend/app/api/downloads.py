@@ -24,7 +24,21 @@ from app.services.downloads import Content, Sender, find_content
 router = APIRouter(tags=["files"], responses=SIGNED_IN)
 _RANGE = re.compile(r"^bytes=(\d{0,18})-(\d{0,18})$")
 _OCTETS: dict[str, Any] = {
-    "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+    "application/octet-stream": {"schema": {"$ref": "#/components/schemas/FileContent"}}
+}
+CONTENT_SCHEMAS = {
+    "FileContent": {
+        "title": "FileContent",
+        "type": "string",
+        "format": "binary",
+        "description": "The bytes of a proven version.",
+    },
+    "ZipContent": {
+        "title": "ZipContent",
+        "type": "string",
+        "format": "binary",
+        "description": "A ZIP of proven versions; its last entry is manifest-sha256.txt.",
+    },
 }
 _HEADERS = {
     name: {"description": text, "schema": {"type": "string"}}
@@ -43,7 +57,7 @@ _CONTENT: dict[int | str, dict[str, Any]] = {
 _ZIP: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "a ZIP that ends with manifest-sha256.txt",
-        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {"application/zip": {"schema": {"$ref": "#/components/schemas/ZipContent"}}},
     }
 }
 

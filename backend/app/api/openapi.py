@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.api.csv_answer import CSV_SCHEMA
+from app.api.downloads import CONTENT_SCHEMAS
 from app.api.examples import REQUESTS, answer_example
 from app.schemas.base import Problem, ProblemField
 from app.schemas.events import LiveEvent, StreamPosition
@@ -51,6 +52,7 @@ def build_document(app: FastAPI) -> dict[str, Any]:
         schemas["Problem"] = Problem.model_json_schema(ref_template=_TEMPLATE)
         schemas["Problem"].pop("$defs", None)
         schemas.update(CSV_SCHEMA)
+        schemas.update(CONTENT_SCHEMAS)
         for model in (ProblemField, LiveEvent, StreamPosition):
             schemas[model.__name__] = model.model_json_schema(ref_template=_TEMPLATE)
         _name_forms(document, schemas)

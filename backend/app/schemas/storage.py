@@ -60,8 +60,8 @@ class StorageRead(Output):
     zone: str
     sentinel: uuid.UUID
     case_insensitive: bool
-    keep_free_bytes: int
-    quota_bytes: int | None
+    keep_free_bytes: int = Field(examples=[10_000_000_000])
+    quota_bytes: int | None = Field(examples=[None])
     paused_until: datetime | None
     error_code: str | None
     cause: str | None = Field(default=None, description="of its trouble; null while it is well")
@@ -140,6 +140,8 @@ class RetireRequest(Input):
 class EmptyingRead(Output):
     """How far a storage location is from holding nothing that is not elsewhere, too."""
 
-    proven_here: int
-    only_here: int = Field(description="proven nowhere else: 0 allows to retire it")
-    waiting_elsewhere: int = Field(description="copies that wait to be filled from here")
+    proven_here: int = Field(examples=[1200])
+    only_here: int = Field(description="proven nowhere else: 0 allows to retire it", examples=[17])
+    waiting_elsewhere: int = Field(
+        description="copies that wait to be filled from here", examples=[17]
+    )

@@ -51,7 +51,6 @@ _CODES = {
     401: "storage_logon_failed",
     403: "storage_permission_denied",
     404: "storage_object_missing",
-    405: "destination_conflict",
     407: "storage_logon_failed",
     409: "storage_object_missing",  # the folder above is missing
     414: "storage_name_refused",
@@ -62,6 +61,7 @@ _CODES = {
 }
 _NOT_IN_XML = re.compile("[\x00-\x1f\x7f\ufffe\uffff]")
 _LOCKED_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8)  # between tries
+_VAGUE = ("storage_connection_lost", "storage_error")
 _WRITTEN = (200, 201, 204)
 _ANY_SAID = (200, 204, 207, 403, 404, 405, 409, 422, 424, 501)
 _FAILURES: tuple[tuple[type[Exception], str], ...] = (
@@ -129,7 +129,7 @@ class _Connector:
     def error(self, raised: Exception, step: str) -> StreamWeaveError:
         if isinstance(raised, _Answered):
             code = _CODES.get(raised.status, "storage_error")
-            if step == "connecting" and code in ("storage_object_missing", "destination_conflict"):
+            if step == "connecting" and raised.status in (404, 405, 409):
                 code = "storage_share_missing"
             return StreamWeaveError(code, f"{step}: HTTP {raised.status}")
         reasons = list(_reasons(raised))
@@ -257,7 +257,9 @@ class WebdavFiles:
     async def put(self, path: bytes, content: bytes, mtime_ns: int) -> Standing:
         """Write a small object."""
         head = {"X-OC-Mtime": str(mtime_ns // 10**9)}
-        await self._ask("writing", "PUT", path, *_WRITTEN, headers=head, content=content)
+        await self._or_full(
+            self._ask("writing", "PUT", path, *_WRITTEN, headers=head, content=content)
+        )
         found = must_stand(await self.stat(path), path)
         self._takes_time = found.mtime_seconds == mtime_ns // 10**9
         return found
@@ -349,11 +351,15 @@ class WebdavFiles:
         *,
         seconds: float | None = None,
     ) -> T:
-        """Do a part of a long request, whose answer is lost when it comes too early."""
+        """Do a part of a long request."""
+        return await self._or_full(self._line.on(client, step, work, seconds=seconds))
+
+    async def _or_full(self, writing: Awaitable[T]) -> T:
+        """Say that a quota is used up where the server's answer does not, or was lost."""
         try:
-            return await self._line.on(client, step, work, seconds=seconds)
+            return await writing
         except StreamWeaveError as error:
-            if error.code == "storage_connection_lost" and await self._is_full():
+            if error.code in _VAGUE and await self._is_full():
                 raise StreamWeaveError("storage_full", error.detail) from error
             raise
 

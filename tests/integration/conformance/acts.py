@@ -1,5 +1,6 @@
 """What the engine does with a storage, in one call each."""
 
+import contextlib
 import hashlib
 import uuid
 from dataclasses import dataclass
@@ -20,8 +21,13 @@ async def write(
 ) -> ObjectFacts:
     """Write a temporary in chunks and finish it."""
     temporary = await batch.create(aim, len(content))
-    for start in range(0, len(content), by):
-        await temporary.write(content[start : start + by])
+    try:
+        for start in range(0, len(content), by):
+            await temporary.write(content[start : start + by])
+    except StreamWeaveError:
+        with contextlib.suppress(StreamWeaveError):
+            await temporary.abandon()
+        raise
     return await temporary.finish(MTIME_NS)
 
 

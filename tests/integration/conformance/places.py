@@ -75,6 +75,7 @@ class Destination(ABC):
     is_durable: bool
     names_it_changes: frozenset[str] = frozenset()  # of test_names, on its disk, where none can see
 
+    tells_full = True  # in a way that can be understood
     name_errors = frozenset({"storage_name_refused"})  # what is said of names it cannot hold
     holds_large = True  # 5 GiB
     missing = ""  # why this machine cannot run it

@@ -92,6 +92,7 @@ class RcloneSftp(ServerDestination[SftpServer]):
     name = "sftp-rclone"
     refuses_overwrite = False
     is_durable = False
+    tells_full = False
     names_it_changes = RCLONE_CHANGES
     share_missing_door = Door(root="nothing/here")
     refused_line = "password rejected for"

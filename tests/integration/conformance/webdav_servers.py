@@ -62,6 +62,7 @@ class WebdavDestination(ServerDestination[WebdavServer]):
     name = "webdav-rclone"
     refuses_overwrite = True
     is_durable = False
+    tells_full = False
     names_it_changes = frozenset({"control pictures"})
     share_missing_door = Door(root="nothing")
     refused_line = "Unauthorized request"

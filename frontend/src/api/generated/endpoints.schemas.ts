@@ -273,6 +273,11 @@ export interface ExplanationRead {
 }
 
 /**
+ * The bytes of a proven version.
+ */
+export type FileContent = Blob;
+
+/**
  * A number of files; `more`: at least so many ("10,000+").
  */
 export interface FileCount {
@@ -1998,6 +2003,11 @@ export interface VersionRead {
 export interface VersionList {
   items: VersionRead[];
 }
+
+/**
+ * A ZIP of proven versions; its last entry is manifest-sha256.txt.
+ */
+export type ZipContent = Blob;
 
 export type ListAccountsParams = {
 /**

@@ -23,7 +23,10 @@ interface PlaceChoiceProps {
 export function PlaceChoice({ hint, chosen, onToggle, more }: PlaceChoiceProps) {
   const { t } = useTranslation();
   const { isSuccess } = useInfiniteQuery(storageQuery());
-  const places = useEvery(storageQuery());
+  // Nothing new goes to a place that is being emptied; one that has files of it is still named.
+  const places = useEvery(storageQuery()).filter(
+    (place) => place.state === "active" || chosen.includes(place.id),
+  );
   const [isAdding, setAdding] = useState(false);
   return (
     <>
@@ -36,7 +39,6 @@ export function PlaceChoice({ hint, chosen, onToggle, more }: PlaceChoiceProps) 
           <Group justify="space-between">
             <Checkbox
               checked={chosen.includes(place.id)}
-              disabled={place.state !== "active" && !chosen.includes(place.id)}
               onChange={() => onToggle(place.id)}
               label={<span translate="no">{place.name}</span>}
               description={<span translate="no">{addressOf(place)}</span>}

@@ -19,7 +19,7 @@ const EXAMPLE: Sample = {
 };
 const SAMPLES_SHOWN = 3;
 
-interface PlaceRulesProps {
+export interface PlaceRulesProps {
   /** The place's name. */
   name: string;
   rules: Rules;
@@ -29,10 +29,12 @@ interface PlaceRulesProps {
   /** Real files, to show where each would go; an example without. */
   samples?: Sample[];
   error?: ReactNode;
+  /** Where the template stands in its form. */
+  path?: string;
 }
 
 /** Whether a place must have each file, and by which path it gets it. */
-export function PlaceRules({ name, rules, onChange, slug, samples, error }: PlaceRulesProps) {
+export function PlaceRules({ name, rules, onChange, slug, samples, error, path }: PlaceRulesProps) {
   const { t } = useTranslation();
   const shown = samples?.length ? samples.slice(0, SAMPLES_SHOWN) : [EXAMPLE];
   const found = understood(rules.template || USUAL_TEMPLATE);
@@ -53,7 +55,8 @@ export function PlaceRules({ name, rules, onChange, slug, samples, error }: Plac
         placeholder={USUAL_TEMPLATE}
         spellCheck={false}
         value={rules.template}
-        error={wrong ?? error}
+        error={error ?? wrong}
+        data-path={path}
         onChange={(event) => onChange({ ...rules, template: event.currentTarget.value })}
       />
       {"parts" in found && (

@@ -9,11 +9,12 @@ import type { InstrumentRead } from "@/api/models";
 import { Page } from "@/components/Page";
 import { Pending } from "@/components/Pending";
 import { fieldErrors } from "@/components/problems";
-import { LimitFields, NameFields, RuleFields, StorageFields } from "./fields";
+import { LimitFields, NameFields, RuleFields } from "./fields";
 import { Meanwhile } from "./Meanwhile";
 import { SaveBar } from "./SaveBar";
 import classes from "./SaveBar.module.css";
 import { SourceSection } from "./SourceSection";
+import { StorageFields } from "./StorageFields";
 import { useEditForm } from "./useEditForm";
 import { atOwnFields, changesOf, type Merged, mergeOnto, valuesOf } from "./values";
 
@@ -84,7 +85,7 @@ function EditInstrument({ latest, readAnew }: EditInstrumentProps) {
             </Stack>
             <Stack gap="lg">
               <RuleFields form={form} />
-              <StorageFields form={form} />
+              <StorageFields form={form} base={base} />
               <LimitFields form={form} />
             </Stack>
           </SimpleGrid>

@@ -1,13 +1,4 @@
-import {
-  Checkbox,
-  NumberInput,
-  Select,
-  SimpleGrid,
-  Stack,
-  Text,
-  Textarea,
-  TextInput,
-} from "@mantine/core";
+import { Checkbox, NumberInput, Select, SimpleGrid, Textarea, TextInput } from "@mantine/core";
 import { DateTimePicker, TimeInput } from "@mantine/dates";
 import "@mantine/dates/styles.css";
 import { useTranslation } from "react-i18next";
@@ -15,11 +6,8 @@ import { IncarnationPolicy } from "@/api/models";
 import { formatDuration } from "@/components/format";
 import { Section } from "@/components/Section";
 import { zonesWith } from "@/pages/schedules/ScheduleFields";
-import { PlaceChoice } from "@/pages/storage/PlaceChoice";
-import { PlaceRules, type Rules, USUAL_RULES } from "@/pages/storage/PlaceRules";
 import { Preview } from "./Preview";
 import type { EditForm } from "./useEditForm";
-import type { EditValues } from "./values";
 
 interface FieldsProps {
   form: EditForm;
@@ -104,55 +92,6 @@ export function RuleFields({ form }: FieldsProps) {
         {...form.getInputProps("shrink_percent")}
       />
       <Preview form={form} />
-    </Section>
-  );
-}
-
-/** Where each file is copied to, and which of the places must have it. */
-export function StorageFields({ form }: FieldsProps) {
-  const { t } = useTranslation();
-  const { storage } = form.values;
-  const set = (next: EditValues["storage"]) =>
-    form.setFieldValue(
-      "storage",
-      next.toSorted((one, other) =>
-        one.storage_location_id.localeCompare(other.storage_location_id),
-      ),
-    );
-  const without = (id: string) => storage.filter((one) => one.storage_location_id !== id);
-  const put = (id: string, { required, template }: Rules) =>
-    set([...without(id), { storage_location_id: id, required, template: template || null }]);
-  const chosen = storage.map((one) => one.storage_location_id);
-  return (
-    <Section title={t("instruments.edit.group.storage")}>
-      <Stack gap="sm">
-        <PlaceChoice
-          hint={t("instruments.edit.storage_hint")}
-          chosen={chosen}
-          onToggle={(id) => (chosen.includes(id) ? set(without(id)) : put(id, USUAL_RULES))}
-          more={({ id, name }) => {
-            const at = chosen.indexOf(id);
-            const { required = true, template } = storage[at] ?? {};
-            return (
-              <PlaceRules
-                name={name}
-                rules={{ required, template: template ?? "" }}
-                onChange={(rules) => {
-                  form.clearFieldError(`storage.${at}.template`);
-                  put(id, rules);
-                }}
-                slug={form.values.slug}
-                error={form.errors[`storage.${at}.template`]}
-              />
-            );
-          }}
-        />
-        {form.errors.storage && (
-          <Text size="sm" c="var(--mantine-color-error)" role="alert">
-            {form.errors.storage}
-          </Text>
-        )}
-      </Stack>
     </Section>
   );
 }

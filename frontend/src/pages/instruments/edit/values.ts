@@ -103,7 +103,7 @@ function bodyOf(values: EditValues): Omit<Required<InstrumentPatch>, "secret"> {
     incarnation_policy: values.incarnation_policy,
     start_from: values.start_from,
     shrink_ratio: Number(values.shrink_percent) / PERCENT,
-    storage: values.storage,
+    storage: values.storage.map((one) => ({ ...one, template: one.template || null })),
     connections: Number(values.connections),
     bandwidth_bytes_per_second:
       megabytes === "" ? null : Math.round(Number(megabytes) * BYTES_A_MEGABYTE),
