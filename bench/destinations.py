@@ -2,7 +2,8 @@
 
 The reference is `rclone copy` and then `rclone check --download` from the same local folder to the
 same server, alternated with ours round by round. Ours is the engine in this process: listing,
-ARKs, hashes, durable where the protocol can, read back, published, evidence, audit.
+ARKs, hashes, durable where the protocol can, read back, published, evidence, audit. What we deliver
+is compared with its source by `rclone check --download` afterwards.
 """
 
 import asyncio
@@ -150,6 +151,7 @@ async def _rounds(
     for number in range(1, options.rounds + 1):
         both.append(files / await asyncio.to_thread(_copy_and_check, place, source, number))
         own.append(files / await _deliver(options, place, source, number, files))
+        await asyncio.to_thread(_rclone, place, source, f"own-{number}", "check", "--download")
         say(f"{place.kind}, {files} x {size:,}: ours {own[-1]:.1f}, theirs {both[-1]:.1f} files/s.")
     return {
         "files": files,
@@ -162,20 +164,26 @@ async def _rounds(
 
 def _copy_and_check(place: _Place, source: Path, number: int) -> float:
     """What one would type; seconds."""
+    os.sync()
+    began = monotonic()
+    _rclone(place, source, f"reference-{number}", "copy", "--transfers", "4")
+    _rclone(place, source, f"reference-{number}", "check", "--download")
+    return monotonic() - began
+
+
+def _rclone(place: _Place, source: Path, folder: str, *command: str) -> None:
+    """Run rclone between source and a folder there; what differs raises."""
     environment = {"PATH": os.environ["PATH"], "RCLONE_CONFIG": ""}
     for name, value in place.theirs.items():
         environment[f"RCLONE_CONFIG_THERE_{name.upper()}"] = value
     if place.kind != "s3":
         environment["RCLONE_CONFIG_THERE_PASS"] = _obscured(place.password)
-    target = f"there:{place.root}/reference-{number}"
-    os.sync()
-    began = monotonic()
-    for command in (("copy", "--transfers", "4"), ("check", "--download")):
-        subprocess.run(
-            [rclone_path(), command[0], str(source), target, *command[1:]],
-            env=environment, check=True, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-    return monotonic() - began
+    subprocess.run(
+        [rclone_path(), command[0], str(source), f"there:{place.root}/{folder}", *command[1:]],
+        env=environment,
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def _obscured(password: str) -> str:

@@ -58,3 +58,14 @@ def test_the_latency_of_a_watched_instrument_is_measured() -> None:
     answer = bench("latency", "--files", "2")
     assert {"latency_seconds", "p50_seconds", "p95_seconds"} <= set(answer)
     assert answer["p50_seconds"] > 0
+
+
+def test_each_kind_of_destination_is_measured_and_agrees_with_its_source() -> None:
+    answer = bench("destinations", "--files", "12", "--rounds", "1")
+    for kind in ("cifs", "sftp", "webdav", "s3"):
+        found = answer[kind]["asked"]
+        assert set(found) == {
+            "files", "size_bytes", "vs_rclone_copy_and_check", "files_per_second",
+            "reference_copy_and_check",
+        }  # fmt: skip
+        assert found["files_per_second"]["median"] > 0

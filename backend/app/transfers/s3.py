@@ -36,7 +36,7 @@ from app.transfers.sentinel import (
 
 CHUNK = 1 << 20
 _CONCURRENCY = 8
-_TRIES = 3
+_TRIES = 2  # the engine tries again later, with back-off
 _BEYOND = ("InvalidRange", "416")
 
 
