@@ -48,6 +48,14 @@ def test_axe_finds_nothing_wrong_in_forms_menus_and_the_palette(as_admin: Open) 
     page.get_by_role("button", name="Add storage").first.click()
     page.get_by_role("dialog").get_by_label("Path").wait_for()
     assert violations(page, _WCAG) == []
+    page.get_by_role("radio", name="S3").check()
+    page.get_by_text("More settings").click()
+    page.get_by_label("Storage class").wait_for()
+    assert violations(page, _WCAG) == []
+    window.open("/storage")
+    page.get_by_role("button", name="Details of").first.click()
+    page.get_by_role("button", name="Drain").wait_for()
+    assert violations(page, _WCAG) == []
     window.open("/files")
     page.get_by_role("button", name="More filters").click()
     page.get_by_text("Endings of names").wait_for()

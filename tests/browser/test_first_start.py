@@ -78,6 +78,7 @@ def _wizard(page: Page, fresh: FreshUp) -> None:
     tested = page.get_by_role("dialog", name="Test of Archive")
     expect(tested.get_by_text("Overwriting was refused")).to_be_visible(timeout=60_000)
     tested.get_by_role("button", name="Done").click()
+    expect(tested).to_have_count(0)
     page.get_by_label("Archive").check()
     page.get_by_role("button", name="Next").click()
     page.get_by_label("Look again every").fill("1")
