@@ -15,6 +15,7 @@ from app.harvest.engine import Engine
 from app.harvest.retry import RetryPolicy
 from app.models import Attempt, Instrument, ServiceAccount, StorageLocation
 from app.services.transfers import retry_transfer
+from app.transfers.posix import PosixStorage
 from simlab.servers import Login, SambaServer
 from tests.faults.tcp_proxy import proxied
 from tests.integration.engine_fixtures import OLD_NS, Lab, lab
@@ -260,9 +261,20 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run([*sudo, "umount", "-l", str(mount)], check=True)
 
 
+@pytest.mark.parametrize("tells", [True, False])
 async def test_a_full_destination_waits_for_space_and_needs_no_person(
-    small_disk: Path, servers: Servers, worker: Supervisor
+    small_disk: Path,
+    servers: Servers,
+    worker: Supervisor,
+    monkeypatch: pytest.MonkeyPatch,
+    tells: bool,
 ) -> None:
+    if not tells:  # a storage that cannot say how much room there is, until it is full
+
+        async def space(_: PosixStorage) -> None:
+            return None
+
+        monkeypatch.setattr(PosixStorage, "space", space)
     lab = await worker.lab(servers.fresh("smb"), target=small_disk)
     filler = small_disk / "filler"
     filler.write_bytes(b"x" * (2 << 20))
@@ -272,7 +284,8 @@ async def test_a_full_destination_waits_for_space_and_needs_no_person(
     await lab.harvest()
     waiting = [c for c in (await lab.copies()).values() if c.state != "available"]
     assert waiting
-    assert {(c.state, c.error_code) for c in waiting} == {("retry_wait", "storage_full")}
+    found_out = ("queued", None) if tells else ("retry_wait", "storage_full")
+    assert {(c.state, c.error_code) for c in waiting} == {found_out}
     async with lab.database.read() as session:
         location = (await session.scalars(select(StorageLocation))).one()
     assert location.error_code == "storage_full"

@@ -159,7 +159,8 @@ class WebdavFiles:
     kind = "webdav"
     appends = False
     is_durable = False
-    refuses_in_one_step = True
+    # Servers look and then move: of two at the same moment both may win (rclone's let them).
+    refuses_in_one_step = False
 
     def __init__(self, address: ServerAddress) -> None:
         self._url = _root(address)

@@ -73,6 +73,8 @@ class Destination(ABC):
     name: str
     refuses_overwrite: bool  # in one step, by itself
     is_durable: bool
+    # Whether two who come at the same moment are kept apart: a test's server may not be.
+    keeps_racers_apart = True
     names_it_changes: frozenset[str] = frozenset()  # of test_names, on its disk, where none can see
 
     tells_full = True  # in a way that can be understood

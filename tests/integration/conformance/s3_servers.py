@@ -126,6 +126,7 @@ class MotoDestination(Destination):
 
     name = "s3-moto"
     refuses_overwrite = True
+    keeps_racers_apart = False  # it looks and then writes, in threads
     is_durable = True
 
     def __init__(self, folder: Path) -> None:

@@ -60,7 +60,7 @@ class WebdavDestination(ServerDestination[WebdavServer]):
     """rclone serve webdav."""
 
     name = "webdav-rclone"
-    refuses_overwrite = True
+    refuses_overwrite = False
     is_durable = False
     tells_full = False
     names_it_changes = frozenset({"control pictures"})
