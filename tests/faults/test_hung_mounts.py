@@ -11,13 +11,14 @@ import pytest
 from sqlalchemy import select
 
 from app.clock import monotonic
+from app.config import Settings
 from app.errors import StreamWeaveError
 from app.models import Copy, StorageLocation
 from app.transfers.calls import calls_of, is_disk
 from app.transfers.local import LocalSource
 from app.transfers.posix import PosixStorage
 from tests.faults.hung_mount import hung
-from tests.integration.engine_fixtures import Lab, lab
+from tests.integration.engine_fixtures import Lab, lab, opener_for
 from tests.integration.factories import make_storage
 
 __all__ = ["lab"]
@@ -111,7 +112,8 @@ async def test_a_hung_destination_rests_while_the_other_one_is_served(
     other.mkdir()
     await make_storage(lab.database, other, lab.instrument)
     settings = replace(lab.engine.ports.settings, stall_seconds=STALL_SECONDS)
-    lab.engine.ports = replace(lab.engine.ports, settings=settings)
+    impatient = opener_for(lab.database, Settings(io_timeout_seconds=1.0))
+    lab.engine.ports = replace(lab.engine.ports, settings=settings, open_storage=impatient)
     lab.write("a.raw", b"first")
     await lab.harvest()  # both journals are read
     lab.write("b.raw", b"second")
