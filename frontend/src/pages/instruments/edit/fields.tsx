@@ -6,7 +6,6 @@ import { IncarnationPolicy } from "@/api/models";
 import { formatDuration } from "@/components/format";
 import { Section } from "@/components/Section";
 import { zonesWith } from "@/pages/schedules/ScheduleFields";
-import { Preview } from "./Preview";
 import type { EditForm } from "./useEditForm";
 
 interface FieldsProps {
@@ -91,7 +90,6 @@ export function RuleFields({ form }: FieldsProps) {
         suffix=" %"
         {...form.getInputProps("shrink_percent")}
       />
-      <Preview form={form} />
     </Section>
   );
 }
