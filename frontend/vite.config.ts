@@ -1,9 +1,36 @@
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
+
+/**
+ * Of files that import each other, the one that a page asks for first runs before the other: what
+ * its modules are made of is not there yet, and a part of the page is undefined.
+ */
+function noCircles(): Plugin {
+  return {
+    name: "no-circles",
+    generateBundle(_options, bundle) {
+      const importsOf = (file: string) => {
+        const found = bundle[file];
+        return found?.type === "chunk" ? found.imports : [];
+      };
+      for (const start of Object.keys(bundle)) {
+        const seen = new Set<string>();
+        const next = [...importsOf(start)];
+        for (let file = next.pop(); file !== undefined; file = next.pop()) {
+          if (file === start) {
+            this.error(`${start} imports itself by way of others: merge less of what is shared.`);
+          }
+          if (!seen.has(file)) next.push(...importsOf(file));
+          seen.add(file);
+        }
+      }
+    },
+  };
+}
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), noCircles()],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   server: { proxy: { "/api": "http://127.0.0.1:8700" } },
   build: {
@@ -25,7 +52,8 @@ export default defineConfig({
               name: "shared",
               minShareCount: 2,
               entriesAware: true,
-              entriesAwareMergeThreshold: 20_000,
+              // More, and files that are merged import each other.
+              entriesAwareMergeThreshold: 5_000,
             },
           ],
         },
