@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,6 +151,23 @@ def test_the_connection_is_tested_from_within_before_it_is_saved(
     test.click()
     expect(page.get_by_text("The connection did not work")).to_be_visible(timeout=60_000)
     assert lab.client.get(f"instruments/{balance['id']}")["root"] == balance["root"]
+
+
+def test_changed_rules_are_tried_on_real_files_before_they_are_saved(
+    as_admin: Open, lab: LiveLab, balance: dict[str, Any]
+) -> None:
+    (Path(balance["root"]) / "weighed_0001.csv").write_text("1.0023\n")
+    page = as_admin().open(f"/instruments/{balance['id']}/edit")
+    rules = page.get_by_role("region", name="Completeness")
+    page.get_by_role("textbox", name="Quiet time").fill("86400")
+    page.get_by_role("button", name="Judge the newest files").click()
+    expect(rules.get_by_text("weighed_0001.csv")).to_be_visible(timeout=60_000)
+    expect(rules.get_by_text("Settling")).to_be_visible()
+    page.get_by_role("textbox", name="Quiet time").fill("0")
+    expect(rules.get_by_text("weighed_0001.csv")).to_have_count(0)
+    page.get_by_role("button", name="Judge the newest files").click()
+    expect(rules.get_by_text("Complete", exact=True)).to_be_visible(timeout=60_000)
+    assert lab.client.get(f"instruments/{balance['id']}")["quiet_seconds"] == 120.0
 
 
 def test_a_new_address_of_a_used_account_asks_for_its_secret(as_admin: Open, lab: LiveLab) -> None:

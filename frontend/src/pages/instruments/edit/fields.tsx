@@ -6,6 +6,7 @@ import { IncarnationPolicy } from "@/api/models";
 import { formatDuration } from "@/components/format";
 import { Section } from "@/components/Section";
 import { zonesWith } from "@/pages/schedules/ScheduleFields";
+import { Preview } from "./Preview";
 import type { EditForm } from "./useEditForm";
 
 interface FieldsProps {
@@ -90,6 +91,7 @@ export function RuleFields({ form }: FieldsProps) {
         suffix=" %"
         {...form.getInputProps("shrink_percent")}
       />
+      <Preview form={form} />
     </Section>
   );
 }
