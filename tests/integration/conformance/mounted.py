@@ -135,6 +135,7 @@ class MountedDestination(Destination):
     name = "mounted"
     refuses_overwrite = False  # rclone mount can neither link nor rename without replacing
     is_durable = False
+    shows_times_late = True
     names_it_changes = RCLONE_CHANGES
     missing = _missing()
 

@@ -80,6 +80,7 @@ class Destination(ABC):
     tells_full = True  # in a way that can be understood
     name_errors = frozenset({"storage_name_refused"})  # what is said of names it cannot hold
     holds_large = True  # 5 GiB
+    shows_times_late = False  # another modification time until an upload ended
     missing = ""  # why this machine cannot run it
 
     @abstractmethod

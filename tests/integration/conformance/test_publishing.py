@@ -164,7 +164,9 @@ async def test_one_of_two_who_race_for_a_name_wins(
     await other.close()
 
 
-async def test_several_files_are_on_their_way_at_once(storage: Storage, place: Place) -> None:
+async def test_several_files_are_on_their_way_at_once(
+    destination: Destination, storage: Storage, place: Place
+) -> None:
     aims = [target(b"many/%d/file-%d" % (number % 3, number)) for number in range(24)]
     pending = iter(aims)
 
@@ -186,7 +188,15 @@ async def test_several_files_are_on_their_way_at_once(storage: Storage, place: P
     for aim, read, object_ in zip(aims, found, published, strict=True):
         assert not isinstance(read, StreamWeaveError)
         assert read.sha256 == sha256(aim.dest_path * 1000)
-        assert object_ is not None and object_.object_id == read.object_id
+        assert object_ is not None
+        if object_.object_id != read.object_id:
+            # A mount by a program shows a file's own time when its upload has ended.
+            assert destination.shows_times_late
+            async with storage.batch() as batch:
+                (read,) = await batch.read_back([aim], final=True)
+            assert not isinstance(read, StreamWeaveError)
+            assert read.sha256 == sha256(aim.dest_path * 1000)
+            assert object_.object_id == read.object_id
         assert await place.content(aim.dest_path) == aim.dest_path * 1000
 
 
