@@ -8,6 +8,7 @@ failed is left to its own copies.
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -17,9 +18,10 @@ from sqlalchemy.orm import aliased
 
 from app.clock import utcnow
 from app.database import Database
+from app.errors import StreamWeaveError
 from app.harvest.plan import Destination, WhichVersion, plan_copy
 from app.harvest.store import instruments
-from app.harvest.store.bulk import insert_new_rows
+from app.harvest.store.bulk import insert_new_rows, insert_rows
 from app.harvest.store.planning import insert_losers
 from app.models import (
     BACKLOG,
@@ -115,7 +117,8 @@ async def _queue(
 ) -> int:
     missing = await _missing(session, files, destination.storage_location_id)
     now = utcnow()
-    rows = [_row(destination, one, now) for one in missing]
+    planned = [_row(destination, one, now) for one in missing]
+    rows = [row for row in planned if row["dest_key"] is not None]
     queued = {
         "instrument_id": policy.instrument_id,
         "state": CopyState.QUEUED.value,
@@ -130,12 +133,25 @@ async def _queue(
     inserted = await insert_new_rows(session, COPIES, rows, returning="id", constants=queued)
     losers = [row | queued for row in rows if row["id"] not in inserted]
     await insert_losers(session, losers)
+    await insert_rows(session, COPIES, [queued | row for row in planned if row["dest_key"] is None])
     return len(inserted)
 
 
 def _row(destination: Destination, one: Row[Any], now: datetime) -> dict[str, Any]:
     which = WhichVersion(one.path_bytes, one.incarnation, one.number, one.mtime_ns)
-    planned = plan_copy(destination, which)
+    try:
+        planned = plan_copy(destination, which)
+    except StreamWeaveError as error:
+        # Shown with its cause, in nobody's way: it has no name that it could take.
+        row = _row(replace(destination, template=None), one, now)
+        return row | {
+            "dest_key": None,
+            "follows": None,
+            "due_at": None,
+            "state": CopyState.CONFLICT.value,
+            "error_code": error.code,
+            "error_detail": error.detail,
+        }
     return {
         "id": new_id(),
         "version_id": one.id,

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.clock import from_ns, utcnow
 from app.errors import ErrorClass, StreamWeaveError
 from app.harvest.crash import crash_point
-from app.harvest.plan import Latest, SettledFile, plan_file
+from app.harvest.plan import Latest, SettledFile, Work, plan_file
 from app.harvest.ports import Ports
 from app.harvest.retry import INSTRUMENT_LEVEL
 from app.harvest.scan import ScanLease
@@ -160,28 +160,38 @@ async def _write(lease: ScanLease, verdicts: _Verdicts, ports: Ports) -> int:
     async def work(session: AsyncSession) -> int:
         await lease.fence(session)
         await scanning.update_files(session, verdicts.rows)
-        await scanning.update_files(session, verdicts.held)
-        if verdicts.held:
-            held = len(verdicts.held)
-            await tell(session, "files.held", lease.instrument.id, state="held", count=held)
-        known = [file.id for file, _ in verdicts.settled if file.latest_version]
-        latest = await planning.latest_versions(session, known)
-        journal = await journals.known(
-            session, lease.instrument.id, [file.path_hash for file, _ in verdicts.settled]
-        )
-        plans = [
-            plan_file(
-                replace(
-                    _settled(lease, file, facts, latest.get(file.id)),
-                    journal=journal.get((file.path_hash, file.incarnation)),
-                ),
-                lease.instrument.destinations,
-            )
-            for file, facts in verdicts.settled
-        ]
+        plans, unplanned = await _plans(lease, verdicts, session)
+        held = [*verdicts.held, *unplanned]
+        await scanning.update_files(session, held)
+        if held:
+            count = len(held)
+            await tell(session, "files.held", lease.instrument.id, state="held", count=count)
         return await planning.save(session, lease.instrument.id, plans, ports.mint)
 
     return await lease.database.run(work)
+
+
+async def _plans(
+    lease: ScanLease, verdicts: _Verdicts, session: AsyncSession
+) -> tuple[list[Work], list[dict[str, Any]]]:
+    """Return the work, and files of which none can be made: they wait, and hold up no other."""
+    known = [file.id for file, _ in verdicts.settled if file.latest_version]
+    latest = await planning.latest_versions(session, known)
+    journal = await journals.known(
+        session, lease.instrument.id, [file.path_hash for file, _ in verdicts.settled]
+    )
+    plans: list[Work] = []
+    unplanned = _Verdicts()
+    for file, facts in verdicts.settled:
+        settled = replace(
+            _settled(lease, file, facts, latest.get(file.id)),
+            journal=journal.get((file.path_hash, file.incarnation)),
+        )
+        try:
+            plans.append(plan_file(settled, lease.instrument.destinations))
+        except StreamWeaveError as error:
+            _hold(file, error, utcnow(), unplanned)
+    return plans, unplanned.held
 
 
 def _settled(

@@ -100,7 +100,11 @@ Work = NewVersion | Reaim | Nothing
 
 
 def plan_file(file: SettledFile, destinations: Sequence[Destination]) -> Work:
-    """Return what is to be done for one settled file."""
+    """Return what is to be done for one settled file.
+
+    Raises:
+        StreamWeaveError: `template_invalid` when a template makes no safe path of this file's.
+    """
     if file.latest is not None:
         if file.latest.facts == file.facts:
             return Nothing(file)
@@ -129,7 +133,11 @@ class WhichVersion:
 def plan_copy(
     destination: Destination, version: WhichVersion, *, follows: UUID | None = None
 ) -> PlannedCopy:
-    """Return the copy of a version at a destination."""
+    """Return the copy of a version at a destination.
+
+    Raises:
+        StreamWeaveError: `template_invalid` when the template makes no safe path of this one.
+    """
     if destination.template is None:
         base = join(destination.prefix, version.path)
     else:
