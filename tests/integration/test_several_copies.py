@@ -3,11 +3,13 @@
 import shutil
 import uuid
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 
+from app.clock import utcnow
 from app.database import Database
 from app.harvest.backfill import backfill
 from app.harvest.room import Room
@@ -21,6 +23,7 @@ from app.models import (
 from app.transfers.base import Source
 from app.transfers.local import LocalSource
 from app.transfers.posix import SENTINEL
+from app.worker.samples import error_rates
 from tests.integration.engine_fixtures import Lab, engine_for
 from tests.integration.factories import make_instrument, make_storage
 
@@ -234,3 +237,22 @@ async def test_free_space_is_kept(two: TwoPlaces) -> None:
     await two.drain()
     assert content_of(two.target) == {"scope/a.raw": b"content"}
     assert content_of(two.second_target) == {}
+
+
+async def test_the_error_rate_of_a_place_counts_only_what_failed_by_its_doing(
+    two: TwoPlaces,
+) -> None:
+    two.write("a.raw", b"one")
+    two.write("b.raw", b"two")
+    await two.harvest()
+    async with two.database.write() as session:
+        there = select(Copy.id).where(Copy.storage_location_id == two.second)
+        one, other = (await session.scalars(there)).all()
+        for copy, code in ((one, "storage_stalled"), (other, "source_unreadable")):
+            await session.execute(
+                update(Attempt).where(Attempt.copy_id == copy).values(error_code=code)
+            )
+    assert await two.database.ask(error_rates) == {two.storage: (2, 0), two.second: (2, 1)}
+    async with two.database.write() as session:
+        await session.execute(update(Attempt).values(ended_at=utcnow() - timedelta(hours=2)))
+    assert await two.database.ask(error_rates) == {}

@@ -1,12 +1,14 @@
 """The health of storage locations: looked at each minute by a worker that reaches them.
 
-Sentinel, latency, free space; once an hour a sample is kept, from which the page tells when a
-place will be full.
+Sentinel, latency, free space, error rate; once an hour a sample is kept, from which the page tells
+when a place will be full.
 """
 
 import asyncio
 import logging
-from datetime import UTC, datetime
+import uuid
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -16,17 +18,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.clock import monotonic, utcnow
 from app.database import Database
 from app.errors import StreamWeaveError
-from app.models import StorageLocation, StorageSample, StorageState
+from app.models import Attempt, Copy, StorageLocation, StorageSample, StorageState
 from app.services.storages import StorageOpener
 from app.transfers.base import Space
 
 logger = logging.getLogger("streamweave.samples")
 _PATIENCE_SECONDS = 30.0
+# Of these the error rate is told: a bound, so that it costs the same on a busy day.
+_RATED_ATTEMPTS = 2_000
+_RATED_TIME = timedelta(hours=1)
 
 
 async def measure_storage(database: Database, opener: StorageOpener, zones: list[str]) -> int:
     """Look at the zones' storage locations; return how many answered."""
     answered = 0
+    rates = await database.ask(error_rates)
     for row in await database.ask(lambda s: _places(s, zones)):
         before = monotonic()
         try:
@@ -40,7 +46,11 @@ async def measure_storage(database: Database, opener: StorageOpener, zones: list
             logger.info("%s is not well: %s", row.name, error)
             if isinstance(error, StreamWeaveError):
                 await opener.note(row, error)
-            health: dict[str, Any] = {"looked_at": utcnow().isoformat(), "trouble": code}
+            health: dict[str, Any] = {
+                "looked_at": utcnow().isoformat(),
+                "trouble": code,
+                **_rate(rates, row),
+            }
             await database.run(lambda s, r=row, h=health: _note(s, r, h))  # type: ignore[misc]
             continue
         can = storage.capabilities
@@ -51,10 +61,45 @@ async def measure_storage(database: Database, opener: StorageOpener, zones: list
             "latency_ms": latency_ms,
             "overwriting": can.overwriting.value,
             "durable": can.durable,
+            **_rate(rates, row),
         }
         await database.run(lambda s, r=row, h=health, p=space: _note(s, r, h, p))  # type: ignore[misc]
         answered += 1
     return answered
+
+
+async def error_rates(session: AsyncSession) -> dict[uuid.UUID, tuple[int, int]]:
+    """Return of each location how many attempts ended there of late, and how many by its fault.
+
+    The newest 2,000 attempts of the whole installation, none older than an hour.
+    """
+    newest = (
+        select(Attempt.copy_id, Attempt.error_code, Attempt.ended_at)
+        .order_by(Attempt.id.desc())
+        .limit(_RATED_ATTEMPTS)
+        .subquery()
+    )
+    rows = await session.execute(
+        select(Copy.storage_location_id, newest.c.error_code)
+        .join(newest, newest.c.copy_id == Copy.id)
+        .where(newest.c.ended_at > utcnow() - _RATED_TIME)
+    )
+    ended: Counter[uuid.UUID] = Counter()
+    failed: Counter[uuid.UUID] = Counter()
+    for location, code in rows:
+        ended[location] += 1
+        failed[location] += code is not None and is_by_storage(code)
+    return {location: (count, failed[location]) for location, count in ended.items()}
+
+
+def is_by_storage(code: str) -> bool:
+    """Whether an error is the storage's doing, and not the instrument's or a file's."""
+    return code.startswith("storage_") or code == "read_back_mismatch"
+
+
+def _rate(rates: dict[uuid.UUID, tuple[int, int]], row: StorageLocation) -> dict[str, int]:
+    attempts, failures = rates.get(row.id, (0, 0))
+    return {"recent_attempts": attempts, "recent_failures": failures}
 
 
 async def _places(session: AsyncSession, zones: list[str]) -> list[StorageLocation]:

@@ -84,7 +84,7 @@ function OneStorage({ storage }: { storage: StorageRead }) {
 
 function StorageFacts({ storage }: { storage: StorageRead }) {
   const { t } = useTranslation();
-  const { looked_at, checked_at, latency_ms } = healthOf(storage);
+  const { looked_at, checked_at, latency_ms, recent_attempts, recent_failures } = healthOf(storage);
   const looked = looked_at ?? checked_at;
   return (
     <Facts
@@ -94,6 +94,16 @@ function StorageFacts({ storage }: { storage: StorageRead }) {
         [t("storage.columns.zone"), <Code key="zone">{storage.zone}</Code>],
         [t("storage.looked_at"), <Time key="looked" at={looked} />],
         latency_ms !== undefined && [t("storage.latency"), formatDuration(latency_ms / 1000)],
+        !!recent_attempts && [
+          t("storage.error_rate"),
+          t("storage.error_rate_of", {
+            failed: formatNumber(recent_failures ?? 0),
+            all: formatNumber(recent_attempts),
+            percent: formatNumber(
+              Math.round((1000 * (recent_failures ?? 0)) / recent_attempts) / 10,
+            ),
+          }),
+        ],
         storage.keep_free_bytes > 0 && [
           t("storage.fields.keep_free"),
           formatBytes(storage.keep_free_bytes),

@@ -10,6 +10,10 @@ export interface Health {
   total_bytes?: number;
   overwriting?: string;
   durable?: boolean;
+  /** Of the last hour, at most the newest 2,000 of the installation. */
+  recent_attempts?: number;
+  /** Those of them that failed by the storage's doing. */
+  recent_failures?: number;
 }
 
 export const healthOf = ({ health }: Pick<StorageRead, "health">): Health => health as Health;
