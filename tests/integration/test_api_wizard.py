@@ -109,7 +109,11 @@ async def test_nobody_leaves_the_root(api: Api, path: str) -> None:
 
 async def test_real_files_are_judged_and_told_where_they_would_go(api: Api) -> None:
     share, storage = _share(api), await api.make_storage()
-    more = {"slug": "tem-2", "quiet_seconds": 120, "storage": [storage["id"]]}
+    more = {
+        "slug": "tem-2",
+        "quiet_seconds": 120,
+        "storage": [{"storage_location_id": storage["id"]}],
+    }
     async with _worker(api):
         found = (
             await api.admin.post("/api/instruments/preview", json=_draft(share, **more))
@@ -131,19 +135,44 @@ async def test_real_files_are_judged_and_told_where_they_would_go(api: Api) -> N
             "storage_location_id": storage["id"],
             "storage_name": "archive",
             "path": f"{storage['path']}/tem-2/2025/old.raw",
+            "problem": None,
         }
     ]
     assert (found["total"], found["truncated"]) == (4, False)
     assert {one["path"] for one in saved["files"] if one["verdict"] == "settled"} >= {
         "2026/new.raw"
     }
-    unknown = _draft(share, **{**more, "storage": [str(uuid.uuid4())]})
+    unknown = _draft(share, **{**more, "storage": [{"storage_location_id": str(uuid.uuid4())}]})
     refused = await api.admin.post("/api/instruments/preview", json=unknown)
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/storage")
 
 
+async def test_templates_say_where_files_would_go_and_which_names_would_meet(api: Api) -> None:
+    share, storage = _share(api), await api.make_storage()
+    (share / "2026" / "old.raw").write_bytes(b"the same name")
+    place = {"storage_location_id": storage["id"], "template": "{instrument}/{name}"}
+    more = {"slug": "tem-2", "quiet_seconds": 120}
+    async with _worker(api):
+        found = (
+            await api.admin.post(
+                "/api/instruments/preview", json=_draft(share, **more, storage=[place])
+            )
+        ).json()
+        wrong = place | {"template": "{secret}"}
+        refused = await api.admin.post(
+            "/api/instruments/preview", json=_draft(share, **more, storage=[wrong])
+        )
+    aimed = {one["path"]: one["destinations"][0] for one in found["files"]}
+    assert aimed["readme.txt"]["path"] == f"{storage['path']}/tem-2/readme.txt"
+    assert aimed["readme.txt"]["problem"] is None
+    meeting = [aimed[path]["problem"] for path in ("2025/old.raw", "2026/old.raw")]
+    assert meeting.count(None) == 1
+    assert any(problem and "would have the same name there" in problem for problem in meeting)
+    assert (refused.status_code, refused.json()["code"]) == (422, "template_invalid")
+
+
 def test_one_look_says_what_it_can() -> None:
-    rules = Rules("tem", 120, NOW - timedelta(days=10), ())
+    rules = Rules("tem", 120, NOW - timedelta(days=10))
 
     def of(age: timedelta) -> tuple[str, str]:
         mtime_ns = int((NOW - age).timestamp()) * 10**9

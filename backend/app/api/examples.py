@@ -101,7 +101,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "browseInstrument": {"a folder": {"path": "2026"}},
     "previewDraft": {
         "a share, two minutes without change": {
-            **_SMB, "slug": "tem-2", "quiet_seconds": 120, "storage": [_PLACE],
+            **_SMB, "slug": "tem-2", "quiet_seconds": 120,
+            "storage": [{"storage_location_id": _PLACE, "template": "{acquired:%Y}/{path}"}],
         },
     },
     "createSchedule": {

@@ -207,9 +207,10 @@ def _folder(path: str) -> str:
 async def preview_draft(body: SourcePreview, editor: Edits) -> PreviewRead:
     """Judge the newest files of a source before it is saved, and say where each would go."""
     own = {"secret", "slug", "quiet_seconds", "start_from", "storage"}
-    rules = previews.Rules(body.slug, body.quiet_seconds, body.start_from, tuple(body.storage))
+    rules = previews.Rules(body.slug, body.quiet_seconds, body.start_from)
+    templates = {one.storage_location_id: one.template for one in body.storage}
     found = await previews.preview_draft(
-        editor, body.model_dump(exclude=own), body.secret_text(), rules
+        editor, body.model_dump(exclude=own), body.secret_text(), rules, templates
     )
     return PreviewRead.model_validate(found)
 

@@ -169,13 +169,20 @@ class FolderBrowse(Input):
     path: PathText = Field(default="", description="below the root; empty is the root")
 
 
+class PreviewPlace(Input):
+    """A storage location that files would go to."""
+
+    storage_location_id: uuid.UUID
+    template: Template | None = None
+
+
 class SourcePreview(_Source):
     """A source with the rules that would decide about its files."""
 
     slug: Slug
     quiet_seconds: float = Field(default=120.0, ge=0, le=86400 * 30)
     start_from: UtcTime | None = None
-    storage: list[uuid.UUID] = Field(default_factory=list, max_length=20)
+    storage: list[PreviewPlace] = Field(default_factory=list, max_length=20)
 
 
 class BrowsedEntry(Output):
@@ -207,7 +214,10 @@ class PreviewDestination(Output):
 
     storage_location_id: uuid.UUID
     storage_name: str
-    path: str = Field(examples=["/srv/archive/tem-2/2026/grid_007.dm4"])
+    path: str | None = Field(examples=["/srv/archive/tem-2/2026/grid_007.dm4"])
+    problem: str | None = Field(
+        default=None, description="why it could not go there, or not under this name"
+    )
 
 
 class PreviewFile(Output):

@@ -12,92 +12,143 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import from_ns, utcnow
 from app.database import Database
-from app.harvest.plan import destination_path
+from app.errors import StreamWeaveError
+from app.harvest.plan import Destination, WhichVersion, plan_copy
 from app.models import Instrument, InstrumentStorage, StorageLocation
 from app.services.checks import ask_draft, ask_instrument
 from app.services.edits import InvalidField, find
 from app.services.instruments import Editor
-from app.transfers.paths import display, join
+from app.services.policies import check_template
+from app.transfers.paths import display
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What decides about a file: the completeness policy, and where it goes."""
+    """What decides about a file: the completeness policy."""
 
     slug: str
     quiet_seconds: float
     start_from: datetime | None
-    storage_ids: tuple[uuid.UUID, ...]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A storage location, and how paths are made there."""
+
+    location: StorageLocation
+    destination: Destination
 
 
 async def preview_draft(
-    editor: Editor, values: Mapping[str, Any], secret: str | None, rules: Rules
+    editor: Editor,
+    values: Mapping[str, Any],
+    secret: str | None,
+    rules: Rules,
+    templates: Mapping[uuid.UUID, str | None],
 ) -> dict[str, Any]:
-    """Judge the newest files of a source that is not saved."""
+    """Judge the newest files of a source that is not saved.
+
+    Args:
+        editor: who asks.
+        values: the source.
+        secret: the account's, when it is not stored.
+        rules: what decides about a file.
+        templates: the storage locations, and how paths are made at each.
+
+    Raises:
+        InvalidField: a template cannot be used, or a storage location is not known.
+    """
+    for number, template in enumerate(templates.values()):
+        check_template(template, f"/storage/{number}/template")
     async with editor.database.read() as session:
-        places = await _places(session, rules.storage_ids)
-    if len(places) != len(set(rules.storage_ids)):
+        locations = await _locations(session, list(templates))
+    if len(locations) != len(templates):
         raise InvalidField("/storage", "There is no such storage location.")
     found = await ask_draft(editor, values, secret, "sample")
-    return _judged(found, rules, [(place, rules.slug) for place in places])
+    places = [_place(one, rules.slug, None, templates[one.id]) for one in locations]
+    return _judged(found, rules, places)
 
 
 async def preview_instrument(database: Database, instrument_id: uuid.UUID) -> dict[str, Any]:
     """Judge the newest files of a stored instrument."""
     async with database.read() as session:
         one = await find(session, Instrument, instrument_id)
-        policies = (
-            await session.scalars(
-                select(InstrumentStorage).where(InstrumentStorage.instrument_id == instrument_id)
-            )
-        ).all()
-        prefixes = {policy.storage_location_id: policy.prefix for policy in policies}
-        places = await _places(session, list(prefixes))
-    rules = Rules(one.slug, one.quiet_seconds, one.start_from, tuple(prefixes))
+        rows = await session.scalars(
+            select(InstrumentStorage).where(InstrumentStorage.instrument_id == instrument_id)
+        )
+        policies = {policy.storage_location_id: policy for policy in rows}
+        locations = await _locations(session, list(policies))
+    rules = Rules(one.slug, one.quiet_seconds, one.start_from)
     found = await ask_instrument(database, instrument_id, "sample")
-    below = [
-        (place, one.slug if (prefix := prefixes[place.id]) is None else prefix) for place in places
+    places = [
+        _place(location, one.slug, policy.prefix, policy.template)
+        for location in locations
+        if (policy := policies[location.id])
     ]
-    return _judged(found, rules, below)
+    return _judged(found, rules, places)
 
 
-async def _places(session: AsyncSession, ids: Sequence[uuid.UUID]) -> list[StorageLocation]:
+async def _locations(session: AsyncSession, ids: Sequence[uuid.UUID]) -> list[StorageLocation]:
     query = select(StorageLocation).where(StorageLocation.id.in_(ids))
     return list(await session.scalars(query.order_by(StorageLocation.name)))
 
 
-def _judged(
-    found: dict[str, Any], rules: Rules, places: Sequence[tuple[StorageLocation, str]]
-) -> dict[str, Any]:
-    files = [_judge(file, rules, places) for file in found.get("files", ())]
+def _place(
+    location: StorageLocation, slug: str, prefix: str | None, template: str | None
+) -> _Place:
+    below = (slug if prefix is None else prefix).encode("utf-8", "surrogateescape")
+    return _Place(
+        location,
+        Destination(location.id, True, location.case_insensitive, below, slug, template),
+    )
+
+
+def _judged(found: dict[str, Any], rules: Rules, places: Sequence[_Place]) -> dict[str, Any]:
+    taken: dict[tuple[uuid.UUID, bytes], str] = {}
+    files = [_judge(file, rules, places, taken) for file in found.get("files", ())]
     return {**found, "files": files, "entries": []}
 
 
 def _judge(
-    file: Mapping[str, Any], rules: Rules, places: Sequence[tuple[StorageLocation, str]]
+    file: Mapping[str, Any],
+    rules: Rules,
+    places: Sequence[_Place],
+    taken: dict[tuple[uuid.UUID, bytes], str],
 ) -> dict[str, Any]:
     verdict, reason, modified_at = judge(int(file["mtime_ns"]), rules, utcnow())
-    raw = str(file["path"]).encode("utf-8", "surrogateescape")
-    path = destination_path(raw, incarnation=1, number=1)
-    destinations = [
-        {
-            "storage_location_id": place.id,
-            "storage_name": place.name,
-            "path": str(
-                PurePosixPath(place.path)
-                / display(join(prefix.encode("utf-8", "surrogateescape"), path))
-            ),
-        }
-        for place, prefix in places
-    ]
+    goes = verdict != "skipped"
     return {
         "path": file["path"],
         "size_bytes": file["size_bytes"],
         "modified_at": modified_at,
         "verdict": verdict,
         "reason": reason,
-        "destinations": destinations if verdict != "skipped" else [],
+        "destinations": [_aimed(file, place, taken) for place in places] if goes else [],
     }
+
+
+def _aimed(
+    file: Mapping[str, Any], place: _Place, taken: dict[tuple[uuid.UUID, bytes], str]
+) -> dict[str, Any]:
+    """Return where a file would go, and what is wrong with that: as planning finds it."""
+    location = place.location
+    raw = str(file["path"]).encode("utf-8", "surrogateescape")
+    answer = {
+        "storage_location_id": location.id,
+        "storage_name": location.name,
+        "path": None,
+        "problem": None,
+    }
+    try:
+        copy = plan_copy(place.destination, WhichVersion(raw, 1, 1, int(file["mtime_ns"])))
+    except StreamWeaveError as error:
+        return answer | {"problem": error.detail}
+    except OverflowError:
+        return answer | {"problem": "Its time is no date, and the template needs one."}
+    other = taken.setdefault((location.id, copy.dest_key), str(file["path"]))
+    if other != file["path"]:
+        answer["problem"] = f"{other} would have the same name there: one of them is not copied."
+    return answer | {"path": str(PurePosixPath(location.path) / display(copy.dest_path))}
 
 
 def judge(mtime_ns: int, rules: Rules, now: datetime) -> tuple[str, str, datetime | None]:

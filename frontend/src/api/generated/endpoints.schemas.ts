@@ -1052,7 +1052,9 @@ export interface OwnToken {
  * Where a file would go.
  */
 export interface PreviewDestination {
-  path: string;
+  path: string | null;
+  /** why it could not go there, or not under this name */
+  problem?: string | null;
   storage_location_id: string;
   storage_name: string;
 }
@@ -1068,6 +1070,14 @@ export interface PreviewFile {
   size_bytes: number;
   /** settled | settling | skipped */
   verdict: string;
+}
+
+/**
+ * A storage location that files would go to.
+ */
+export interface PreviewPlace {
+  storage_location_id: string;
+  template?: string | null;
 }
 
 /**
@@ -1601,7 +1611,7 @@ export interface SourcePreview {
   slug: string;
   start_from?: string | null;
   /** @maxItems 20 */
-  storage?: string[];
+  storage?: PreviewPlace[];
   /** for s3 and webdav */
   url?: string | null;
   /**

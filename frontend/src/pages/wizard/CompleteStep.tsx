@@ -38,7 +38,7 @@ export function CompleteStep({ onNext, onBack }: StepProps) {
       quiet_seconds: quiet,
       start_from: startFrom(draft),
       // All of them: choosing some in the next step asks the instrument nothing.
-      storage: places?.slice(0, MOST_PLACES) ?? [],
+      storage: (places ?? []).slice(0, MOST_PLACES).map((id) => ({ storage_location_id: id })),
     }),
     enabled: places !== undefined,
   });

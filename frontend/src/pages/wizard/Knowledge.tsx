@@ -1,11 +1,14 @@
 import { Button, Stack, Text } from "@mantine/core";
 import { IconCircleCheck, IconCircleX } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
+import type { PreviewFile } from "@/api/models";
 import { Facts } from "@/components/Facts";
 import { formatNumber } from "@/components/format";
 import { Code } from "@/components/Mono";
 import { Pill } from "@/components/Pill";
 import { Section } from "@/components/Section";
+import { rendered, understood } from "@/pages/storage/template";
+import type { Draft } from "./draft";
 import { PreviewFiles } from "./PreviewFiles";
 import { useWizard } from "./wizard";
 
@@ -71,10 +74,21 @@ export function Knowledge({ onDiscard }: { onDiscard: () => void }) {
             <Text size="sm" c="dimmed" mb={4}>
               {t("wizard.know.files", { number: formatNumber((preview.files ?? []).length) })}
             </Text>
-            <PreviewFiles preview={preview} places={draft.storage} />
+            <PreviewFiles
+              preview={preview}
+              places={draft.storage}
+              pathAt={(place, file) => byTemplate(draft, place, file)}
+            />
           </div>
         )}
       </Stack>
     </Section>
   );
+}
+
+/** The path that a chosen template makes; null where the usual one holds. */
+function byTemplate(draft: Draft, place: string, file: PreviewFile): string | null {
+  const template = draft.rules[place]?.template;
+  const read = template ? understood(template) : null;
+  return read && "parts" in read ? rendered(read.parts, draft.slug, file) : null;
 }

@@ -1,7 +1,7 @@
 import { Text } from "@mantine/core";
 import { IconCircleCheck } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
-import type { PreviewFile, PreviewRead } from "@/api/models";
+import type { PreviewDestination, PreviewFile, PreviewRead } from "@/api/models";
 import { CauseNote } from "@/components/CauseNote";
 import { PathText } from "@/components/Mono";
 import { Pill } from "@/components/Pill";
@@ -12,11 +12,12 @@ interface PreviewFilesProps {
   preview: PreviewRead;
   /** Of which storage locations it is shown where each would go. */
   places?: string[];
+  /** Where a file would go there, when it is not as the server said; null when it is. */
+  pathAt?: (place: string, file: PreviewFile) => string | null;
 }
 
 /** Real files and what would become of each. */
-export function PreviewFiles({ preview, places = [] }: PreviewFilesProps) {
-  const { t } = useTranslation();
+export function PreviewFiles({ preview, places = [], pathAt }: PreviewFilesProps) {
   if (!preview.ok && preview.code) {
     return (
       <CauseNote
@@ -41,13 +42,35 @@ export function PreviewFiles({ preview, places = [] }: PreviewFilesProps) {
           {file.destinations
             .filter((place) => places.includes(place.storage_location_id))
             .map((place) => (
-              <Text key={place.storage_location_id} size="xs" c="dimmed" component="div">
-                {t("wizard.know.to")} <PathText path={place.path} />
-              </Text>
+              <Goal
+                key={place.storage_location_id}
+                place={place}
+                changed={pathAt?.(place.storage_location_id, file) ?? null}
+              />
             ))}
         </li>
       ))}
     </ul>
+  );
+}
+
+/** Where a file would go, or why it cannot. */
+function Goal({ place, changed }: { place: PreviewDestination; changed: string | null }) {
+  const { t } = useTranslation();
+  const path = changed ?? place.path;
+  return (
+    <Text size="xs" c="dimmed" component="div">
+      {path && (
+        <>
+          {t("wizard.know.to")} <PathText path={path} />
+        </>
+      )}
+      {!changed && place.problem && (
+        <Text size="xs" c="var(--mantine-color-error)" component="div" translate="no">
+          {place.problem}
+        </Text>
+      )}
+    </Text>
   );
 }
 

@@ -22,7 +22,10 @@ export function Preview({ form }: { form: EditForm }) {
     slug: values.slug,
     quiet_seconds: Number(values.quiet_seconds),
     start_from: values.start_from,
-    storage: places,
+    storage: values.storage.map((one) => ({
+      storage_location_id: one.storage_location_id,
+      template: one.template || null,
+    })),
   };
   const query = useQuery({
     ...previewQuery(asked ?? now),
