@@ -1,0 +1,9 @@
+"""The hooks that come with StreamWeave."""
+
+from typing import Any
+
+from app.hooks.builtin.file_filter import FileFilter
+from app.hooks.builtin.redirect import RedirectFiles
+from streamweave_sdk.hooks import Hook
+
+BUILTIN: tuple[type[Hook[Any]], ...] = (FileFilter, RedirectFiles)

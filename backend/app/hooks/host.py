@@ -1,0 +1,159 @@
+"""The inside of a hook process: `python -m app.hooks.host`. One process runs one configured hook.
+
+The first frame says which hook, its configuration and its bound of memory; each later one is a
+batch. Standard output belongs to the frames alone: what a hook prints becomes log lines.
+Not promised: that a hook does no harm to its machine. It has the rights of the worker's user, but
+neither its environment nor its secrets.
+"""
+
+import base64
+import ctypes
+import io
+import logging
+import os
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pydantic import TypeAdapter, ValidationError
+
+from app.hooks.frames import FrameError, pack, read_frame
+from app.hooks.registry import known_hooks
+from streamweave_sdk.hooks import Answer, Continue, PreTransfer, Redirect, Skip, SourceFacts
+
+_PR_SET_PDEATHSIG = 1
+_LOG_LINES = 100
+_LINE_CHARACTERS = 500
+_ANSWERS: TypeAdapter[Continue | Skip | Redirect] = TypeAdapter(Answer)
+Told = dict[str, Any]
+
+
+class _Lines(logging.Handler):
+    """Keeps the first lines that a hook says, bounded: a chatty hook must not fill the memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one record."""
+        self.keep(f"{record.levelname}: {record.getMessage()}")
+
+    def keep(self, text: str) -> None:
+        """Keep the lines of a text."""
+        for line in text.splitlines():
+            if line and len(self.lines) < _LOG_LINES:
+                self.lines.append(line[:_LINE_CHARACTERS])
+
+    def take(self) -> list[str]:
+        """Return what was kept, and begin anew."""
+        lines, self.lines = self.lines, []
+        return lines
+
+
+class _Printed(io.TextIOBase):
+    """Standard output of a hook: its prints are log lines."""
+
+    def __init__(self, lines: _Lines) -> None:
+        self._lines = lines
+
+    def write(self, text: str) -> int:
+        """Keep what is printed."""
+        self._lines.keep(text)
+        return len(text)
+
+
+def _failed(error: BaseException) -> Told:
+    return {"error": f"{type(error).__name__}: {error}"[:2000]}
+
+
+def answer(hook: PreTransfer[Any], files: Sequence[SourceFacts]) -> list[Told]:
+    """Return an answer or an error for each file; a batch that fails is asked file by file."""
+    try:
+        answers = list(hook.run_many(files))
+        if len(answers) != len(files):
+            raise ValueError(f"{len(answers)} answers for {len(files)} files.")
+        return [_checked(one) for one in answers]
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  a hook may fail in any way: it is that file's error
+        if len(files) == 1:
+            return [_failed(error)]
+    return [one for file in files for one in answer(hook, [file])]
+
+
+def _checked(answered: object) -> Told:
+    try:
+        told: Told = _ANSWERS.validate_python(answered).model_dump()
+    except ValidationError:
+        return {"error": f"It answered {answered!r:.200}: no Continue, Skip or Redirect."}
+    return told
+
+
+def _facts(sent: dict[str, Any]) -> SourceFacts:
+    first = base64.b64decode(sent.pop("first_bytes", ""))
+    return SourceFacts.model_validate({**sent, "first_bytes": first})
+
+
+def _make(first: dict[str, Any]) -> PreTransfer[Any]:
+    known = known_hooks(Path(first["folder"]) if first["folder"] else None)
+    found = known.hooks.get(first["hook"])
+    if found is None:
+        problems = "; ".join(f"{where}: {why}" for where, why in known.problems.items())
+        raise LookupError(f"There is no hook '{first['hook']}' here. {problems}".strip())
+    made = found(found.config_model.model_validate(first["config"]))
+    if not isinstance(made, PreTransfer):
+        raise LookupError(f"'{first['hook']}' is no hook before a transfer.")
+    return made
+
+
+def _bound(memory_bytes: int) -> None:
+    """Bound memory and files: what a hook leaks ends its own process."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def serve(source: BinaryIO, sink: BinaryIO, lines: _Lines) -> int:
+    """Answer until the worker is gone; return the exit code."""
+
+    def send(value: Told) -> None:
+        sink.write(pack({**value, "log": lines.take()}))
+        sink.flush()
+
+    first = read_frame(source)
+    if first is None:
+        return 0
+    try:
+        hook = _make(first)
+        _bound(first["memory_bytes"])
+    except Exception as error:  # noqa: BLE001  whatever is wrong with the hook is told
+        send(_failed(error))
+        return 1
+    send({"ready": True, "version": hook.version, "first_bytes": min(hook.first_bytes, 65536)})
+    while (asked := read_frame(source)) is not None:
+        try:
+            send({"answers": answer(hook, [_facts(one) for one in asked["files"]])})
+        except MemoryError:
+            return 3  # what is left of memory is not to be trusted
+        except FrameError as error:
+            send(_failed(error))
+    return 0
+
+
+def main() -> None:
+    """Run this process."""
+    # A worker that is killed takes its hooks with it, also one that hangs.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    lines = _Lines()
+    logging.basicConfig(handlers=[lines], level=logging.INFO, force=True)
+    sink = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.stdout = _Printed(lines)
+    raise SystemExit(serve(sys.stdin.buffer, sink, lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+"""The outside of hook processes: one process a configured hook, asked batch by batch.
+
+Each hook has its own process, so that one that hangs, crashes or leaks takes nothing from others.
+A batch has a time-out; then its process group is killed and the files are asked one by one, so
+that only those fail that are at fault. A hook that fails twice more in a row rests for a while and
+fails at once: a hanging hook costs a few time-outs, not one a file.
+"""
+
+import asyncio
+import base64
+import contextlib
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.clock import monotonic
+from app.errors import StreamWeaveError
+from app.hooks.frames import FrameError, length_of, pack, unpack
+from streamweave_sdk.hooks import SourceFacts
+
+_REST_SECONDS = 60.0
+_START_SECONDS = 30.0
+_FAILURES_BEFORE_REST = 2
+# What a hook process gets of the environment: no secret, no address of a database.
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
+
+
+@dataclass(frozen=True)
+class HookSpec:
+    """A configured hook as it is run; `revision` counts changes of its configuration."""
+
+    id: uuid.UUID
+    revision: int
+    hook: str
+    config: Mapping[str, Any]
+    timeout_seconds: float = 30.0
+    memory_bytes: int = 1 << 30
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a hook said of one file: an answer by its `kind`, or an error."""
+
+    answer: Mapping[str, Any] | None
+    error: StreamWeaveError | None = None
+    log: tuple[str, ...] = ()
+    duration_ms: float = 0.0
+    version: str = ""
+
+
+@dataclass
+class _Process:
+    """A running hook process."""
+
+    process: asyncio.subprocess.Process
+    version: str = ""
+    first_bytes: int = 0
+    log: tuple[str, ...] = ()
+
+
+@dataclass
+class _Seat:
+    """Where one configured hook runs, restarted when needed."""
+
+    spec: HookSpec
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    running: _Process | None = None
+    failures: int = 0
+    rests_until: float = float("-inf")
+    last_error: StreamWeaveError | None = None
+
+
+class HookRunner:
+    """The hook processes of this process. `close` ends them all."""
+
+    def __init__(self, folder: Path | None, *, rest_seconds: float = _REST_SECONDS) -> None:
+        self._folder = folder
+        self._rest_seconds = rest_seconds
+        self._seats: dict[uuid.UUID, _Seat] = {}
+
+    async def first_bytes(self, spec: HookSpec) -> int:
+        """Return how many of a file's bytes a hook wants to see; 0 when it cannot be started."""
+        seat = await self._seat(spec)
+        async with seat.lock:
+            if seat.rests_until > monotonic():
+                return 0
+            try:
+                return (await self._started(seat)).first_bytes
+            except StreamWeaveError:
+                return 0  # asking it will fail too, and be told
+
+    async def ask(self, spec: HookSpec, files: Sequence[SourceFacts]) -> list[Answered]:
+        """Return what a hook says of each file, in their order; it never raises for a hook."""
+        seat = await self._seat(spec)
+        async with seat.lock:
+            if seat.rests_until > monotonic():
+                return [Answered(None, seat.last_error)] * len(files)
+            try:
+                return await self._batch(seat, files)
+            except StreamWeaveError as error:
+                crashed = error.code == "hook_crashed"  # perhaps of another file: asked once more
+                if error.code == "hook_not_startable" or (len(files) == 1 and not crashed):
+                    self._note(seat, error)
+                    return [Answered(None, error)] * len(files)
+            return await self._one_by_one(seat, files)
+
+    async def close(self) -> None:
+        """Kill all hook processes."""
+        for seat in self._seats.values():
+            await self._kill(seat)
+        self._seats.clear()
+
+    async def _seat(self, spec: HookSpec) -> _Seat:
+        seat = self._seats.get(spec.id)
+        if seat is None or seat.spec != spec:
+            self._seats[spec.id] = fresh = _Seat(spec)
+            if seat is not None:
+                async with seat.lock:
+                    await self._kill(seat)
+            return fresh
+        return seat
+
+    async def _one_by_one(self, seat: _Seat, files: Sequence[SourceFacts]) -> list[Answered]:
+        """Ask for each file alone; what is left when the hook comes to rest fails with it."""
+        answered: list[Answered] = []
+        for file in files:
+            if seat.rests_until > monotonic():
+                answered.append(Answered(None, seat.last_error))
+                continue
+            try:
+                answered += await self._batch(seat, [file])
+            except StreamWeaveError as error:
+                self._note(seat, error)
+                answered.append(Answered(None, error))
+        return answered
+
+    def _note(self, seat: _Seat, error: StreamWeaveError) -> None:
+        seat.failures += 1
+        seat.last_error = error
+        if seat.failures >= _FAILURES_BEFORE_REST:
+            seat.failures = 0
+            seat.rests_until = monotonic() + self._rest_seconds
+
+    async def _batch(self, seat: _Seat, files: Sequence[SourceFacts]) -> list[Answered]:
+        """Ask once.
+
+        Raises:
+            StreamWeaveError: `hook_timed_out`, `hook_crashed`, `hook_not_startable`; the process
+                is gone then.
+        """
+        running = await self._started(seat)
+        began = monotonic()
+        told = await self._exchange(seat, running, {"files": [_sent(one) for one in files]})
+        answers = told.get("answers")
+        if not isinstance(answers, list) or len(answers) != len(files):
+            await self._kill(seat)
+            raise StreamWeaveError("hook_crashed", f"It answered nonsense: {told!r:.200}.")
+        seat.failures = 0
+        each_ms = (monotonic() - began) * 1000 / max(1, len(files))
+        log = (*running.log, *told.get("log", ()))
+        running.log = ()
+        return [_answered(one, log, each_ms, running.version) for one in answers]
+
+    async def _exchange(self, seat: _Seat, running: _Process, sent: Any) -> dict[str, Any]:
+        process, seconds = running.process, seat.spec.timeout_seconds
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            async with asyncio.timeout(seconds):
+                process.stdin.write(pack(sent))
+                await process.stdin.drain()
+                head = await process.stdout.readexactly(4)
+                return unpack(await process.stdout.readexactly(length_of(head)))
+        except TimeoutError as error:
+            await self._kill(seat)
+            raise StreamWeaveError("hook_timed_out", f"No answer in {seconds:g} s.") from error
+        except (FrameError, OSError, EOFError) as error:
+            await self._kill(seat)
+            code = process.returncode
+            reason = _ENDS.get(code or 0, f"exit code {code}")
+            raise StreamWeaveError("hook_crashed", f"Its process ended: {reason}.") from error
+        except asyncio.CancelledError:
+            # Half an exchange stands in the pipe: nobody could tell whose answer comes next.
+            await self._kill(seat)
+            raise
+
+    async def _started(self, seat: _Seat) -> _Process:
+        if seat.running is not None and seat.running.process.returncode is None:
+            return seat.running
+        spec = seat.spec
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "app.hooks.host",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            start_new_session=True,
+            limit=1 << 20,
+        )  # fmt: skip
+        seat.running = running = _Process(process)
+        first = {
+            "hook": spec.hook,
+            "config": dict(spec.config),
+            "folder": str(self._folder) if self._folder else None,
+            "memory_bytes": spec.memory_bytes,
+        }
+        patient = _Seat(HookSpec(spec.id, 0, spec.hook, {}, _START_SECONDS), running=running)
+        told = await self._exchange(patient, running, first)
+        if "error" in told:
+            await self._kill(seat)
+            raise StreamWeaveError("hook_not_startable", str(told["error"]))
+        running.version = str(told["version"])
+        running.first_bytes = int(told["first_bytes"])
+        running.log = tuple(told["log"])
+        return running
+
+    async def _kill(self, seat: _Seat) -> None:
+        running, seat.running = seat.running, None
+        if running is None:
+            return
+        # Also what the hook started: they share its process group.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.process.pid, signal.SIGKILL)
+        await running.process.wait()
+
+
+_ENDS = {-9: "killed", -11: "a segmentation fault", 3: "it used up its memory", 0: "it left"}
+
+
+def _answered(one: dict[str, Any], log: tuple[str, ...], ms: float, version: str) -> Answered:
+    if "error" in one:
+        return Answered(None, StreamWeaveError("hook_failed", one["error"]), log, ms, version)
+    return Answered(one, None, log, ms, version)
+
+
+def _sent(file: SourceFacts) -> dict[str, Any]:
+    sent = file.model_dump(mode="json", exclude={"first_bytes"})
+    if file.first_bytes:
+        sent["first_bytes"] = base64.b64encode(file.first_bytes).decode()
+    return sent
