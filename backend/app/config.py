@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     bind_port: int = 8700
     public_url: str | None = None
     page_folder: Path | None = Field(default=None, description="Empty means the checkout's")
+    hooks_folder: Path | None = Field(default=None, description="Scripts of the facility's hooks")
     zones: str = "main"
     prefect_api_url: str | None = None
     prefect_auth: SecretStr | None = None

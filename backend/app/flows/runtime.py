@@ -15,7 +15,9 @@ from app.harvest.engine import Engine
 from app.harvest.ports import EngineSettings, Ports
 from app.harvest.retry import RetryPolicy
 from app.harvest.run import RunSettings
+from app.hooks.runner import HookRunner
 from app.services import audit
+from app.services.hook_asking import HookAsker
 from app.services.identifiers.ark import ArkMinter
 from app.services.installation import installation_id
 from app.services.sources import SourceOpener
@@ -62,12 +64,15 @@ async def runtime(settings: Settings | None = None) -> AsyncIterator[Runtime]:
         installation = await installation_id(database)
         storages = StorageOpener(database, settings, Writer(installation, worker))
         closing.push_async_callback(storages.close)
+        hooks = HookRunner(settings.hooks_folder)
+        closing.push_async_callback(hooks.close)
         ports = Ports(
             open_storage=storages,
             open_source=SourceOpener(database, settings, Path(control) if control else None),
             mint=ArkMinter(settings.ark_naan, settings.ark_shoulder).mint,
             record=audit.record,
             merkle_root=audit.merkle_root,
+            pre_transfer=HookAsker(database, hooks),
             settings=EngineSettings(
                 installation=installation,
                 worker=worker,

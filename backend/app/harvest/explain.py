@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.clock import utcnow
 from app.errors import CATALOGUE
 from app.harvest.quiet import is_quiet
+from app.harvest.scan import BY_HOOK
 from app.models import (
     Copy,
     CopyState,
@@ -131,6 +132,8 @@ def _not_planned(instrument: Instrument, file: SourceFile, facts: dict[str, Any]
             f"{instrument.quiet_seconds:g} s without change."
         )
         return _because("settling", sentence, None, facts)
+    if file.state == FileState.SKIPPED and file.reason_code == BY_HOOK:
+        return _because("skipped", f"Left out by {file.reason or 'a hook.'}", None, facts)
     if file.state == FileState.SKIPPED:
         return _because(
             "skipped", f"Left out by rule '{file.reason_code}'. {file.reason or ''}", None, facts

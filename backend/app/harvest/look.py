@@ -4,8 +4,9 @@ One batch at a time: stat by opening, verdicts, plans, then one transaction for 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+import uuid
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,9 +17,9 @@ from app.clock import from_ns, utcnow
 from app.errors import ErrorClass, StreamWeaveError
 from app.harvest.crash import crash_point
 from app.harvest.plan import Latest, SettledFile, Work, plan_file
-from app.harvest.ports import Ports
+from app.harvest.ports import Complete, Decision, Decisions, Ports
 from app.harvest.retry import INSTRUMENT_LEVEL
-from app.harvest.scan import ScanLease
+from app.harvest.scan import BY_HOOK, ScanLease
 from app.harvest.settle import QuietTime, Seen
 from app.harvest.store import journals, planning, scanning
 from app.harvest.store.news import tell
@@ -30,6 +31,7 @@ from app.transfers.base import FileFacts, Source
 BATCH = 200
 _AHEAD = 4
 _HELD_SECONDS = 300.0
+_AS_USUAL = Decision()
 
 
 @dataclass
@@ -54,6 +56,7 @@ class _Verdicts:
     settled: list[tuple[Candidate, FileFacts]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)  # still settling
     held: list[dict[str, Any]] = field(default_factory=list)
+    skipped: list[dict[str, Any]] = field(default_factory=list)  # by hooks
 
 
 async def look(lease: ScanLease, source: Source, ports: Ports) -> LookReport:
@@ -69,8 +72,9 @@ async def look(lease: ScanLease, source: Source, ports: Ports) -> LookReport:
                 verdicts = _judge(lease, batch, answers, utcnow())
                 report.looked += len(batch)
                 report.settled += len(verdicts.settled)
+                decisions = await _ask_hooks(lease, verdicts, source, ports)
+                report.queued_copies += await _write(lease, verdicts, ports, decisions)
                 report.held += len(verdicts.held)
-                report.queued_copies += await _write(lease, verdicts, ports)
                 lease.planned()
                 crash_point("after_plan")
     return report
@@ -156,11 +160,82 @@ def _hold(file: Candidate, error: StreamWeaveError, now: datetime, verdicts: _Ve
     )
 
 
-async def _write(lease: ScanLease, verdicts: _Verdicts, ports: Ports) -> int:
+async def _ask_hooks(
+    lease: ScanLease, verdicts: _Verdicts, source: Source, ports: Ports
+) -> Decisions | None:
+    """Ask the hooks about what is new of the complete files; the lease is kept meanwhile.
+
+    A version that is being made was decided about: what is only aimed anew is not asked again.
+    """
+    if not lease.instrument.has_hooks or ports.pre_transfer is None or not verdicts.settled:
+        return None
+    ids = [file.id for file, _ in verdicts.settled if file.latest_version]
+    latest = await lease.database.ask(lambda s: planning.latest_versions(s, ids))
+    files = [
+        Complete(file.id, file.path_bytes, facts)
+        for file, facts in verdicts.settled
+        if (known := latest.get(file.id)) is None or (known.is_fixed and known.facts != facts)
+    ]
+    if not files:
+        return None
+    keeper = asyncio.create_task(_keep(lease))
+    try:
+        return await ports.pre_transfer(lease.instrument, files, source)
+    finally:
+        keeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeper
+
+
+async def _keep(lease: ScanLease) -> None:
+    while True:
+        await asyncio.sleep(lease.lease_seconds / 3)
+        await lease.database.run(lease.fence)
+
+
+def _obey(verdicts: _Verdicts, decisions: Decisions, now: datetime) -> dict[uuid.UUID, Decision]:
+    """Take out of the complete files what is left out or waits; return what goes elsewhere."""
+    going: list[tuple[Candidate, FileFacts]] = []
+    decided: dict[uuid.UUID, Decision] = {}
+    for file, facts in verdicts.settled:
+        decision = decisions.of(file.id)
+        if decision.error is not None:
+            _hold(file, decision.error, now, verdicts)
+        elif decision.skipped is not None:
+            verdicts.skipped.append(_skipped_row(file, facts, decision.skipped))
+        else:
+            going.append((file, facts))
+            decided[file.id] = decision
+    verdicts.settled = going
+    return decided
+
+
+def _skipped_row(file: Candidate, facts: FileFacts, reason: str) -> dict[str, Any]:
+    return {
+        "id": file.id,
+        "state": FileState.SKIPPED.value,
+        "reason_code": BY_HOOK,
+        "reason": reason,
+        "size_bytes": facts.size_bytes,
+        "mtime_ns": facts.mtime_ns,
+        "next_try_at": None,
+    }
+
+
+async def _write(
+    lease: ScanLease, verdicts: _Verdicts, ports: Ports, decisions: Decisions | None
+) -> int:
+    decided = {} if decisions is None else _obey(verdicts, decisions, utcnow())
+
     async def work(session: AsyncSession) -> int:
         await lease.fence(session)
         await scanning.update_files(session, verdicts.rows)
-        plans, unplanned = await _plans(lease, verdicts, session)
+        if decisions is not None:
+            await decisions.note(session)
+            await scanning.update_files(session, verdicts.skipped)
+            if verdicts.skipped:
+                await tell(session, "files.seen", lease.instrument.id, count=len(verdicts.skipped))
+        plans, unplanned = await _plans(lease, verdicts, session, decided)
         held = [*verdicts.held, *unplanned]
         await scanning.update_files(session, held)
         if held:
@@ -172,7 +247,10 @@ async def _write(lease: ScanLease, verdicts: _Verdicts, ports: Ports) -> int:
 
 
 async def _plans(
-    lease: ScanLease, verdicts: _Verdicts, session: AsyncSession
+    lease: ScanLease,
+    verdicts: _Verdicts,
+    session: AsyncSession,
+    decided: Mapping[uuid.UUID, Decision],
 ) -> tuple[list[Work], list[dict[str, Any]]]:
     """Return the work, and files of which none can be made: they wait, and hold up no other."""
     known = [file.id for file, _ in verdicts.settled if file.latest_version]
@@ -183,12 +261,15 @@ async def _plans(
     plans: list[Work] = []
     unplanned = _Verdicts()
     for file, facts in verdicts.settled:
+        decision = decided.get(file.id, _AS_USUAL)
         settled = replace(
             _settled(lease, file, facts, latest.get(file.id)),
             journal=journal.get((file.path_hash, file.incarnation)),
+            dest_path=decision.dest_path,
         )
+        places = decision.destinations
         try:
-            plans.append(plan_file(settled, lease.instrument.destinations))
+            plans.append(plan_file(settled, places or lease.instrument.destinations))
         except StreamWeaveError as error:
             _hold(file, error, utcnow(), unplanned)
     return plans, unplanned.held

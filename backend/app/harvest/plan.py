@@ -48,6 +48,7 @@ class SettledFile:
     latest: Latest | None
     is_backlog: bool = False
     journal: "Journalled | None" = None
+    dest_path: bytes | None = None  # in place of `path`, by a hook
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,8 @@ def plan_file(file: SettledFile, destinations: Sequence[Destination]) -> Work:
         if not file.latest.is_fixed:
             return Reaim(file, file.latest.version_id)
     number = _next_number(file)
-    which = WhichVersion(file.path, file.incarnation, number, file.facts.mtime_ns)
+    path = file.path if file.dest_path is None else file.dest_path
+    which = WhichVersion(path, file.incarnation, number, file.facts.mtime_ns)
     lead = destinations[0].storage_location_id if destinations else None
     copies = tuple(
         plan_copy(one, which, follows=None if one.storage_location_id == lead else lead)

@@ -8,9 +8,11 @@ from typing import Any, Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import StreamWeaveError
+from app.harvest.plan import Destination
 from app.harvest.retry import RetryPolicy
+from app.harvest.store.instruments import InstrumentFacts
 from app.models import StorageLocation
-from app.transfers.base import Source, Storage
+from app.transfers.base import FileFacts, Source, Storage
 
 
 class Mint(Protocol):
@@ -74,6 +76,53 @@ class OpenStorage(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """A complete file of which nothing was copied yet, as hooks are asked about it."""
+
+    source_file_id: uuid.UUID
+    path: bytes
+    facts: FileFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the hooks decided about a file: left out, waiting, or where it goes instead.
+
+    `destinations` and `dest_path` are None where nothing was decided.
+    """
+
+    skipped: str | None = None  # the sentence for people: hook, rule, reason
+    error: StreamWeaveError | None = None  # it waits
+    destinations: tuple[Destination, ...] | None = None
+    dest_path: bytes | None = None
+
+
+class Decisions(Protocol):
+    """What the hooks decided about a batch."""
+
+    def of(self, source_file_id: uuid.UUID) -> Decision:
+        """Return the decision about one file."""
+        ...
+
+    async def note(self, session: AsyncSession) -> None:
+        """Write what each hook said, in the transaction of what follows from it."""
+        ...
+
+
+class PreTransfer(Protocol):
+    """Asks the hooks of an instrument; called only when it has any, outside of transactions.
+
+    A file may be asked about again after a crash: nothing was written then.
+    """
+
+    async def __call__(
+        self, instrument: InstrumentFacts, files: Sequence[Complete], source: Source
+    ) -> Decisions:
+        """Return the decisions; a hook's failure is one, never an exception."""
+        ...
+
+
 @dataclass(frozen=True)
 class EngineSettings:
     """The engine's limits; times in seconds."""
@@ -96,3 +145,4 @@ class Ports:
     record: Record
     merkle_root: MerkleRoot
     settings: EngineSettings
+    pre_transfer: PreTransfer | None = None

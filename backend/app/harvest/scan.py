@@ -30,6 +30,7 @@ from app.transfers.paths import MAX_PATH_BYTES, display, join, parent, path_hash
 
 _PAGE = 1000
 _BIGINT = 1 << 63
+BY_HOOK = "hook"  # the reason code of a file that a hook left out
 # What a directory's own error may be without stopping the scan of the others.
 _DIRECTORY_LEVEL = {"source_permission_denied", "source_folder_missing", "source_name_unsafe"}
 
@@ -239,7 +240,9 @@ class _DirectoryScan:
         return path_hash(join(self._directory, entry.name))
 
     async def _write_page(self, listed: Sequence[Entry], known: Sequence[KnownFile]) -> None:
-        changes = PageChanges(self._lease, self._directory, utcnow())
+        rules = self._lease.instrument.rules_generation
+        are_new = self._known is None or self._known.rules_generation != rules
+        changes = PageChanges(self._lease, self._directory, utcnow(), rules_changed=are_new)
         remembered = {row.path_hash: row for row in known}
         for entry in listed:
             changes.see(entry, remembered.pop(self._path_hash(entry), None))
@@ -284,10 +287,13 @@ class _DirectoryScan:
 class PageChanges:
     """What one page of a directory's comparison writes."""
 
-    def __init__(self, lease: ScanLease, directory: bytes, now: datetime) -> None:
+    def __init__(
+        self, lease: ScanLease, directory: bytes, now: datetime, *, rules_changed: bool = True
+    ) -> None:
         self._lease = lease
         self._directory = directory
         self._now = now
+        self._rules_changed = rules_changed
         self.new: list[dict[str, Any]] = []
         self.changed: list[dict[str, Any]] = []
         self.returned: list[dict[str, Any]] = []
@@ -320,6 +326,8 @@ class PageChanges:
         """A file that was left out or refused, and would not be any more."""
         if known.state not in (FileState.SKIPPED, FileState.REFUSED):
             return False
+        if known.reason_code == BY_HOOK:
+            return self._rules_changed  # only then might hooks say something else
         state, _, _ = self._first_state(entry, join(self._directory, entry.name))
         return state != known.state
 

@@ -8,7 +8,9 @@ neither its environment nor its secrets.
 
 import base64
 import ctypes
+import inspect
 import io
+import json
 import logging
 import os
 import resource
@@ -110,6 +112,37 @@ def _make(first: dict[str, Any]) -> PreTransfer[Any]:
     return made
 
 
+def _described(first: dict[str, Any]) -> Told:
+    known = known_hooks(Path(first["folder"]) if first["folder"] else None)
+    hooks = [
+        {
+            "hook": hook.name,
+            "kind": hook.kind,
+            "version": hook.version,
+            "description": (inspect.getdoc(hook) or "").partition("\n\n")[0],
+            "schema": hook.config_model.model_json_schema(),
+        }
+        for _, hook in sorted(known.hooks.items())
+    ]
+    return {"hooks": hooks, "problems": known.problems}
+
+
+def _checked_config(first: dict[str, Any]) -> Told:
+    known = known_hooks(Path(first["folder"]) if first["folder"] else None)
+    hook = known.hooks.get(first["hook"])
+    if hook is None:
+        return {"error": f"There is no hook '{first['hook']}'."}
+    found = {"kind": hook.kind, "version": hook.version}
+    try:
+        config = hook.config_model.model_validate_json(json.dumps(first["config"]))
+    except ValidationError as error:
+        return {
+            **found,
+            "errors": [{"loc": one["loc"], "msg": one["msg"]} for one in error.errors()],
+        }
+    return {**found, "config": config.model_dump(mode="json")}
+
+
 def _bound(memory_bytes: int) -> None:
     """Bound memory and files: what a hook leaks ends its own process."""
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
@@ -125,6 +158,9 @@ def serve(source: BinaryIO, sink: BinaryIO, lines: _Lines) -> int:
 
     first = read_frame(source)
     if first is None:
+        return 0
+    if "describe" in first or "check" in first:
+        send(_described(first) if "describe" in first else _checked_config(first))
         return 0
     try:
         hook = _make(first)

@@ -192,16 +192,7 @@ class HookRunner:
         if seat.running is not None and seat.running.process.returncode is None:
             return seat.running
         spec = seat.spec
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "app.hooks.host",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
-            start_new_session=True,
-            limit=1 << 20,
-        )  # fmt: skip
-        seat.running = running = _Process(process)
+        seat.running = running = await _spawned()
         first = {
             "hook": spec.hook,
             "config": dict(spec.config),
@@ -226,6 +217,34 @@ class HookRunner:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(running.process.pid, signal.SIGKILL)
         await running.process.wait()
+
+
+async def _spawned() -> _Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "app.hooks.host",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+        start_new_session=True,
+        limit=1 << 20,
+    )  # fmt: skip
+    return _Process(process)
+
+
+async def ask_once(question: dict[str, Any]) -> dict[str, Any]:
+    """Ask a fresh hook process one question and end it.
+
+    Raises:
+        StreamWeaveError: `hook_timed_out`, `hook_crashed`.
+    """
+    runner = HookRunner(None)
+    seat = _Seat(HookSpec(uuid.uuid4(), 0, "", {}, _START_SECONDS), running=await _spawned())
+    assert seat.running is not None
+    try:
+        return await runner._exchange(seat, seat.running, question)
+    finally:
+        await runner._kill(seat)
 
 
 _ENDS = {-9: "killed", -11: "a segmentation fault", 3: "it used up its memory", 0: "it left"}

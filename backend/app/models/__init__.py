@@ -21,6 +21,7 @@ from app.models.copy import (
     JournalPosition,
     Version,
 )
+from app.models.hook import FailurePolicy, Hook, HookKind, HookRun
 from app.models.instrument import (
     IncarnationPolicy,
     Instrument,
@@ -52,8 +53,12 @@ __all__ = [
     "CopyProgress",
     "CopyState",
     "Directory",
+    "FailurePolicy",
     "FileState",
     "Grant",
+    "Hook",
+    "HookKind",
+    "HookRun",
     "HourlyTally",
     "IdempotencyKey",
     "Identifier",

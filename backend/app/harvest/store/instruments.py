@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
@@ -17,6 +17,8 @@ from app.harvest.store.news import tell
 from app.models import (
     Copy,
     CopyState,
+    Hook,
+    HookKind,
     Instrument,
     InstrumentStorage,
     ScanState,
@@ -47,11 +49,24 @@ class InstrumentFacts:
     quiet_hours: dict[str, Any] | None
     hold_failures: int
     destinations: tuple[Destination, ...]
+    has_hooks: bool = False
 
 
-_OWN = tuple(n for n in InstrumentFacts.__slots__ if n not in ("destinations", "hold_failures"))
+_ELSEWHERE = ("destinations", "hold_failures", "has_hooks")
+_OWN = tuple(name for name in InstrumentFacts.__slots__ if name not in _ELSEWHERE)
+# In the question that is asked anyway: without hooks they cost nothing.
+_HAS_HOOKS = exists().where(
+    Hook.kind == HookKind.PRE_TRANSFER,
+    Hook.enabled.is_(True),
+    or_(Hook.instrument_id.is_(None), Hook.instrument_id == Instrument.id),
+)
 _FACTS = (
-    select(Instrument.slug, ScanState.hold_failures, *(getattr(Instrument, name) for name in _OWN))
+    select(
+        Instrument.slug,
+        ScanState.hold_failures,
+        _HAS_HOOKS,
+        *(getattr(Instrument, name) for name in _OWN),
+    )
     .outerjoin(ScanState, ScanState.instrument_id == Instrument.id)
     .where(Instrument.id == bindparam("instrument"))
 )
@@ -83,10 +98,11 @@ async def load(session: AsyncSession, instrument_id: uuid.UUID) -> InstrumentFac
     row = (await session.execute(_FACTS, which)).first()
     if row is None:
         return None
-    slug, hold_failures, *own = row
+    slug, hold_failures, has_hooks, *own = row
     return InstrumentFacts(
         **dict(zip(_OWN, own, strict=True)),
         hold_failures=hold_failures or 0,
+        has_hooks=has_hooks,
         destinations=tuple(
             Destination(
                 place,

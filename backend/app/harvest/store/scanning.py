@@ -33,6 +33,7 @@ class KnownFile:
     listed_size_bytes: int
     listed_mtime_ns: int
     absent_since: datetime | None
+    reason_code: str | None = None
 
 
 async def begin(
