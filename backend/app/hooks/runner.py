@@ -68,6 +68,7 @@ class _Seat:
     """Where one configured hook runs, restarted when needed."""
 
     spec: HookSpec
+    scripts: frozenset[tuple[str, int, int]] = frozenset()
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     running: _Process | None = None
     failures: int = 0
@@ -116,14 +117,24 @@ class HookRunner:
         self._seats.clear()
 
     async def _seat(self, spec: HookSpec) -> _Seat:
-        seat = self._seats.get(spec.id)
-        if seat is None or seat.spec != spec:
-            self._seats[spec.id] = fresh = _Seat(spec)
+        """Return where a hook runs; a changed configuration or script makes a new process."""
+        seat, scripts = self._seats.get(spec.id), self._scripts()
+        if seat is None or (seat.spec, seat.scripts) != (spec, scripts):
+            self._seats[spec.id] = fresh = _Seat(spec, scripts)
             if seat is not None:
                 async with seat.lock:
                     await self._kill(seat)
             return fresh
         return seat
+
+    def _scripts(self) -> frozenset[tuple[str, int, int]]:
+        """Return names, times and sizes of the folder's scripts."""
+        found = []
+        for path in self._folder.glob("*.py") if self._folder else ():
+            with contextlib.suppress(FileNotFoundError):  # its author is just saving it
+                facts = path.stat()
+                found.append((path.name, facts.st_mtime_ns, facts.st_size))
+        return frozenset(found)
 
     async def _one_by_one(self, seat: _Seat, files: Sequence[SourceFacts]) -> list[Answered]:
         """Ask for each file alone; what is left when the hook comes to rest fails with it."""

@@ -4,8 +4,8 @@ A hook that cannot be loaded is reported with its reason and hides no other.
 """
 
 import hashlib
-import importlib.util
 import inspect
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
@@ -58,11 +58,12 @@ def find_hooks(folder: Path | None = None) -> FoundHooks:
 def _load(path: Path) -> ModuleType:
     # The path's hash keeps scripts of one name in two folders apart.
     name = f"streamweave_hook_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path.name} cannot be loaded.")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    # Annotations are looked up there. No bytecode is kept: a cached one is taken for the script
+    # when that was saved twice in a second.
+    sys.modules[name] = module
+    exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
     return module
 
 
