@@ -68,6 +68,15 @@ class S3Address:
         return f"{below}/" if below else ""
 
 
+def _stay_in_the_region(context: dict[str, Any], **_more: object) -> None:
+    """Keep the library from looking for another region: it asks itself without end for it.
+
+    (botocore's S3RegionRedirectorv2, at servers that answer 301 to HeadBucket.) The region is a
+    setting here, and what the server says of it is shown.
+    """
+    context.setdefault("s3_redirect", {})["redirected"] = True
+
+
 class S3Storage:
     """A bucket, or a prefix of one."""
 
@@ -115,6 +124,7 @@ class S3Storage:
                 self._client = await self._stack.enter_async_context(self._make_client())
                 # With it a server that refuses at once is not heard: aiohttp waits for its "100".
                 self._client.meta.events.unregister("before-call.s3", add_expect_header)
+                self._client.meta.events.register("before-call.s3", _stay_in_the_region)
             if self._refused is not None:
                 raise self._refused
             if not self._is_known:
