@@ -1,5 +1,6 @@
 """What S3 servers refuse: named, retried or left to a person rightly, nothing half-visible."""
 
+import hashlib
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -14,8 +15,9 @@ from app.config import Settings
 from app.database import Database
 from app.errors import StreamWeaveError
 from app.models import Attempt, Copy, StorageLocation
-from app.transfers.base import Source
+from app.transfers.base import ReadBackFrom, Source
 from app.transfers.local import LocalSource
+from tests.integration.conformance.acts import deliver
 from tests.integration.engine_fixtures import Lab, engine_for
 from tests.integration.factories import make_instrument
 from tests.integration.s3_fixtures import (
@@ -126,6 +128,11 @@ async def lab(database: Database, tmp_path: Path, door: RefusingDoor) -> AsyncIt
     await engine.ports.open_storage.close()  # type: ignore[attr-defined]
 
 
+def no_rule(_method: str, _path: str) -> Refusal | None:
+    """Refuse nothing."""
+    return None
+
+
 def always(refusal: Refusal) -> Rule:
     """Refuse everything."""
     return lambda _method, _path: refusal
@@ -162,7 +169,7 @@ async def test_a_storage_that_refuses_everything_is_named_and_holds_its_copies(
     assert not says or any(says in (detail or "") for detail in told)
     assert row.paused_until is not None
     assert lab.names() == set()
-    lab.door.rule = lambda _method, _path: None
+    lab.door.rule = no_rule
     await lab.all_due()
     await lab.drain()
     assert lab.names() == {"scope/a.raw", "scope/b.raw"}
@@ -191,7 +198,7 @@ async def test_a_quota_that_is_reached_in_the_middle_leaves_nothing_visible(
     assert lab.uploads() == 0  # aborted: nobody pays for it
     _, code, failures = (await lab.stands())["scope/large.raw"]
     assert (code, failures) == ("storage_full", 0)
-    lab.door.rule = lambda _method, _path: None
+    lab.door.rule = no_rule
     await lab.all_due()
     await lab.drain()
     assert lab.names() == {"scope/large.raw"}
@@ -209,6 +216,27 @@ async def test_a_bucket_whose_policy_denies_overwriting_answers_as_a_taken_name(
     assert (await lab.stands())["scope/a.raw"][0] == ends
     found = boto(lab.door.server_url).get_object(Bucket=BUCKET, Key=key)["Body"].read()
     assert found == standing
+
+
+@pytest.mark.parametrize(
+    ("checks", "source"),
+    [(True, ReadBackFrom.STORAGE_CHECKSUM), (False, ReadBackFrom.SERVER_CACHE)],
+)
+async def test_a_storage_s_checksum_proves_only_where_a_wrong_one_is_refused(
+    tmp_path: Path, checks: bool, source: ReadBackFrom
+) -> None:
+    server = make_server("rclone", tmp_path)  # it keeps any checksum that it is told
+    wrong = Refusal(400, "BadDigest", "The SHA256 you specified did not match what we received.")
+    with RefusingDoor(server.url, puts_of("-trial-", wrong) if checks else no_rule) as door:
+        storage = storage_at(address_of(door.url, "x", proof="storage_checksum"), uuid.uuid4())
+        await storage.place_sentinel()
+        delivered = await deliver(storage, b"a.raw", b"content")
+        await storage.close()
+    keys = [path.name for path in (tmp_path / "files" / BUCKET / "x").rglob("*")]
+    server.close()
+    assert delivered.read.read_back_from is source
+    assert delivered.read.sha256 == hashlib.sha256(b"content").digest()
+    assert not [name for name in keys if "trial" in name]
 
 
 async def test_a_door_that_is_shut_is_told_when_the_storage_is_tested(door: RefusingDoor) -> None:

@@ -11,7 +11,9 @@ write, the object itself, whose metadata says which copy and attempt it is.
 """
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 import json
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -38,6 +40,7 @@ CHUNK = 1 << 20
 _CONCURRENCY = 8
 _TRIES = 2  # the engine tries again later, with back-off
 _BEYOND = ("InvalidRange", "416")
+_WRONG_CHECKSUM = ("BadDigest", "InvalidRequest", "XAmzContentChecksumMismatch")
 
 
 @dataclass(frozen=True)
@@ -202,7 +205,32 @@ class S3Storage:
                 refuses = await self._refuses_put() and await self._refuses_complete()
             overwriting = Overwriting.REFUSED if refuses else Overwriting.EXCLUSIVE_WRITER_ONLY
             self.capabilities = replace(self.capabilities, overwriting=overwriting)
+            await self._trust_checksums_that_are_computed()
             self._was_probed = True
+
+    async def _trust_checksums_that_are_computed(self) -> None:
+        """Send content with the SHA-256 of another: a server that takes it keeps what it is told.
+
+        Its checksums prove nothing then, and every object is read back.
+        """
+        if self.address.options.get("proof") != "storage_checksum":
+            return
+        client = await self.client()
+        place = {
+            "Bucket": self.address.bucket,
+            "Key": self._key(SENTINEL_PATH) + f"-trial-{uuid.uuid4().hex}",
+        }
+        wrong = base64.b64encode(hashlib.sha256(b"another content").digest()).decode()
+        with Failed("sending a wrong checksum"):
+            try:
+                await client.put_object(**place, Body=b"a content", ChecksumSHA256=wrong)
+            except ClientError as error:
+                if code_of(error) not in _WRONG_CHECKSUM:
+                    raise
+                return
+            with contextlib.suppress(ClientError):  # what stays is the bucket's life cycle's
+                await client.delete_object(**place)
+        self.address = replace(self.address, options={**self.address.options, "proof": "read_back"})
 
     async def _refuses_put(self) -> bool:
         """Write the sentinel over itself on condition that it is not there: must be refused."""
