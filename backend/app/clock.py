@@ -16,6 +16,11 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
+def midnight(moment: datetime) -> datetime:
+    """Return the beginning of a moment's day, in UTC."""
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def monotonic() -> float:
     """Return seconds of a clock that never goes back, only comparable inside this process."""
     return time.monotonic()

@@ -9,7 +9,6 @@ import contextlib
 import fcntl
 import os
 import secrets
-import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from pydantic import SecretStr
 from app.config import Settings, private_file
 from app.database import Database
 from app.errors import StreamWeaveError
+from app.loopback import LoopbackPorts
 from app.migrations import migrate
 from app.services.installation import installation_id
 from app.services.users import ensure_setup_code
@@ -27,19 +27,6 @@ from app.worker.main import prefect_environment
 from app.worker.supervise import Child
 
 _UP_SECONDS = 120.0
-
-
-def free_port(preferred: int) -> int:
-    """Return `preferred` when it is free on loopback, else a free port."""
-    for port in (preferred, 0):
-        with contextlib.closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise StreamWeaveError("internal_error", "There is no free port on loopback.")
 
 
 class EmbeddedStack:
@@ -52,7 +39,8 @@ class EmbeddedStack:
             settings.data / "keys" / "prefect-auth",
             lambda: b"streamweave:" + secrets.token_urlsafe(24).encode(),
         ).decode()
-        self._port = free_port(settings.bind_port)
+        self._ports = LoopbackPorts()
+        self._port = self._ports.take(settings.bind_port)
         self._prefect_port = self._choose_prefect_port(settings)
         self.settings = settings.model_copy(
             update={
@@ -80,14 +68,13 @@ class EmbeddedStack:
             ) from None
         return descriptor
 
-    @staticmethod
-    def _choose_prefect_port(settings: Settings) -> int:
+    def _choose_prefect_port(self, settings: Settings) -> int:
         """Return the port of last time when it is free: flow runs know it."""
         remembered = settings.data / "prefect" / "api-url"
         last = 4200
         if remembered.exists():
             last = httpx.URL(remembered.read_text().strip()).port or last
-        port = free_port(last)
+        port = self._ports.take(last)
         remembered.parent.mkdir(parents=True, exist_ok=True)
         remembered.write_text(f"http://127.0.0.1:{port}/api\n")
         return port
@@ -151,6 +138,7 @@ class EmbeddedStack:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._ports.give_back()
             os.close(self._lock)
 
     async def _wait_until_up(self) -> None:

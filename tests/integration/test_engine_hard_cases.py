@@ -19,6 +19,7 @@ from app.models import (
     Attempt,
     Copy,
     Instrument,
+    Outbox,
     Run,
     ScanState,
     SourceFile,
@@ -298,3 +299,27 @@ async def test_a_flow_run_that_never_took_its_run_is_replaced(
     run = Run(flow_run_id="x", flow_run_at=utcnow() - timedelta(minutes=minutes))
     assert await reconciler._is_overdue(run) is overdue
     await reconciler.close()
+
+
+async def test_a_day_counts_each_file_once_however_many_versions_it_gets(lab: Lab) -> None:
+    async def told() -> int:
+        async with lab.database.read() as session:
+            rows = await session.scalars(select(Outbox).where(Outbox.topic == "files.planned"))
+            return sum(int(row.payload["count"]) for row in rows)
+
+    async def of_yesterday() -> None:
+        async with lab.database.write() as session:
+            await session.execute(update(Version).values(created_at=utcnow() - timedelta(days=1)))
+
+    lab.write("a.raw", b"one")
+    await lab.harvest()
+    lab.write("a.raw", b"another content")
+    await lab.harvest()
+    assert await told() == 1
+    await of_yesterday()
+    os.utime(lab.source / "a.raw", ns=(1, 1_700_000_000_000_000_000))
+    await lab.harvest()  # the same content: its version was counted, and taken back
+    assert await told() == 1
+    lab.write("a.raw", b"a third content of another size")
+    await lab.harvest()
+    assert await told() == 2

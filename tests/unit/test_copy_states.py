@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from app.clock import utcnow
 from app.errors import CATALOGUE, ErrorClass, StreamWeaveError
 from app.harvest.breaker import MIN_FILES, judge_listing
 from app.harvest.plan import (
@@ -282,7 +283,7 @@ def test_no_two_versions_of_a_file_share_a_destination(
 def test_a_plan_is_a_new_version_a_new_aim_or_nothing(
     now: FileFacts, history: tuple[FileFacts, bool, int] | None
 ) -> None:
-    latest = history and Latest(uuid.uuid4(), history[2], history[0], history[1])
+    latest = history and Latest(uuid.uuid4(), history[2], history[0], history[1], utcnow())
     file = SettledFile(uuid.uuid4(), b"run/a.raw", 1, now, latest or None)
     places = [Destination(uuid.uuid4(), True, False, b"prefix") for _ in range(2)]
     work = plan_file(file, places)

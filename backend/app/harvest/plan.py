@@ -8,6 +8,7 @@ transfer takes the version back.)
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from app.harvest.template import PathFacts, parse_template
@@ -35,6 +36,7 @@ class Latest:
     number: int
     facts: FileFacts
     is_fixed: bool
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, String, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.clock import utcnow
+from app.clock import midnight, utcnow
 from app.harvest.store.words import IN_FLIGHT, TROUBLED, UNSETTLED, WAITING
 from app.models import (
     Copy,
@@ -177,10 +177,10 @@ def rhythm_of(
     hours: Sequence[tuple[datetime, int, int]], last_file_at: datetime | None, now: datetime
 ) -> Rhythm:
     """Judge the hours in which files came: is the silence of now longer than any of before?"""
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = midnight(now)
     days, today_bytes = [0] * RHYTHM_DAYS, 0
     for hour, files, size in hours:
-        age = (midnight - hour.replace(hour=0)).days
+        age = (today - midnight(hour)).days
         if 0 <= age < RHYTHM_DAYS:
             days[RHYTHM_DAYS - 1 - age] += files
         today_bytes += size if age == 0 else 0

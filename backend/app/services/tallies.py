@@ -60,7 +60,8 @@ def _added(rows: Iterable[Outbox]) -> dict[Hour, Counter[str]]:
     for row in rows:
         if row.instrument_id is None:
             continue
-        counts = added.setdefault((row.instrument_id, hour_of(row.created_at)), Counter())
+        at = datetime.fromisoformat(row.payload["at"]) if "at" in row.payload else row.created_at
+        counts = added.setdefault((row.instrument_id, hour_of(at)), Counter())
         if row.topic == "files.planned":
             counts.update(files=row.payload["count"], file_bytes=row.payload["size_bytes"])
         elif row.topic == "copy.available":

@@ -11,7 +11,9 @@ write, the object itself, whose metadata says which copy and attempt it is.
 """
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 import json
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -38,6 +40,7 @@ CHUNK = 1 << 20
 _CONCURRENCY = 8
 _TRIES = 2  # the engine tries again later, with back-off
 _BEYOND = ("InvalidRange", "416")
+_WRONG_CHECKSUM = ("BadDigest", "InvalidRequest", "XAmzContentChecksumMismatch")
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,15 @@ class S3Address:
         """What all keys begin with: empty, or ending in a slash."""
         below = self.root.strip("/").partition("/")[2]
         return f"{below}/" if below else ""
+
+
+def _stay_in_the_region(context: dict[str, Any], **_more: object) -> None:
+    """Keep the library from looking for another region: it asks itself without end for it.
+
+    (botocore's S3RegionRedirectorv2, at servers that answer 301 to HeadBucket.) The region is a
+    setting here, and what the server says of it is shown.
+    """
+    context.setdefault("s3_redirect", {})["redirected"] = True
 
 
 class S3Storage:
@@ -115,6 +127,7 @@ class S3Storage:
                 self._client = await self._stack.enter_async_context(self._make_client())
                 # With it a server that refuses at once is not heard: aiohttp waits for its "100".
                 self._client.meta.events.unregister("before-call.s3", add_expect_header)
+                self._client.meta.events.register("before-call.s3", _stay_in_the_region)
             if self._refused is not None:
                 raise self._refused
             if not self._is_known:
@@ -192,7 +205,32 @@ class S3Storage:
                 refuses = await self._refuses_put() and await self._refuses_complete()
             overwriting = Overwriting.REFUSED if refuses else Overwriting.EXCLUSIVE_WRITER_ONLY
             self.capabilities = replace(self.capabilities, overwriting=overwriting)
+            await self._trust_checksums_that_are_computed()
             self._was_probed = True
+
+    async def _trust_checksums_that_are_computed(self) -> None:
+        """Send content with the SHA-256 of another: a server that takes it keeps what it is told.
+
+        Its checksums prove nothing then, and every object is read back.
+        """
+        if self.address.options.get("proof") != "storage_checksum":
+            return
+        client = await self.client()
+        place = {
+            "Bucket": self.address.bucket,
+            "Key": self._key(SENTINEL_PATH) + f"-trial-{uuid.uuid4().hex}",
+        }
+        wrong = base64.b64encode(hashlib.sha256(b"another content").digest()).decode()
+        with Failed("sending a wrong checksum"):
+            try:
+                await client.put_object(**place, Body=b"a content", ChecksumSHA256=wrong)
+            except ClientError as error:
+                if code_of(error) not in _WRONG_CHECKSUM:
+                    raise
+                return
+            with contextlib.suppress(ClientError):  # what stays is the bucket's life cycle's
+                await client.delete_object(**place)
+        self.address = replace(self.address, options={**self.address.options, "proof": "read_back"})
 
     async def _refuses_put(self) -> bool:
         """Write the sentinel over itself on condition that it is not there: must be refused."""

@@ -23,7 +23,7 @@ from app.transfers.base import (
     StorageCapabilities,
     Target,
 )
-from app.transfers.s3_errors import Failed, code_of, is_missing, is_taken
+from app.transfers.s3_errors import Failed, code_of, is_denied, is_missing, is_taken
 
 if TYPE_CHECKING:
     from app.transfers.s3 import S3Address
@@ -259,10 +259,13 @@ class S3Batch:
                 if is_missing(error):
                     detail = f"The server does not take this key: {code_of(error)}."
                     raise StreamWeaveError("storage_name_refused", detail) from error
-                if not is_taken(error) and code_of(error) != "NoSuchUpload":
+                standing, is_ours = await self._head(target)
+                # A policy that denies overwriting says "denied" of a name that exists.
+                taken = is_taken(error) or (is_denied(error) and standing is not None)
+                if not taken and code_of(error) != "NoSuchUpload":
                     raise
                 # An answer that was lost makes the library ask again: then it is ours.
-                published = await self._ours(target)
+                published = standing if is_ours else None
         if published is not None:
             self._published[target] = published
         return published
@@ -294,10 +297,6 @@ class S3Batch:
                 return standing
             size = upload.size_bytes
         return ObjectFacts(_object_id(answer), size)
-
-    async def _ours(self, target: Target) -> ObjectFacts | None:
-        standing, is_ours = await self._head(target)
-        return standing if is_ours else None
 
     async def _head(self, target: Target) -> tuple[ObjectFacts | None, bool]:
         """Return what stands at the final name, and whether this very attempt wrote it."""

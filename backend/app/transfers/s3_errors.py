@@ -55,6 +55,11 @@ def is_taken(error: ClientError) -> bool:
     return code_of(error) in _NAME_CODES
 
 
+def is_denied(error: ClientError) -> bool:
+    """Whether the account, or the bucket's policy, does not allow it."""
+    return _CODES.get(code_of(error)) == "storage_permission_denied"
+
+
 def is_missing(error: ClientError) -> bool:
     """Whether there is no such object or version."""
     return _CODES.get(code_of(error)) == "storage_object_missing"

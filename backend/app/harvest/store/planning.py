@@ -8,7 +8,7 @@ from typing import Any, cast
 from sqlalchemy import Table, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.clock import utcnow
+from app.clock import midnight, utcnow
 from app.harvest.plan import Latest, NewVersion, Nothing, PlannedCopy, Reaim, Work
 from app.harvest.ports import Mint
 from app.harvest.store.bulk import insert_new_rows, insert_rows, set_rows, update_rows
@@ -54,6 +54,7 @@ async def latest_versions(
             Version.size_bytes,
             Version.seen_mtime_ns,
             Version.sha256,
+            Version.created_at,
         )
         .join(
             SourceFile,
@@ -68,6 +69,7 @@ async def latest_versions(
             row.number,
             FileFacts(row.size_bytes, row.seen_mtime_ns),
             row.sha256 is not None,
+            row.created_at,
         )
         for row in rows
     }
@@ -98,10 +100,16 @@ async def save(
             "files.planned",
             instrument_id,
             state=CopyState.QUEUED.value,
-            count=len(new),
+            count=sum(_is_first_today(item, now) for item in new),
             size_bytes=sum(item.file.facts.size_bytes for item in new),
         )
     return queued
+
+
+def _is_first_today(item: NewVersion, now: datetime) -> bool:
+    """People count files: the second version of a day (UTC) is no further one."""
+    latest = item.file.latest
+    return latest is None or latest.created_at < midnight(now)
 
 
 async def _save_new(session: AsyncSession, new: Sequence[NewVersion], mint: Mint) -> None:

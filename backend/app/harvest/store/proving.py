@@ -13,7 +13,7 @@ from sqlalchemy import Row, Table, delete, exists, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from app.clock import utcnow
+from app.clock import midnight, utcnow
 from app.database import lease_clock_ms, lease_now
 from app.errors import ErrorClass, StreamWeaveError
 from app.harvest.retry import RetryPolicy, decide
@@ -28,6 +28,7 @@ from app.harvest.store.attempts import (
 from app.harvest.store.bulk import insert_rows, set_rows, update_rows
 from app.harvest.store.claiming import UNKNOWN_MTIME, Lease
 from app.harvest.store.following import wake_followers
+from app.harvest.store.news import tell
 from app.harvest.work import Batch, ClaimedCopy, Failure, Origin, Proof
 from app.models import (
     Copy,
@@ -436,9 +437,24 @@ async def withdraw_unchanged(session: AsyncSession, proofs: Sequence[Proof]) -> 
 
 
 async def _withdraw(session: AsyncSession, copy: ClaimedCopy) -> None:
+    instrument_id = await session.scalar(select(Copy.instrument_id).where(Copy.id == copy.copy_id))
     await session.execute(delete(Copy).where(Copy.version_id == copy.version_id))
-    await session.execute(delete(Version).where(Version.id == copy.version_id))
+    version = await session.get_one(Version, copy.version_id)
+    planned_at = version.created_at
+    await session.delete(version)
+    await session.flush()
     earlier = copy.version_number - 1
+    was_today = await session.scalar(
+        select(Version.id).where(
+            Version.source_file_id == copy.source_file_id,
+            Version.number == earlier,
+            Version.created_at >= midnight(planned_at),
+        )
+    )
+    if was_today is None:
+        # It was counted as a file of its day, and is none.
+        at = planned_at.isoformat()
+        await tell(session, "files.planned", instrument_id, count=-1, size_bytes=0, at=at)
     await session.execute(
         update(Version)
         .where(Version.source_file_id == copy.source_file_id, Version.number == earlier)
