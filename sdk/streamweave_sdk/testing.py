@@ -8,6 +8,8 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -83,17 +85,49 @@ def try_hook(
     return try_many(hook, [file], config)[0]
 
 
+class ReaderOf(io.BytesIO):
+    """A reader of made-up bytes, with neighbours by path; `close` removes what it put on disk."""
+
+    def __init__(self, content: bytes = b"", neighbours: Mapping[str, bytes] | None = None) -> None:
+        super().__init__(content)
+        self._neighbours = dict(neighbours or {})
+        self._folder: TemporaryDirectory[str] | None = None
+
+    def local_path(self) -> Path:
+        """Return a temporary file with the bytes."""
+        self._folder = self._folder or TemporaryDirectory(prefix="streamweave-hook-")
+        path = Path(self._folder.name) / "content"
+        path.write_bytes(self.getvalue())
+        return path
+
+    def neighbour(self, path: str, at_most_bytes: int = 1 << 20) -> bytes | None:
+        """Return the bytes of a neighbour that is not too large."""
+        found = self._neighbours.get(path)
+        return found if found is not None and len(found) <= at_most_bytes else None
+
+    def close(self) -> None:
+        """Remove the temporary file."""
+        if self._folder:
+            self._folder.cleanup()
+        super().close()
+
+
 def try_post_hook(
     hook: type[PostTransfer[Any]],
     version: VersionFacts,
     content: bytes = b"",
     config: Mapping[str, Any] | None = None,
+    neighbours: Mapping[str, bytes] | None = None,
 ) -> PostAnswer:
     """Return what a post-transfer hook answers for a version with this content, checked.
+
+    `neighbours` are other proven files of the instrument, by path.
 
     Raises:
         pydantic.ValidationError: the answer is no PostAnswer.
     """
     made = make_hook(hook, config)
     assert isinstance(made, PostTransfer)
-    return PostAnswer.model_validate(made.run(version, io.BytesIO(content)))
+    with ReaderOf(content, neighbours) as reader:
+        answer = PostAnswer.model_validate(made.run(version, reader))
+    return PostAnswer.model_validate_json(answer.model_dump_json())  # it must bear the way

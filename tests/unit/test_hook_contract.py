@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError
 from streamweave_sdk.hooks import (
     Config,
     Continue,
+    Image,
     PostAnswer,
     PostTransfer,
     PreTransfer,
@@ -112,3 +113,23 @@ def test_a_post_hook_reads_the_bytes_and_answers_metadata() -> None:
     answer = try_post_hook(Counted, a_version("x/y.raw"), b"12345")
     assert answer.metadata == {"length": 5, "name": "y.raw"}
     assert (Counted.name, Counted.version, Counted.kind) == ("counted", "2", "post_transfer")
+
+
+class Looks(PostTransfer[Limits]):
+    """Shows a picture and what stands beside it."""
+
+    def run(self, version: VersionFacts, reader: Reader) -> PostAnswer:
+        beside = reader.neighbour(version.path + ".txt")
+        said = {
+            "beside": beside.decode() if beside else None,
+            "on_disk": reader.local_path().stat().st_size,
+        }
+        return PostAnswer(metadata=said, preview=Image(data=b"\x89PNG", alt="A picture."))
+
+
+def test_a_post_hook_sees_neighbours_and_a_file_and_its_picture_bears_json() -> None:
+    version = a_version("2026/a.raw")
+    answer = try_post_hook(Looks, version, b"12345", neighbours={"2026/a.raw.txt": b"note"})
+    assert answer.metadata == {"beside": "note", "on_disk": 5}
+    assert isinstance(answer.preview, Image)
+    assert answer.preview.data == b"\x89PNG"

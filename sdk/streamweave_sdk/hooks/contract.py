@@ -9,6 +9,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -110,6 +111,33 @@ class Notice(BaseModel):
     level: Literal["info", "warning"] = "info"
 
 
+class Image(BaseModel):
+    """A small picture of what a file holds."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64"
+    )
+    kind: Literal["image"] = "image"
+    media_type: Literal["image/png", "image/jpeg"] = "image/png"
+    data: bytes = Field(min_length=1, max_length=512 << 10)
+    alt: str = Field(default="", max_length=400, description="what it shows, in words")
+
+
+class Curve(BaseModel):
+    """A small spectrum or chromatogram, drawn by whoever shows it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind: Literal["curve"] = "curve"
+    x: list[float] = Field(min_length=2, max_length=4000)
+    y: list[float] = Field(min_length=2, max_length=4000)
+    x_label: str = Field(default="", max_length=100)
+    y_label: str = Field(default="", max_length=100)
+    x_falls: bool = Field(default=False, description="drawn from large to small, as NMR shifts are")
+
+
+Preview = Annotated[Image | Curve, Field(discriminator="kind")]
+
+
 class PostAnswer(BaseModel):
     """What a hook knows of a proven version."""
 
@@ -118,13 +146,55 @@ class PostAnswer(BaseModel):
     tags: list[str] = Field(default_factory=list, max_length=100)
     access: list[Access] = Field(default_factory=list, max_length=100)
     notices: list[Notice] = Field(default_factory=list, max_length=20)
+    preview: Preview | None = None
+
+
+class RetryLater(Exception):
+    """Raised by a post-transfer hook: what it needs is not there now. It is asked again.
+
+    `after_seconds` is a wish; without one the server's own schedule holds.
+    """
+
+    def __init__(self, reason: str, after_seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.after_seconds = after_seconds
 
 
 class Reader(Protocol):
     """Reads the proven bytes from the nearest copy."""
 
-    def read(self, size_bytes: int = -1) -> bytes:
+    def read(self, size_bytes: int = -1, /) -> bytes:
         """Return the next bytes, all that are left when `size_bytes` is negative."""
+        ...
+
+    def seek(self, offset_bytes: int, whence: int = 0, /) -> int:
+        """Read on from elsewhere, as io.IOBase.seek says."""
+        ...
+
+    def tell(self) -> int:
+        """Return where the next read begins."""
+        ...
+
+    def local_path(self) -> Path:
+        """Return a file of this machine with these bytes, for libraries that want a path.
+
+        It is gone after the answer.
+
+        Raises:
+            RetryLater: no copy can be read now.
+            OSError: the version is larger than the room that hooks have.
+        """
+        ...
+
+    def neighbour(self, path: str, at_most_bytes: int = 1 << 20) -> bytes | None:
+        """Return the newest proven bytes of another file of the instrument, None without one.
+
+        `path` is relative to the source's root, as `VersionFacts.path` is. A file that is larger
+        than `at_most_bytes` is as none.
+
+        Raises:
+            RetryLater: its copy cannot be read now.
+        """
         ...
 
 
