@@ -219,6 +219,12 @@ const schedules = createRoute({
   component: lazyRouteComponent(() => import("./pages/schedules/SchedulesPage"), "SchedulesPage"),
 });
 
+const hooks = createRoute({
+  ...page("/hooks"),
+  beforeLoad: adminsOnly,
+  component: lazyRouteComponent(() => import("./pages/hooks/HooksPage"), "HooksPage"),
+});
+
 const accounts = createRoute({
   ...page("/accounts"),
   beforeLoad: adminsOnly,
@@ -274,6 +280,7 @@ const tree = root.addChildren([
     storage,
     schedules,
     accounts,
+    hooks,
     users,
     audit,
     profile,
