@@ -9,6 +9,7 @@ from app.api import (
     events,
     files,
     harvest,
+    hooks,
     instruments,
     overview,
     runs,
@@ -24,8 +25,7 @@ from app.api import (
 api = APIRouter(prefix="/api")
 # harvest before instruments: `/instruments/check` is no instrument's id.
 for module in (
-    setup, auth, users, tokens, accounts, storage, harvest, instruments, schedules, runs, files,
-    downloads,
-    transfers, system, events, overview,
+    setup, auth, users, tokens, accounts, storage, harvest, hooks, instruments, schedules,
+    runs, files, downloads, transfers, system, events, overview,
 ):  # fmt: skip
     api.include_router(module.router)

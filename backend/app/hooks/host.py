@@ -16,11 +16,11 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from app.hooks.frames import FrameError, pack, read_frame
 from app.hooks.registry import known_hooks
@@ -140,7 +140,21 @@ def _checked_config(first: dict[str, Any]) -> Told:
             **found,
             "errors": [{"loc": one["loc"], "msg": one["msg"]} for one in error.errors()],
         }
-    return {**found, "config": config.model_dump(mode="json")}
+    secrets = dict(_secrets_in(config.model_dump(), ""))
+    return {**found, "config": config.model_dump(mode="json"), "secrets": secrets}
+
+
+def _secrets_in(value: Any, where: str) -> Iterator[tuple[str, str]]:
+    """Yield the secrets of a configuration by their JSON pointers."""
+    if isinstance(value, SecretStr):
+        yield where, value.get_secret_value()
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            name = str(key).replace("~", "~0").replace("/", "~1")
+            yield from _secrets_in(part, f"{where}/{name}")
+    elif isinstance(value, list | tuple):
+        for number, part in enumerate(value):
+            yield from _secrets_in(part, f"{where}/{number}")
 
 
 def _bound(memory_bytes: int) -> None:

@@ -23,6 +23,7 @@ class HookKind(StrEnum):
     """When a hook is asked."""
 
     PRE_TRANSFER = "pre_transfer"  # when a file is complete, before anything is copied
+    POST_TRANSFER = "post_transfer"  # when a version is available
 
 
 class FailurePolicy(StrEnum):
@@ -50,7 +51,10 @@ class Hook(Identified, Edited, Base):
         ForeignKey("instruments.id", ondelete="CASCADE")
     )
     pattern: Mapped[str | None] = mapped_column(String(400))
+    # Where a secret stands, `config` has a placeholder, and `secrets` its Fernet token by the
+    # place (a JSON pointer).
     config: Mapped[JsonDict] = mapped_column(Json, default=dict)
+    secrets: Mapped[JsonDict] = mapped_column(Json, default=dict)
     timeout_seconds: Mapped[float] = mapped_column(default=30.0)
     memory_bytes: Mapped[int] = mapped_column(BigInteger, default=1 << 30)
 

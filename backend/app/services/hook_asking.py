@@ -23,6 +23,8 @@ from app.harvest.store.instruments import InstrumentFacts
 from app.hooks.builtin.patterns import PatternTooSlow, fits_glob
 from app.hooks.runner import Answered, HookRunner, HookSpec
 from app.models import FailurePolicy, Hook, HookKind, HookRun, StorageLocation, new_id
+from app.services.credentials import Vault
+from app.services.hook_secrets import opened
 from app.transfers.base import Source
 from app.transfers.paths import display, join, parent, path_problem
 from streamweave_sdk.hooks import SourceFacts
@@ -31,10 +33,15 @@ HOOK_RUNS = cast(Table, HookRun.__table__)
 _AS_USUAL = Decision()
 
 
-def spec_of(hook: Hook) -> HookSpec:
-    """Return a configured hook as it is run."""
+def spec_of(hook: Hook, vault: Vault | None = None) -> HookSpec:
+    """Return a configured hook as it is run, its secrets in their places.
+
+    Raises:
+        StreamWeaveError: `secret_unreadable`.
+    """
+    config = opened(hook.config, hook.secrets, vault) if vault else hook.config
     return HookSpec(
-        hook.id, hook.revision, hook.hook, hook.config, hook.timeout_seconds, hook.memory_bytes
+        hook.id, hook.revision, hook.hook, config, hook.timeout_seconds, hook.memory_bytes
     )
 
 
@@ -71,9 +78,10 @@ class BatchDecisions:
 class HookAsker:
     """The engine's port to hooks, for one process."""
 
-    def __init__(self, database: Database, runner: HookRunner) -> None:
+    def __init__(self, database: Database, runner: HookRunner, vault: Vault | None = None) -> None:
         self._database = database
         self._runner = runner
+        self._vault = vault
 
     async def __call__(
         self, instrument: InstrumentFacts, files: Sequence[Complete], source: Source
@@ -96,7 +104,10 @@ class HookAsker:
     async def _ask(
         self, hook: Hook, instrument: InstrumentFacts, files: Sequence[Complete], source: Source
     ) -> list[Answered]:
-        spec = spec_of(hook)
+        try:
+            spec = spec_of(hook, self._vault)
+        except StreamWeaveError as error:
+            return [Answered(None, error)] * len(files)
         wanted = await self._runner.first_bytes(spec)
         now = utcnow()
         slug = instrument.destinations[0].instrument

@@ -273,6 +273,17 @@ export interface ExplanationRead {
 }
 
 /**
+ * What becomes of a file for which a hook fails.
+ */
+export type FailurePolicy = typeof FailurePolicy[keyof typeof FailurePolicy];
+
+
+export const FailurePolicy = {
+  block: 'block',
+  warn: 'warn',
+} as const;
+
+/**
  * The bytes of a proven version.
  */
 export type FileContent = Blob;
@@ -471,6 +482,195 @@ export interface HarvestTicketRead {
 export interface HealthRead {
   ok: boolean;
   version: string;
+}
+
+/**
+ * as the hook's schema says; a secret that stays is sent as '**********'
+ */
+export type HookCreateConfig = { [key: string]: unknown };
+
+/**
+ * A hook with its configuration.
+ */
+export interface HookCreate {
+  /** as the hook's schema says; a secret that stays is sent as '**********' */
+  config?: HookCreateConfig;
+  enabled?: boolean;
+  /** block: what fails waits and is tried again; warn: it goes on, and is shown */
+  failure_policy?: FailurePolicy;
+  /**
+     * @maxLength 100
+     * @pattern ^[a-z0-9]+(-[a-z0-9]+)*$
+     */
+  hook: string;
+  /** null: all instruments */
+  instrument_id?: string | null;
+  /**
+     * @minimum 67108864
+     * @maximum 68719476736
+     */
+  memory_bytes?: number;
+  /**
+     * @minLength 1
+     * @maxLength 200
+     * @pattern ^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$
+     */
+  name: string;
+  pattern?: string | null;
+  /** null: after the others */
+  position?: number | null;
+  /**
+     * seconds, for a batch or a version
+     * @minimum 0.1
+     * @maximum 3600
+     */
+  timeout_seconds?: number;
+}
+
+/**
+ * When a hook is asked.
+ */
+export type HookKind = typeof HookKind[keyof typeof HookKind];
+
+
+export const HookKind = {
+  pre_transfer: 'pre_transfer',
+  post_transfer: 'post_transfer',
+} as const;
+
+export type HookReadConfig = { [key: string]: unknown };
+
+/**
+ * A configured hook. Secrets in `config` are shown as '**********'.
+ */
+export interface HookRead {
+  config: HookReadConfig;
+  created_at: string;
+  enabled: boolean;
+  failure_policy: FailurePolicy;
+  /**
+     * @maxLength 100
+     * @pattern ^[a-z0-9]+(-[a-z0-9]+)*$
+     */
+  hook: string;
+  id: string;
+  /** null: of all instruments */
+  instrument_id: string | null;
+  kind: HookKind;
+  memory_bytes: number;
+  name: string;
+  pattern: string | null;
+  position: number;
+  revision: number;
+  timeout_seconds: number;
+  updated_at: string;
+}
+
+/**
+ * A page of configured hooks, in the order in which they are asked.
+ */
+export interface HookPage {
+  items: HookRead[];
+  next_cursor: string | null;
+}
+
+/**
+ * as the hook's schema says; a secret that stays is sent as '**********'
+ */
+export type HookPatchConfig = { [key: string]: unknown };
+
+/**
+ * What changes; which hook it is stays.
+ */
+export interface HookPatch {
+  /** as the hook's schema says; a secret that stays is sent as '**********' */
+  config?: HookPatchConfig;
+  enabled?: boolean;
+  failure_policy?: FailurePolicy;
+  instrument_id?: string | null;
+  /**
+     * @minimum 67108864
+     * @maximum 68719476736
+     */
+  memory_bytes?: number;
+  /**
+     * @minLength 1
+     * @maxLength 200
+     * @pattern ^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$
+     */
+  name?: string;
+  pattern?: string | null;
+  /**
+     * hooks are asked in this order
+     * @minimum 0
+     * @maximum 1000000
+     */
+  position?: number;
+  /**
+     * seconds, for a batch or a version
+     * @minimum 0.1
+     * @maximum 3600
+     */
+  timeout_seconds?: number;
+}
+
+/**
+ * A hook that holds for an instrument, without its configuration.
+ */
+export interface HookScope {
+  enabled: boolean;
+  failure_policy: FailurePolicy;
+  /**
+     * @maxLength 100
+     * @pattern ^[a-z0-9]+(-[a-z0-9]+)*$
+     */
+  hook: string;
+  id: string;
+  kind: HookKind;
+  name: string;
+  pattern: string | null;
+}
+
+/**
+ * The hooks that hold for an instrument, in the order in which they are asked.
+ */
+export interface HookScopeList {
+  items: HookScope[];
+}
+
+/**
+ * JSON Schema of its configuration
+ */
+export type HookTypeConfigSchema = { [key: string]: unknown };
+
+/**
+ * A kind of hook that this installation has.
+ */
+export interface HookType {
+  /** JSON Schema of its configuration */
+  config_schema: HookTypeConfigSchema;
+  description: string;
+  /**
+     * @maxLength 100
+     * @pattern ^[a-z0-9]+(-[a-z0-9]+)*$
+     */
+  hook: string;
+  kind: HookKind;
+  version: string;
+}
+
+/**
+ * where to why
+ */
+export type HookTypeListProblems = { [key: string]: unknown };
+
+/**
+ * The kinds of hooks; `problems` says of scripts and packages why they cannot be used.
+ */
+export interface HookTypeList {
+  items: HookType[];
+  /** where to why */
+  problems: HookTypeListProblems;
 }
 
 /**
@@ -2367,6 +2567,36 @@ export type DownloadFileHeaders = {
 range?: string | null;
 'if-range'?: string | null;
 'if-none-match'?: string | null;
+};
+
+export type ListHooksParams = {
+/**
+ * those that hold for it
+ */
+instrument?: string | null;
+/**
+ * @minimum 1
+ * @maximum 500
+ */
+limit?: number;
+/**
+ * `next_cursor` of the page before
+ */
+cursor?: string | null;
+};
+
+export type DeleteHookHeaders = {
+/**
+ * the ETag of your last read
+ */
+'if-match'?: string | null;
+};
+
+export type ChangeHookHeaders = {
+/**
+ * the ETag of your last read
+ */
+'if-match'?: string | null;
 };
 
 export type ListInstrumentsParams = {
