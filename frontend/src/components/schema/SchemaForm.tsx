@@ -1,11 +1,49 @@
+import { ActionIcon, Button } from "@mantine/core";
 import { withTheme } from "@rjsf/core";
 import { Theme } from "@rjsf/mantine";
-import type { RJSFSchema, UiSchema } from "@rjsf/utils";
+import type { IconButtonProps, RJSFSchema, UiSchema } from "@rjsf/utils";
+import { IconPlus, IconX } from "@tabler/icons-react";
 import { useMemo } from "react";
+import { useTranslation } from "react-i18next";
 import { friendly, withoutEmpty } from "./friendly";
+import classes from "./SchemaForm.module.css";
 import { validator } from "./validator";
 
-const ThemedForm = withTheme(Theme);
+function AddButton({ onClick, disabled }: IconButtonProps) {
+  const { t } = useTranslation();
+  return (
+    <Button
+      variant="default"
+      size="xs"
+      leftSection={<IconPlus size={14} />}
+      onClick={onClick}
+      disabled={disabled ?? false}
+    >
+      {t("common.actions.add")}
+    </Button>
+  );
+}
+
+function RemoveButton({ onClick, disabled }: IconButtonProps) {
+  const { t } = useTranslation();
+  return (
+    <ActionIcon
+      aria-label={t("common.actions.delete")}
+      onClick={onClick}
+      disabled={disabled ?? false}
+    >
+      <IconX size={16} />
+    </ActionIcon>
+  );
+}
+
+const ThemedForm = withTheme({
+  ...Theme,
+  templates: {
+    ...Theme.templates,
+    ButtonTemplates: { ...Theme.templates?.ButtonTemplates, AddButton, RemoveButton },
+  },
+});
 const OPTIONS: UiSchema = { "ui:submitButtonOptions": { norender: true } };
 
 interface SchemaFormProps {
@@ -24,6 +62,7 @@ export default function SchemaForm({ schema, value, onChange }: SchemaFormProps)
   return (
     <ThemedForm
       tagName="div"
+      className={classes.form}
       schema={shown}
       uiSchema={OPTIONS}
       formData={value}

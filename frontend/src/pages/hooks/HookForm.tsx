@@ -25,6 +25,7 @@ export function AddHook({ onClose }: { onClose: () => void }) {
   return (
     <FormDrawer
       title={t("hooks.add")}
+      size="xl"
       opened
       onClose={onClose}
       isPending={create.isPending}
@@ -56,6 +57,7 @@ export function AddHook({ onClose }: { onClose: () => void }) {
           <Text size="sm">{chosen.description}</Text>
           <HookFields form={form} />
           <Configuration type={chosen} value={config} onChange={setConfig} />
+          <Bounds form={form} />
         </>
       )}
     </FormDrawer>
@@ -72,6 +74,7 @@ export function EditHook({ hook, onClose }: { hook: HookRead; onClose: () => voi
   return (
     <FormDrawer
       title={t("hooks.edit", { name: hook.name })}
+      size="xl"
       opened
       onClose={onClose}
       isPending={change.isPending}
@@ -87,6 +90,7 @@ export function EditHook({ hook, onClose }: { hook: HookRead; onClose: () => voi
       <Text size="sm">{type?.description}</Text>
       <HookFields form={form} />
       {type && <Configuration type={type} value={config} onChange={setConfig} />}
+      <Bounds form={form} />
     </FormDrawer>
   );
 }
@@ -160,6 +164,15 @@ function HookFields({ form }: { form: Fields }) {
         allowDeselect={false}
         {...form.getInputProps("failure_policy")}
       />
+    </>
+  );
+}
+
+/** Order and bounds: what most hooks never need. */
+function Bounds({ form }: { form: Fields }) {
+  const { t } = useTranslation();
+  return (
+    <>
       <NumberInput
         label={t("hooks.fields.position")}
         description={t("hooks.fields.position_hint")}
