@@ -126,6 +126,13 @@ REQUESTS: dict[str, dict[str, Any]] = {
             "instrument_id": _ID,
         },
     },
+    "testHook": {
+        "a filter on past files": {
+            "hook": "file-filter",
+            "config": {"rules": [{"name": "temporary", "globs": ["*.tmp"]}]},
+            "instrument_id": _ID,
+        },
+    },
     "changeHook": {"not now": {"enabled": False}},
     "retryTransfers": {
         "after rights were mended": {"error_code": "storage_permission_denied"},

@@ -21,19 +21,23 @@ from app.api.deps import (
     page_request,
     set_etag,
 )
+from app.api.downloads import Sends
 from app.api.problems import documented
 from app.models import Hook
 from app.schemas.hooks import (
     HookCreate,
+    HookDraft,
     HookPage,
     HookPatch,
     HookRead,
     HookScope,
     HookScopeList,
+    HookTrial,
+    HookTrialList,
     HookType,
     HookTypeList,
 )
-from app.services import hooks
+from app.services import hook_bench, hooks
 
 router = APIRouter(tags=["hooks"], responses=SIGNED_IN)
 _BROKEN = documented("hook_timed_out", "hook_crashed")
@@ -85,6 +89,19 @@ async def list_hooks(
 async def create_hook(response: Response, body: HookCreate, editor: Edits) -> HookRead:
     """Add a hook. Its configuration is checked against its schema."""
     return _answer(response, await hooks.create_hook(editor, body.model_dump()))
+
+
+@router.post(
+    "/hooks/test",
+    operation_id="testHook",
+    response_model=HookTrialList,
+    responses={**_CHECKED, **documented("not_found", "zone_not_served")},
+)
+async def try_hook(body: HookDraft, editor: Edits, sender: Sends) -> HookTrialList:
+    """Say what a draft would have done with an instrument's newest files; nothing is written."""
+    draft = hook_bench.Draft(**body.model_dump())
+    trials = await hook_bench.try_draft(editor, draft, sender)
+    return HookTrialList(items=[HookTrial.model_validate(one) for one in trials])
 
 
 @router.get(

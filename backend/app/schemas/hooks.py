@@ -149,6 +149,47 @@ class HookCreate(Input):
     memory_bytes: Memory = 1 << 30
 
 
+class HookDraft(Input):
+    """A hook as somebody thinks of configuring it, and what it is tried with."""
+
+    hook: HookName
+    config: HookConfig = Field(default_factory=dict)
+    instrument_id: uuid.UUID
+    pattern: Pattern | None = None
+    hook_id: uuid.UUID | None = Field(
+        default=None, description="the configured hook whose secrets '**********' stands for"
+    )
+    live: bool = Field(default=False, description="also the newest files on the instrument")
+    limit: int = Field(default=20, ge=1, le=100, description="so many files of each at most")
+
+
+class HookTrial(Output):
+    """What a draft would have done with one file."""
+
+    path: str
+    origin: str = Field(description="catalogue | live", examples=["catalogue"])
+    size_bytes: int
+    modified_at: datetime | None
+    outcome: str = Field(
+        description="continue, skip, redirect, answered, later, failed, or not_asked (out of its "
+        "pattern)",
+        examples=["skip"],
+    )
+    rule: str = Field(description="what decided", examples=["temporary"])
+    reason: str
+    answer: JsonObject | None
+    error_code: str | None
+    error_detail: str | None
+    log: list[str]
+    duration_ms: float = Field(examples=[0.4])
+
+
+class HookTrialList(Output):
+    """What a draft would have done, file by file, the newest first."""
+
+    items: list[HookTrial]
+
+
 class HookPatch(Patch):
     """What changes; which hook it is stays."""
 

@@ -75,13 +75,22 @@ async def find_content(
     file = await session.scalar(visible)
     if file is None:
         raise StreamWeaveError("not_found")
+    return await content_of(session, file, number)
+
+
+async def content_of(session: AsyncSession, file: SourceFile, number: int | None = None) -> Content:
+    """Return where the bytes of a file's version lie, of the newest proven one unless named.
+
+    Raises:
+        StreamWeaveError: `no_proven_copy` when none can be read now.
+    """
     paused = StorageLocation.paused_until
     query = (
         select(Version, Copy, StorageLocation)
         .join(Copy, Copy.version_id == Version.id)
         .join(StorageLocation, StorageLocation.id == Copy.storage_location_id)
         .where(
-            Version.source_file_id == file_id,
+            Version.source_file_id == file.id,
             Copy.state == CopyState.AVAILABLE,
             StorageLocation.state != StorageState.RETIRED,
             or_(paused.is_(None), paused <= utcnow()),

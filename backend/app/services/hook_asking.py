@@ -89,16 +89,16 @@ class HookAsker:
         """Ask all hooks of an instrument about a batch."""
         async with self._database.read() as session:
             hooks = await hooks_of(session, instrument.id)
-            places = await _places(session, instrument)
+            places = await places_of(session, instrument)
         batch = BatchDecisions()
         for hook in hooks:
             left = [one for one in files if _goes_on(batch.of(one.source_file_id))]
-            asked = [one for one in left if _is_in_scope(hook, one)]
+            asked = [one for one in left if is_in_scope(hook.pattern, one)]
             answers = await self._ask(hook, instrument, asked, source) if asked else []
             for file, answered in zip(asked, answers, strict=True):
                 batch.rows.append(_row(hook, instrument, file, answered))
                 before = batch.of(file.source_file_id)
-                batch.decided[file.source_file_id] = _decide(hook, before, file, answered, places)
+                batch.decided[file.source_file_id] = decide(hook, before, file, answered, places)
         return batch
 
     async def _ask(
@@ -132,7 +132,7 @@ class HookAsker:
         return [failed[n] if n in failed else next(answers) for n in range(len(files))]
 
 
-async def _places(session: AsyncSession, instrument: InstrumentFacts) -> dict[str, Destination]:
+async def places_of(session: AsyncSession, instrument: InstrumentFacts) -> dict[str, Destination]:
     """The instrument's destinations by the name of their storage location."""
     ids = {one.storage_location_id: one for one in instrument.destinations}
     rows = await session.execute(
@@ -162,11 +162,12 @@ def _goes_on(decision: Decision) -> bool:
     return decision.error is None and decision.skipped is None
 
 
-def _is_in_scope(hook: Hook, file: Complete) -> bool:
-    if hook.pattern is None:
+def is_in_scope(pattern: str | None, file: Complete) -> bool:
+    """Return whether a hook with this pattern is asked about a file."""
+    if pattern is None:
         return True
     try:
-        return fits_glob(hook.pattern, display(file.path))
+        return fits_glob(pattern, display(file.path))
     except PatternTooSlow:
         return True  # asked once too often is better than never
 
@@ -197,7 +198,7 @@ def _row(
     }
 
 
-def _decide(
+def decide(
     hook: Hook,
     before: Decision,
     file: Complete,

@@ -166,3 +166,29 @@ def remove_hook(hook: str, as_json: AsJson = False) -> None:
         found = client.find("hooks", hook, "name")
         client.delete(f"hooks/{found['id']}")
         show_one({"removed": found["name"]}, as_json)
+
+
+@app.command("test")
+@reported
+def test_hook(  # noqa: PLR0913  one option a field
+    hook: Annotated[str, typer.Argument(help="a kind, or a configured hook's name")],
+    instrument: Annotated[str, typer.Option(help="slug, name or id")],
+    config: Config = None,
+    pattern: Pattern = None,
+    live: Annotated[bool, typer.Option("--live", help="also files on the instrument now")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="files of each at most")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a draft would have done with past files. Nothing is written."""
+    with connect() as client:
+        known = next((one for one in client.items("hooks") if one["name"] == hook), None)
+        body = given(config=read_config(config), pattern=pattern, live=live, limit=limit)
+        if known is not None:
+            body = {"config": known["config"], **given(pattern=known["pattern"]), **body}
+            body["hook_id"] = known["id"]
+        body["hook"] = known["hook"] if known else hook
+        body["instrument_id"] = find_instrument(client, instrument)["id"]
+        found = client.post("hooks/test", body)["items"]
+    rows = [{**one, "why": one["error_detail"] or one["reason"]} for one in found]
+    columns = ("origin", "path", "outcome", "rule", "why")
+    show_list(found if as_json else rows, columns, len(found), as_json)

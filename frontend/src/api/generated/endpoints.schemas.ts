@@ -528,6 +528,36 @@ export interface HookCreate {
 }
 
 /**
+ * as the hook's schema says; a secret that stays is sent as '**********'
+ */
+export type HookDraftConfig = { [key: string]: unknown };
+
+/**
+ * A hook as somebody thinks of configuring it, and what it is tried with.
+ */
+export interface HookDraft {
+  /** as the hook's schema says; a secret that stays is sent as '**********' */
+  config?: HookDraftConfig;
+  /**
+     * @maxLength 100
+     * @pattern ^[a-z0-9]+(-[a-z0-9]+)*$
+     */
+  hook: string;
+  /** the configured hook whose secrets '**********' stands for */
+  hook_id?: string | null;
+  instrument_id: string;
+  /**
+     * so many files of each at most
+     * @minimum 1
+     * @maximum 100
+     */
+  limit?: number;
+  /** also the newest files on the instrument */
+  live?: boolean;
+  pattern?: string | null;
+}
+
+/**
  * When a hook is asked.
  */
 export type HookKind = typeof HookKind[keyof typeof HookKind];
@@ -636,6 +666,36 @@ export interface HookScope {
  */
 export interface HookScopeList {
   items: HookScope[];
+}
+
+export type HookTrialAnswer = { [key: string]: unknown } | null;
+
+/**
+ * What a draft would have done with one file.
+ */
+export interface HookTrial {
+  answer: HookTrialAnswer;
+  duration_ms: number;
+  error_code: string | null;
+  error_detail: string | null;
+  log: string[];
+  modified_at: string | null;
+  /** catalogue | live */
+  origin: string;
+  /** continue, skip, redirect, answered, later, failed, or not_asked (out of its pattern) */
+  outcome: string;
+  path: string;
+  reason: string;
+  /** what decided */
+  rule: string;
+  size_bytes: number;
+}
+
+/**
+ * What a draft would have done, file by file, the newest first.
+ */
+export interface HookTrialList {
+  items: HookTrial[];
 }
 
 /**

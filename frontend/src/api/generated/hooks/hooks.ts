@@ -9,10 +9,12 @@ import type {
   ChangeHookHeaders,
   DeleteHookHeaders,
   HookCreate,
+  HookDraft,
   HookPage,
   HookPatch,
   HookRead,
   HookScopeList,
+  HookTrialList,
   HookTypeList,
   ListHooksParams
 } from '../endpoints.schemas';
@@ -62,6 +64,20 @@ export const createHook = (
       {url: `/api/hooks`, method: 'POST',
       headers: {'Content-Type': 'application/json', },
       data: hookCreate
+    },
+      options);
+    }
+  /**
+ * Say what a draft would have done with an instrument's newest files; nothing is written.
+ * @summary Try Hook
+ */
+export const testHook = (
+    hookDraft: BodyType<HookDraft>,
+ options?: SecondParameter<typeof request<HookTrialList>>,) => {
+      return request<HookTrialList>(
+      {url: `/api/hooks/test`, method: 'POST',
+      headers: {'Content-Type': 'application/json', },
+      data: hookDraft
     },
       options);
     }
@@ -122,6 +138,7 @@ export const listInstrumentHooks = (
   export type ListHookTypesResult = NonNullable<Awaited<ReturnType<typeof listHookTypes>>>
 export type ListHooksResult = NonNullable<Awaited<ReturnType<typeof listHooks>>>
 export type CreateHookResult = NonNullable<Awaited<ReturnType<typeof createHook>>>
+export type TestHookResult = NonNullable<Awaited<ReturnType<typeof testHook>>>
 export type DeleteHookResult = NonNullable<Awaited<ReturnType<typeof deleteHook>>>
 export type GetHookResult = NonNullable<Awaited<ReturnType<typeof getHook>>>
 export type ChangeHookResult = NonNullable<Awaited<ReturnType<typeof changeHook>>>
