@@ -32,8 +32,10 @@ def test_a_filter_is_made_switched_off_and_forgotten(as_admin: Open, lab: LiveLa
     form.get_by_role("group", name="Configuration").get_by_role("button", name="Add").click()
     rule = form.get_by_role("group", name="Configuration").get_by_role("textbox", name="Name")
     rule.fill("lock files")
+    form.get_by_role("textbox", name="Regex").fill(r"\.lock$")
     form.get_by_role("button", name="Add", exact=True).last.click()
-    expect(page.get_by_role("row", name=NAME)).to_contain_text("file-filter")
+    # It is checked in a process of its own, which takes its time to start.
+    expect(page.get_by_role("row", name=NAME)).to_contain_text("file-filter", timeout=30_000)
     (hook,) = [one for one in lab.client.items("hooks") if one["name"] == NAME]
     assert hook["config"]["rules"][0]["name"] == "lock files"
     assert (hook["pattern"], hook["enabled"]) == ("*.lock", True)
@@ -58,7 +60,7 @@ def test_a_configuration_that_does_not_fit_is_told_and_kept(as_admin: Open) -> N
     form.get_by_role("textbox", name="Name", exact=True).fill(NAME)
     form.get_by_role("group", name="Configuration").get_by_role("button", name="Add").click()
     form.get_by_role("button", name="Add", exact=True).last.click()
-    expect(form.get_by_role("alert")).to_contain_text("hook_config_invalid")
+    expect(form.get_by_role("alert")).to_contain_text("hook_config_invalid", timeout=30_000)
     expect(form.get_by_role("textbox", name="Name", exact=True).first).to_have_value(NAME)
 
 

@@ -36,8 +36,9 @@ export function FormDrawer(props: FormDrawerProps) {
         noValidate
       >
         <Stack>
-          {props.error ? <ProblemPanel error={props.error} /> : null}
           {props.children}
+          {/* Beside the button: the beginning of a long form is out of sight. */}
+          {props.error ? <ProblemPanel error={props.error} /> : null}
           <Group justify="flex-end">
             <Button variant="default" onClick={props.onClose}>
               {t("common.actions.cancel")}

@@ -67,7 +67,7 @@ export default function SchemaForm({ schema, value, onChange }: SchemaFormProps)
       uiSchema={OPTIONS}
       formData={value}
       validator={validator}
-      liveValidate="onBlur"
+      liveValidate="onChange" // on leaving a field, a sentence that goes away would move the button
       noHtml5Validate
       showErrorList={false}
       experimental_defaultFormStateBehavior={{ emptyObjectFields: "skipEmptyDefaults" }}
