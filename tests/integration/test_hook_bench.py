@@ -25,6 +25,15 @@ class Magic(PreTransfer[NoConfig]):
         return Skip(reason="XX", rule="magic") if file.first_bytes == b"XX" else Continue()
 """
 
+READS = """
+from streamweave_sdk.hooks import NoConfig, PostAnswer, PostTransfer
+
+class Reads(PostTransfer[NoConfig]):
+    def run(self, version, reader):
+        text = reader.local_path().read_text()
+        return PostAnswer(metadata={"text": text, "test": version.key.startswith("test-")})
+"""
+
 
 async def _instrument(api: Api, *paths: str) -> dict[str, Any]:
     storage = await api.make_storage()
@@ -117,3 +126,19 @@ async def test_the_bench_by_the_command_line(
     assert [one["outcome"] for one in found] == ["skip"]
     shown = await run_cli(*arguments, "--config", str(file), as_json=False)
     assert "temporary" in shown
+
+
+async def test_a_hook_after_a_transfer_is_tried_with_proven_versions(
+    api: Api, tmp_path: Path
+) -> None:
+    folder = tmp_path / "hooks"
+    folder.mkdir()
+    (folder / "reads.py").write_text(READS)
+    api.app.state.settings.hooks_folder = folder
+    instrument = await _instrument(api, "a.raw", "gone.raw")
+    (api.roots / "archive" / "a.raw").write_bytes(b"XX123")
+    found = await _trials(api, hook="reads", instrument_id=instrument["id"])
+    assert found["a.raw"]["answer"]["metadata"] == {"text": "XX123", "test": True}
+    assert (found["gone.raw"]["outcome"], "no_proven_copy" in found["gone.raw"]["reason"]) == (
+        "later", True,
+    )  # fmt: skip

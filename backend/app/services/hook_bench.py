@@ -1,4 +1,5 @@
 """The test bench: what a draft of a hook would have done with real files. Nothing is written.
+A hook that acts elsewhere does so here too, with a key that begins with `test-`.
 
 Past files are the newest of the catalogue; their first bytes and contents come from the nearest
 proven copy. Files of the live share are asked about by name, size and time alone.
@@ -20,12 +21,16 @@ from app.harvest.plan import Destination
 from app.harvest.ports import Complete, Decision
 from app.harvest.store.instruments import InstrumentFacts, load
 from app.hooks.runner import Answered, HookRunner, HookSpec
-from app.models import FailurePolicy, Hook, HookKind, SourceFile
+from app.models import FailurePolicy, Hook, HookKind, Instrument, SourceFile
 from app.services.checks import ask_instrument
 from app.services.downloads import Sender, content_of
 from app.services.edits import InvalidField, find
+from app.services.hook_answers import clean
 from app.services.hook_asking import decide, is_in_scope, places_of
+from app.services.hook_posting import without_preview
+from app.services.hook_reading import Reading, Room, VersionReader
 from app.services.hook_secrets import opened
+from app.services.hook_tasks import version_facts
 from app.services.hooks import checked
 from app.services.instruments import Editor
 from app.transfers.base import FileFacts
@@ -101,8 +106,6 @@ async def try_draft(editor: Editor, draft: Draft, sender: Sender) -> list[Trial]
         if draft.hook_id is not None:
             stored = (await find(session, Hook, draft.hook_id)).secrets
     fits = await checked(editor, draft.hook, draft.config, stored)
-    if fits.kind != HookKind.PRE_TRANSFER:
-        raise InvalidField("/hook", "Only hooks before a transfer can be tried here yet.")
     files = await _past_files(editor.database, draft)
     if draft.live:
         files += await _live_files(editor.database, draft)
@@ -112,7 +115,12 @@ async def try_draft(editor: Editor, draft: Draft, sender: Sender) -> list[Trial]
     setting = _Setting(editor, spec, runner, sender, instrument, places)
     try:
         asked = [one for one in files if is_in_scope(draft.pattern, one.complete)]
-        trials = dict(zip(map(id, asked), await _before(setting, asked), strict=True))
+        if fits.kind == HookKind.PRE_TRANSFER:
+            found = await _before(setting, asked)
+        else:
+            asked = [one for one in asked if one.row is not None]
+            found = await _after(setting, asked)
+        trials = dict(zip(map(id, asked), found, strict=True))
     finally:
         await runner.close()
     return [trials.get(id(one)) or _trial(one, "not_asked") for one in files]
@@ -178,6 +186,45 @@ async def _before(setting: _Setting, files: Sequence[_File]) -> list[Trial]:
         _judged(setting, one, Answered(None, failed[n]) if n in failed else next(answers))
         for n, one in enumerate(files)
     ]
+
+
+async def _after(setting: _Setting, files: Sequence[_File]) -> list[Trial]:
+    """Ask a hook after a transfer about the newest proven versions, one by one."""
+    settings, database = setting.editor.settings, setting.editor.database
+    folder = settings.data / "hook-files" / f"test-{setting.spec.id.hex}"
+    room = Room(folder, settings.hooks_room_bytes)
+    reading = Reading(database, setting.sender, room)
+    with room.opened():
+        return [await _after_one(setting, reading, one) for one in files]
+
+
+async def _after_one(setting: _Setting, reading: Reading, one: _File) -> Trial:
+    assert one.row is not None
+    try:
+        async with reading.database.read() as session:
+            version = (await content_of(session, one.row)).version
+            slug = (await session.get_one(Instrument, one.row.instrument_id)).slug
+    except StreamWeaveError as error:
+        return replace(_trial(one, "failed"), error_code=error.code, error_detail=error.detail)
+    facts = version_facts(setting.spec.id, version, one.row, slug)
+    facts["key"] = f"test-{facts['key']}"  # whoever it tells can see that it is a test
+    name = facts["path"].rpartition("/")[2]
+    reader = VersionReader(reading, one.row.id, version.number, name)
+    try:
+        answered = await setting.runner.ask_version(setting.spec, facts, reader.serve)
+    finally:
+        await reader.close()
+    failure = answered.error
+    outcome = "later" if answered.later else "answered" if answered.answer else "failed"
+    return replace(
+        _trial(one, outcome),
+        reason=str((answered.later or {}).get("reason") or ""),
+        answer=clean(without_preview(answered.answer)),
+        error_code=failure.code if failure else None,
+        error_detail=clean(failure.detail) if failure else None,
+        log=clean(list(answered.log)),
+        duration_ms=round(answered.duration_ms, 3),
+    )
 
 
 def _time(one: _File) -> datetime:
