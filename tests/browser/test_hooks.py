@@ -33,6 +33,10 @@ def test_a_filter_is_made_switched_off_and_forgotten(as_admin: Open, lab: LiveLa
     rule = form.get_by_role("group", name="Configuration").get_by_role("textbox", name="Name")
     rule.fill("lock files")
     form.get_by_role("textbox", name="Regex").fill(r"\.lock$")
+    form.get_by_label("Files of").first.click()
+    page.get_by_role("option", name="Cary 60 UV-Vis").click()
+    form.get_by_role("button", name="Try it").click()
+    expect(form.get_by_role("table")).to_contain_text("Not asked", timeout=30_000)
     form.get_by_role("button", name="Add", exact=True).last.click()
     # It is checked in a process of its own, which takes its time to start.
     expect(page.get_by_role("row", name=NAME)).to_contain_text("file-filter", timeout=30_000)

@@ -3,7 +3,7 @@ import { useChange } from "./changes";
 import { tagOf } from "./client";
 import * as api from "./generated/hooks/hooks";
 import { listOptions } from "./lists";
-import type { HookCreate, HookPatch, HookRead } from "./models";
+import type { HookCreate, HookDraft, HookPatch, HookRead } from "./models";
 
 export const hookKeys = { all: ["hooks"] as const };
 
@@ -24,3 +24,6 @@ export const useChangeHook = (read: HookRead) =>
 
 export const useDeleteHook = (read: HookRead) =>
   useChange(() => api.deleteHook(read.id, { "if-match": tagOf(read) }), hookKeys.all);
+
+/** What a draft would have done; nothing is written, so nothing becomes stale. */
+export const useTryHook = () => useChange((draft: HookDraft) => api.testHook(draft));

@@ -10,6 +10,7 @@ import { FormDrawer } from "@/components/FormDrawer";
 import { InstrumentSelect } from "@/components/InstrumentChoice";
 import { ProblemPanel } from "@/components/ProblemPanel";
 import { fieldErrors } from "@/components/problems";
+import { TryHook } from "./TryHook";
 
 // The form that is made from a schema is large, and only these drawers need it.
 const SchemaForm = lazy(() => import("@/components/schema/SchemaForm"));
@@ -58,6 +59,12 @@ export function AddHook({ onClose }: { onClose: () => void }) {
           <HookFields form={form} />
           <Configuration type={chosen} value={config} onChange={setConfig} />
           <Bounds form={form} />
+          <TryHook
+            hook={chosen.hook}
+            config={config}
+            pattern={form.values.pattern}
+            instrumentId={form.values.instrument_id}
+          />
         </>
       )}
     </FormDrawer>
@@ -91,6 +98,13 @@ export function EditHook({ hook, onClose }: { hook: HookRead; onClose: () => voi
       <HookFields form={form} />
       {type && <Configuration type={type} value={config} onChange={setConfig} />}
       <Bounds form={form} />
+      <TryHook
+        hook={hook.hook}
+        config={config}
+        pattern={form.values.pattern}
+        instrumentId={form.values.instrument_id}
+        hookId={hook.id}
+      />
     </FormDrawer>
   );
 }
