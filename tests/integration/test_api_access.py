@@ -22,6 +22,7 @@ FOR_ALL = {
     "countFiles", "previewSchedule", "getFileStory", "getLive", "getOverview", "countTransfers",
     "changeMe", "listCauses", "exportFiles", "exportTransfers", "exportAudit", "downloadFile",
     "downloadFiles", "listInstrumentHooks",
+    "getFileMetadata", "changeFileMetadata", "getFilePreview",
 }  # fmt: skip
 
 

@@ -133,6 +133,11 @@ REQUESTS: dict[str, dict[str, Any]] = {
             "instrument_id": _ID,
         },
     },
+    "changeFileMetadata": {
+        "a better name of the sample": {
+            "fields": {"sample": "lamella 7"}, "tags_added": ["calibrated"],
+        },
+    },
     "changeHook": {"not now": {"enabled": False}},
     "retryTransfers": {
         "after rights were mended": {"error_code": "storage_permission_denied"},

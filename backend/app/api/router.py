@@ -11,6 +11,7 @@ from app.api import (
     harvest,
     hooks,
     instruments,
+    metadata,
     overview,
     runs,
     schedules,
@@ -26,6 +27,6 @@ api = APIRouter(prefix="/api")
 # harvest before instruments: `/instruments/check` is no instrument's id.
 for module in (
     setup, auth, users, tokens, accounts, storage, harvest, hooks, instruments, schedules,
-    runs, files, downloads, transfers, system, events, overview,
+    runs, files, metadata, downloads, transfers, system, events, overview,
 ):  # fmt: skip
     api.include_router(module.router)

@@ -184,8 +184,9 @@ class FileNote(Edited, Base):
 
     __tablename__ = "file_notes"
 
-    source_file_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("source_files.id"), primary_key=True
+    # Of the file.
+    id: Mapped[uuid.UUID] = mapped_column(
+        "source_file_id", ForeignKey("source_files.id"), primary_key=True
     )
     fields: Mapped[JsonDict] = mapped_column(Json)  # null hides what hooks say
     tags_added: Mapped[list[str]] = mapped_column(Json)

@@ -29,7 +29,7 @@ from app.models import (
     Version,
 )
 from app.services import audit
-from app.services.access import only_readable
+from app.services.access import only_readable_files
 from app.services.edits import user_actor
 from app.services.storages import StorageOpener
 from app.transfers.base import Storage
@@ -69,9 +69,7 @@ async def find_content(
     Raises:
         StreamWeaveError: `not_found`; `no_proven_copy` when none can be read now.
     """
-    visible = only_readable(
-        select(SourceFile).where(SourceFile.id == file_id), user, SourceFile.instrument_id
-    )
+    visible = only_readable_files(select(SourceFile).where(SourceFile.id == file_id), user)
     file = await session.scalar(visible)
     if file is None:
         raise StreamWeaveError("not_found")

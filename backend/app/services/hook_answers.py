@@ -155,7 +155,7 @@ async def follow(session: AsyncSession, file_ids: Sequence[uuid.UUID]) -> None:
     """Write words and rights of files anew, from what is shown of them and whom hooks named."""
     answers = await newest_answers(session, file_ids)
     notes = {
-        note.source_file_id: note
+        note.id: note
         for note in await session.scalars(
             select(FileNote).where(among(NOTES.c.source_file_id, file_ids))
         )

@@ -305,6 +305,23 @@ export interface FileCountsRead {
 }
 
 /**
+ * null hides what hooks say
+ */
+export type FileNoteReadFields = { [key: string]: unknown };
+
+/**
+ * What people say of a file; it goes before what hooks said.
+ */
+export interface FileNoteRead {
+  edited_by: string;
+  /** null hides what hooks say */
+  fields: FileNoteReadFields;
+  tags_added: string[];
+  tags_removed: string[];
+  updated_at: string;
+}
+
+/**
  * The orders of a list of files.
  */
 export type FileOrder = typeof FileOrder[keyof typeof FileOrder];
@@ -482,6 +499,47 @@ export interface HarvestTicketRead {
 export interface HealthRead {
   ok: boolean;
   version: string;
+}
+
+export type HookAnswerReadFields = { [key: string]: unknown };
+
+/**
+ * kind image: media_type and alt, its bytes under previews/{hook_id}; kind curve: x, y and their labels
+ */
+export type HookAnswerReadPreview = { [key: string]: unknown } | null;
+
+/**
+ * Somebody whom a hook named as one who may see the file.
+ */
+export interface NamedPersonRead {
+  email: string;
+  /** whether there is a person with exactly this address here */
+  granted: boolean;
+}
+
+/**
+ * Something that people should read.
+ */
+export interface NoticeRead {
+  level: string;
+  text: string;
+}
+
+/**
+ * What a hook said of a file's newest version, and when.
+ */
+export interface HookAnswerRead {
+  access: NamedPersonRead[];
+  at: string;
+  fields: HookAnswerReadFields;
+  hook_id: string;
+  hook_name: string;
+  hook_revision: number;
+  hook_version: string;
+  notices: NoticeRead[];
+  /** kind image: media_type and alt, its bytes under previews/{hook_id}; kind curve: x, y and their labels */
+  preview: HookAnswerReadPreview;
+  tags: string[];
 }
 
 /**
@@ -1147,6 +1205,79 @@ export interface MeRead {
 }
 
 /**
+ * null hides what hooks say
+ */
+export type MetadataPatchFields = { [key: string]: unknown };
+
+/**
+ * What people say of a file; each part that is sent replaces that part.
+ */
+export interface MetadataPatch {
+  /** null hides what hooks say */
+  fields?: MetadataPatchFields;
+  /**
+     * @maxItems 100
+     * @items.minLength 1
+     * @items.maxLength 200
+     * @items.pattern ^[^\x00-\x1f\x7f]*$
+     */
+  tags_added?: string[];
+  /**
+     * tags of hooks that do not hold
+     * @maxItems 100
+     * @items.minLength 1
+     * @items.maxLength 200
+     * @items.pattern ^[^\x00-\x1f\x7f]*$
+     */
+  tags_removed?: string[];
+}
+
+export type MetadataReadFields = { [key: string]: unknown };
+
+/**
+ * Where a hook stands with a version.
+ */
+export type TaskState = typeof TaskState[keyof typeof TaskState];
+
+
+export const TaskState = {
+  waiting: 'waiting',
+  done: 'done',
+  failed: 'failed',
+} as const;
+
+/**
+ * A hook that did not answer yet.
+ */
+export interface WaitingHookRead {
+  due_at: string;
+  error_code: string | null;
+  error_detail: string | null;
+  failures: number;
+  hook_id: string;
+  hook_name: string;
+  remedy: string | null;
+  state: TaskState;
+  version: number;
+}
+
+/**
+ * What is known of a file. `fields` and `tags` are shown: hooks in their order, then people.
+ */
+export interface MetadataRead {
+  answers: HookAnswerRead[];
+  fields: MetadataReadFields;
+  file_id: string;
+  note: FileNoteRead | null;
+  /** addresses that nobody here has, hooks that fail */
+  problems: string[];
+  tags: string[];
+  /** of which hooks said something */
+  version: number | null;
+  waiting: WaitingHookRead[];
+}
+
+/**
  * How much it matters: files do not arrive; it will come to that; it mends itself.
  */
 export type NeedSeverity = typeof NeedSeverity[keyof typeof NeedSeverity];
@@ -1331,6 +1462,11 @@ export interface PreviewFile {
   /** settled | settling | skipped */
   verdict: string;
 }
+
+/**
+ * A small picture of what a file holds.
+ */
+export type PreviewImage = Blob;
 
 /**
  * A storage location that files would go to.
@@ -2412,6 +2548,18 @@ reason?: string | null;
  * whether the last look at the source saw it
  */
 present?: boolean | null;
+/**
+ * one of its tags
+ */
+tag?: string | null;
+/**
+ * KEY=VALUE: a metadata field of one plain value
+ */
+meta?: string | null;
+/**
+ * true: single files that hooks let you see
+ */
+shared?: boolean | null;
 first_seen_after?: string | null;
 first_seen_before?: string | null;
 /**
@@ -2472,6 +2620,18 @@ reason?: string | null;
  * whether the last look at the source saw it
  */
 present?: boolean | null;
+/**
+ * one of its tags
+ */
+tag?: string | null;
+/**
+ * KEY=VALUE: a metadata field of one plain value
+ */
+meta?: string | null;
+/**
+ * true: single files that hooks let you see
+ */
+shared?: boolean | null;
 first_seen_after?: string | null;
 first_seen_before?: string | null;
 /**
@@ -2535,6 +2695,18 @@ reason?: string | null;
  * whether the last look at the source saw it
  */
 present?: boolean | null;
+/**
+ * one of its tags
+ */
+tag?: string | null;
+/**
+ * KEY=VALUE: a metadata field of one plain value
+ */
+meta?: string | null;
+/**
+ * true: single files that hooks let you see
+ */
+shared?: boolean | null;
 first_seen_after?: string | null;
 first_seen_before?: string | null;
 /**
@@ -2594,6 +2766,18 @@ reason?: string | null;
  * whether the last look at the source saw it
  */
 present?: boolean | null;
+/**
+ * one of its tags
+ */
+tag?: string | null;
+/**
+ * KEY=VALUE: a metadata field of one plain value
+ */
+meta?: string | null;
+/**
+ * true: single files that hooks let you see
+ */
+shared?: boolean | null;
 first_seen_after?: string | null;
 first_seen_before?: string | null;
 /**
@@ -2627,6 +2811,13 @@ export type DownloadFileHeaders = {
 range?: string | null;
 'if-range'?: string | null;
 'if-none-match'?: string | null;
+};
+
+export type ChangeFileMetadataHeaders = {
+/**
+ * the ETag of your last read
+ */
+'if-match'?: string | null;
 };
 
 export type ListHooksParams = {
