@@ -3,7 +3,8 @@
 from typing import Any
 
 from app.hooks.builtin.file_filter import FileFilter
+from app.hooks.builtin.path_metadata import PathMetadata
 from app.hooks.builtin.redirect import RedirectFiles
 from streamweave_sdk.hooks import Hook
 
-BUILTIN: tuple[type[Hook[Any]], ...] = (FileFilter, RedirectFiles)
+BUILTIN: tuple[type[Hook[Any]], ...] = (FileFilter, RedirectFiles, PathMetadata)
