@@ -2,10 +2,17 @@
 
 from typing import Any
 
+from app.hooks.builtin.assign_access import AssignAccess
 from app.hooks.builtin.file_filter import FileFilter
 from app.hooks.builtin.path_metadata import PathMetadata
 from app.hooks.builtin.redirect import RedirectFiles
 from app.hooks.builtin.sidecar_metadata import SidecarMetadata
 from streamweave_sdk.hooks import Hook
 
-BUILTIN: tuple[type[Hook[Any]], ...] = (FileFilter, RedirectFiles, PathMetadata, SidecarMetadata)
+BUILTIN: tuple[type[Hook[Any]], ...] = (
+    FileFilter,
+    RedirectFiles,
+    PathMetadata,
+    SidecarMetadata,
+    AssignAccess,
+)

@@ -61,6 +61,10 @@ class Sidecar(Config):
             return path, self._row(tree, version) if kind == "csv" else tree
         return None
 
+    def looked_for(self, version: VersionFacts) -> str:
+        """Return the paths that may hold it, in words."""
+        return " or ".join(beside(one, version) for one in self.paths)
+
     def _content(self, path: str, version: VersionFacts, reader: Reader) -> bytes | None:
         if path != version.path:
             return reader.neighbour(path, self.most_bytes)
@@ -138,7 +142,7 @@ class SidecarMetadata(PostTransfer[SidecarConfig]):
         return missing
 
     def _without(self, version: VersionFacts, what: str) -> PostAnswer:
-        looked = " or ".join(beside(one, version) for one in self.config.sidecar.paths)
+        looked = self.config.sidecar.looked_for(version)
         self._patience.wait_for(f"The sidecar ({looked})", version)
         if self.config.when_missing == "nothing":
             return PostAnswer()
