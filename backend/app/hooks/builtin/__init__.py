@@ -3,6 +3,7 @@
 from typing import Any
 
 from app.hooks.builtin.assign_access import AssignAccess
+from app.hooks.builtin.check_manifest import CheckManifest
 from app.hooks.builtin.file_filter import FileFilter
 from app.hooks.builtin.path_metadata import PathMetadata
 from app.hooks.builtin.redirect import RedirectFiles
@@ -15,4 +16,5 @@ BUILTIN: tuple[type[Hook[Any]], ...] = (
     PathMetadata,
     SidecarMetadata,
     AssignAccess,
+    CheckManifest,
 )
