@@ -8,6 +8,7 @@ from app.hooks.builtin.file_filter import FileFilter
 from app.hooks.builtin.path_metadata import PathMetadata
 from app.hooks.builtin.redirect import RedirectFiles
 from app.hooks.builtin.sidecar_metadata import SidecarMetadata
+from app.hooks.builtin.webhook import Webhook
 from streamweave_sdk.hooks import Hook
 
 BUILTIN: tuple[type[Hook[Any]], ...] = (
@@ -17,4 +18,5 @@ BUILTIN: tuple[type[Hook[Any]], ...] = (
     SidecarMetadata,
     AssignAccess,
     CheckManifest,
+    Webhook,
 )
