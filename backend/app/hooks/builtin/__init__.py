@@ -5,6 +5,7 @@ from typing import Any
 from app.hooks.builtin.assign_access import AssignAccess
 from app.hooks.builtin.check_manifest import CheckManifest
 from app.hooks.builtin.file_filter import FileFilter
+from app.hooks.builtin.http_call import HttpCall
 from app.hooks.builtin.path_metadata import PathMetadata
 from app.hooks.builtin.redirect import RedirectFiles
 from app.hooks.builtin.sidecar_metadata import SidecarMetadata
@@ -19,4 +20,5 @@ BUILTIN: tuple[type[Hook[Any]], ...] = (
     AssignAccess,
     CheckManifest,
     Webhook,
+    HttpCall,
 )

@@ -5,7 +5,7 @@ Nothing is evaluated: a field is a name, looked up; `modified` may have a format
 
 import posixpath
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, JsonValue
@@ -89,8 +89,13 @@ def facts_of(version: VersionFacts) -> dict[str, JsonValue]:
     }  # fmt: skip
 
 
-def fill(text: str, version: VersionFacts, values: Mapping[str, JsonValue] | None = None) -> str:
-    """Return the template with its fields filled; facts stand before values.
+def fill(
+    text: str,
+    version: VersionFacts,
+    values: Mapping[str, JsonValue] | None = None,
+    encode: Callable[[str], str] = str,
+) -> str:
+    """Return the template with its fields filled and encoded; facts stand before values.
 
     Raises:
         NoValue: a field has no value, or one that is no text, number or truth.
@@ -104,9 +109,9 @@ def fill(text: str, version: VersionFacts, values: Mapping[str, JsonValue] | Non
             continue
         if name == "modified":
             moment = version.modified_at
-            parts.append(moment.strftime(spec) if spec else moment.isoformat())
+            parts.append(encode(moment.strftime(spec) if spec else moment.isoformat()))
             continue
-        parts.append(_as_text(name, known.get(name)))
+        parts.append(encode(_as_text(name, known.get(name))))
     made = "".join(parts)
     if len(made) > _MOST_CHARACTERS:
         raise ValueError(f"The template makes {len(made)} characters; 20,000 are allowed.")
