@@ -8,6 +8,7 @@ from app.hooks.builtin.file_filter import FileFilter
 from app.hooks.builtin.http_call import HttpCall
 from app.hooks.builtin.path_metadata import PathMetadata
 from app.hooks.builtin.redirect import RedirectFiles
+from app.hooks.builtin.scicat import Scicat
 from app.hooks.builtin.sidecar_metadata import SidecarMetadata
 from app.hooks.builtin.webhook import Webhook
 from streamweave_sdk.hooks import Hook
@@ -21,4 +22,5 @@ BUILTIN: tuple[type[Hook[Any]], ...] = (
     CheckManifest,
     Webhook,
     HttpCall,
+    Scicat,
 )
