@@ -5,6 +5,7 @@ from typing import Any
 from app.hooks.builtin.assign_access import AssignAccess
 from app.hooks.builtin.check_manifest import CheckManifest
 from app.hooks.builtin.file_filter import FileFilter
+from app.hooks.builtin.hdf5_metadata import Hdf5Metadata
 from app.hooks.builtin.http_call import HttpCall
 from app.hooks.builtin.path_metadata import PathMetadata
 from app.hooks.builtin.redirect import RedirectFiles
@@ -23,4 +24,5 @@ BUILTIN: tuple[type[Hook[Any]], ...] = (
     Webhook,
     HttpCall,
     Scicat,
+    Hdf5Metadata,
 )
