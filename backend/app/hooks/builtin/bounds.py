@@ -43,6 +43,11 @@ class Bounded:
         if self.full or depth > _DEEPEST:
             self.cut = True
             return None
+        if hasattr(value, "tolist"):  # of numpy
+            if getattr(value, "size", 1) > max(1, self.nodes_left):
+                self.cut = True
+                return None
+            value = value.tolist()
         if isinstance(value, Mapping):
             made: dict[str, JsonValue] = {}
             for key, one in value.items():

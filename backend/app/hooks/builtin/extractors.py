@@ -43,7 +43,9 @@ class ExtractorConfig(Config):
 
     needs: ClassVar[tuple[str, ...]] = ()
 
-    files: list[Glob] = Field(min_length=1, max_length=100, description="which are looked at")
+    files: list[Glob] = Field(
+        min_length=1, max_length=100, description="which are looked at, large letters as small"
+    )
     under: str = Field(
         default="", max_length=100, description="a metadata field that holds all; empty: none"
     )
@@ -100,7 +102,8 @@ class Extractor(PostTransfer[E]):
 
     def run(self, version: VersionFacts, reader: Reader) -> PostAnswer:
         """Answer what the file says; one that cannot be read is a failure with its cause."""
-        if not any(fits_glob(glob, version.path) for glob in self.config.files):
+        path = version.path.lower()
+        if not any(fits_glob(glob.lower(), path) for glob in self.config.files):
             return PostAnswer()
         found = Found(Bounded(most_nodes=self.config.most_values))
         with told_as(self.format, version.path):
