@@ -1,8 +1,9 @@
 """Tries damaged variants of a file on an extractor, in a process bounded as a hook's is.
 
-Run as a program: `python -m tests.unit.damage MODULE:CLASS NAME COUNT < content`. It prints how
-many variants ended as they should, read or refused with a clear failure. A library that takes the
-process along ends the count.
+Run as a program: `python -m tests.unit.damage MODULE:CLASS NAME COUNT [NEIGHBOUR FILE] < content`.
+It prints how many variants ended as they should, read or refused with a clear failure. A library
+that takes the process along ends the count. With a neighbour that is what is damaged, and FILE is
+the content of the file itself.
 """
 
 import importlib
@@ -38,10 +39,13 @@ def variants(content: bytes, count: int, seed: int = 7) -> Iterator[bytes]:
         yield bytes(damaged)
 
 
-def survivors(hook: str, name: str, content: bytes, count: int) -> int:
+def survivors(
+    hook: str, name: str, content: bytes, count: int, in_neighbour: tuple[str, Path] | None = None
+) -> int:
     """Return how many damaged variants the extractor bears."""
+    more = [str(one) for one in in_neighbour or ()]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.unit.damage", hook, name, str(count)],
+        [sys.executable, "-m", "tests.unit.damage", hook, name, str(count), *more],
         input=content,
         capture_output=True,
         cwd=ROOT,
@@ -54,13 +58,14 @@ def survivors(hook: str, name: str, content: bytes, count: int) -> int:
     return int(lines[-1])
 
 
-def main(hook: str, name: str, count: int) -> None:
+def main(hook: str, name: str, count: int, neighbour: str = "", file: str = "") -> None:
     """Try each variant; say after each how many went well."""
     from app.hooks.builtin.extractors import CannotExtract
 
     module, _, class_ = hook.partition(":")
     made = getattr(importlib.import_module(f"app.hooks.builtin.{module}"), class_)
     content = sys.stdin.buffer.read()
+    own = Path(file).read_bytes() if file else b""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     logging.disable()
     warnings.simplefilter("ignore")
@@ -70,10 +75,12 @@ def main(hook: str, name: str, count: int) -> None:
             redirect_stderr(io.StringIO()),
             suppress(CannotExtract, MemoryError),  # out of memory a hook process ends, and only it
         ):
-            try_post_hook(made, a_version(name), damaged)
+            sent, beside = (own, {neighbour: damaged}) if neighbour else (damaged, {})
+            version = a_version(name, size_bytes=len(sent))
+            try_post_hook(made, version, sent, neighbours=beside)
         sys.stdout.write(f"{number}\n")
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:])

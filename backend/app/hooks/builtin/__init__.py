@@ -3,6 +3,7 @@
 from typing import Any
 
 from app.hooks.builtin.assign_access import AssignAccess
+from app.hooks.builtin.bruker_metadata import BrukerMetadata
 from app.hooks.builtin.check_manifest import CheckManifest
 from app.hooks.builtin.file_filter import FileFilter
 from app.hooks.builtin.hdf5_metadata import Hdf5Metadata
@@ -27,4 +28,5 @@ BUILTIN: tuple[type[Hook[Any]], ...] = (
     Scicat,
     Hdf5Metadata,
     ImageMetadata,
+    BrukerMetadata,
 )

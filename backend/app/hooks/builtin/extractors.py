@@ -7,12 +7,13 @@ hook's process: what explodes there ends that process alone.
 
 import io
 import os
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -38,17 +39,28 @@ class CannotExtract(Exception):
     """A file is not of its format, is damaged, or asks for more than it may."""
 
 
+def files_field(*globs: str) -> Any:
+    """Return the field that says which files are looked at, these when nothing else is said."""
+    return Field(
+        default=list(globs), min_length=1, max_length=100,
+        description="which files are looked at, large letters as small",
+    )  # fmt: skip
+
+
+def under_field(name: str) -> Any:
+    """Return the field that says where metadata goes."""
+    return Field(
+        default=name, max_length=100, description="a metadata field that holds all; empty: none"
+    )
+
+
 class ExtractorConfig(Config):
     """Which files are looked at, and where what they say goes."""
 
     needs: ClassVar[tuple[str, ...]] = ()
 
-    files: list[Glob] = Field(
-        min_length=1, max_length=100, description="which are looked at, large letters as small"
-    )
-    under: str = Field(
-        default="", max_length=100, description="a metadata field that holds all; empty: none"
-    )
+    files: list[Glob] = files_field()
+    under: str = under_field("")
     preview: bool = Field(default=True, description="also make a small picture")
     most_values: int = Field(default=500, ge=1, le=2000, description="of metadata")
 
@@ -106,7 +118,8 @@ class Extractor(PostTransfer[E]):
         if not any(fits_glob(glob.lower(), path) for glob in self.config.files):
             return PostAnswer()
         found = Found(Bounded(most_nodes=self.config.most_values))
-        with told_as(self.format, version.path):
+        with told_as(self.format, version.path), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the library's own: nobody here can act on them
             self.extract(version, reader, found)
         metadata = found.metadata
         if self.config.under and metadata:

@@ -8,14 +8,14 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from pydantic import Field
-
 from app.hooks.builtin.extractors import (
     MOST_PREVIEW_BYTES,
     AsFile,
     Extractor,
     ExtractorConfig,
     Found,
+    files_field,
+    under_field,
 )
 from app.hooks.builtin.patterns import Glob
 from app.hooks.builtin.previews import curve_of, image_of
@@ -34,10 +34,8 @@ class Hdf5Config(ExtractorConfig):
 
     needs: ClassVar[tuple[str, ...]] = ("h5py", "numpy", "PIL")
 
-    files: list[Glob] = Field(
-        default=["*.h5", "*.hdf5", "*.hdf", "*.nxs", "*.nx5"], min_length=1, max_length=100
-    )
-    under: str = Field(default="hdf5", max_length=100)
+    files: list[Glob] = files_field("*.h5", "*.hdf5", "*.hdf", "*.nxs", "*.nx5")
+    under: str = under_field("hdf5")
 
 
 class Hdf5Metadata(Extractor[Hdf5Config]):

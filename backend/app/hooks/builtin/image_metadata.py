@@ -8,8 +8,6 @@ it should be.
 import zlib
 from typing import Any, ClassVar
 
-from pydantic import Field
-
 from app.hooks.builtin.documents import NotReadable, read_document
 from app.hooks.builtin.extractors import (
     MOST_PREVIEW_BYTES,
@@ -18,6 +16,8 @@ from app.hooks.builtin.extractors import (
     ExtractorConfig,
     Found,
     buffered,
+    files_field,
+    under_field,
 )
 from app.hooks.builtin.patterns import Glob
 from app.hooks.builtin.previews import image_of, png_of
@@ -38,11 +38,10 @@ class ImageConfig(ExtractorConfig):
 
     needs: ClassVar[tuple[str, ...]] = ("tifffile", "PIL", "numpy")
 
-    files: list[Glob] = Field(
-        default=["*.tif", "*.tiff", "*.png", "*.jpg", "*.jpeg", "*.bmp", "*.gif", "*.webp"],
-        min_length=1, max_length=100,
-    )  # fmt: skip
-    under: str = Field(default="image", max_length=100)
+    files: list[Glob] = files_field(
+        "*.tif", "*.tiff", "*.png", "*.jpg", "*.jpeg", "*.bmp", "*.gif", "*.webp"
+    )
+    under: str = under_field("image")
 
 
 class ImageMetadata(Extractor[ImageConfig]):
