@@ -144,4 +144,4 @@ def test_a_missing_library_is_told_when_it_is_configured(monkeypatch: pytest.Mon
 
 def test_damage_is_read_or_a_clear_failure() -> None:
     content = nexus(np.arange(400.0).reshape(20, 20), angle=np.arange(20.0))
-    assert survivors("hdf5_metadata:Hdf5Metadata", "scan.nxs", content, 300) == 300
+    assert survivors("hdf5_metadata:Hdf5Metadata", "scan.nxs", content, 60) == 60

@@ -9,6 +9,7 @@ from app.hooks.builtin.file_filter import FileFilter
 from app.hooks.builtin.hdf5_metadata import Hdf5Metadata
 from app.hooks.builtin.http_call import HttpCall
 from app.hooks.builtin.image_metadata import ImageMetadata
+from app.hooks.builtin.microscopy_metadata import MicroscopyMetadata
 from app.hooks.builtin.mzml_metadata import MzmlMetadata
 from app.hooks.builtin.path_metadata import PathMetadata
 from app.hooks.builtin.redirect import RedirectFiles
@@ -31,4 +32,5 @@ BUILTIN: tuple[type[Hook[Any]], ...] = (
     ImageMetadata,
     BrukerMetadata,
     MzmlMetadata,
+    MicroscopyMetadata,
 )

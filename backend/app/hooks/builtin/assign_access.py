@@ -77,7 +77,7 @@ class OwnerRule(Config):
 class AssignAccessConfig(ValueSources, Waiting):
     """How owners are found."""
 
-    rules: list[OwnerRule] = Field(min_length=1, max_length=200)
+    rules: list[OwnerRule] = Field(min_length=1, max_length=200, description="tried in their order")
     take: Literal["first", "all"] = Field(
         default="first", description="the first rule that knows the owner, or all that do"
     )

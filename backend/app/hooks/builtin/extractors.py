@@ -7,6 +7,8 @@ hook's process: what explodes there ends that process alone.
 
 import io
 import os
+import signal
+import threading
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -63,6 +65,7 @@ class ExtractorConfig(Config):
     under: str = under_field("")
     preview: bool = Field(default=True, description="also make a small picture")
     most_values: int = Field(default=500, ge=1, le=2000, description="of metadata")
+    most_seconds: float = Field(default=25, gt=0, le=600, description="for one file")
 
     @model_validator(mode="after")
     def _has_its_libraries(self) -> "ExtractorConfig":
@@ -86,7 +89,7 @@ class Found:
 
     def add(self, name: str, value: object) -> None:
         """Keep a value, within the bounds; None is nothing to keep."""
-        if value is not None and value != "":
+        if value is not None and not (isinstance(value, str) and not value):
             self.bounded.add(self.metadata, name, value)
 
     def no_preview(self, reason: str) -> None:
@@ -118,7 +121,11 @@ class Extractor(PostTransfer[E]):
         if not any(fits_glob(glob.lower(), path) for glob in self.config.files):
             return PostAnswer()
         found = Found(Bounded(most_nodes=self.config.most_values))
-        with told_as(self.format, version.path), warnings.catch_warnings():
+        with (
+            told_as(self.format, version.path),
+            stopped_after(self.config.most_seconds),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")  # of the library's own: nobody here can act on them
             self.extract(version, reader, found)
         metadata = found.metadata
@@ -146,6 +153,33 @@ def told_as(format: str, path: str) -> Iterator[None]:
     except Exception as error:  # a library may fail in any way on a damaged file
         cause = f"{type(error).__name__}: {error!s:.500}"
         raise CannotExtract(f"'{path:.500}' cannot be read as {format}: {cause}") from error
+
+
+@contextmanager
+def stopped_after(seconds: float) -> Iterator[None]:
+    """Stop what takes too long, where this is the main thread as in a hook's process.
+
+    A library that does not come back from its own machine code is ended with the process.
+
+    Raises:
+        CannotExtract: it took longer.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise CannotExtract(f"it takes longer than {seconds:g} s.")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    left, every = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if left:  # somebody else's clock goes on
+            signal.setitimer(signal.ITIMER_REAL, left, every)
 
 
 class AsFile(io.RawIOBase):

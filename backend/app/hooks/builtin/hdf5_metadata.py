@@ -6,6 +6,7 @@ than 4 KiB, chunks larger than 64 MiB. At most 2,000 objects, 12 groups deep, 64
 
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 from app.hooks.builtin.extractors import (
@@ -23,6 +24,7 @@ from streamweave_sdk.hooks import Reader, VersionFacts
 
 _MOST_OBJECTS = 2000
 _MOST_MEMBERS = 5000
+_MOST_CHECKED = 20_000
 _DEEPEST = 12
 _MOST_ATTRIBUTES = 64
 _MOST_VALUE_BYTES = 4096
@@ -61,6 +63,33 @@ class Hdf5Metadata(Extractor[Hdf5Config]):
                 chosen = _plotted(file) or next((d for d in candidates if _is_drawable(d)), None)
                 if chosen is not None:
                     _draw(chosen, found)
+
+
+def leads_out(path: Path) -> bool:
+    """Return whether a file has links or data in other files, or more objects than are looked at.
+
+    Raises:
+        OSError: it is no HDF5.
+    """
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        waiting, seen = [file], 0
+        while waiting:
+            group = waiting.pop()
+            for name in group:
+                seen += 1
+                link = group.get(name, getlink=True)
+                if seen > _MOST_CHECKED or isinstance(link, h5py.ExternalLink):
+                    return True
+                if not isinstance(link, h5py.HardLink):
+                    continue
+                member = group[name]
+                if isinstance(member, h5py.Dataset) and (member.is_virtual or member.external):
+                    return True
+                if isinstance(member, h5py.Group):
+                    waiting.append(member)
+    return False
 
 
 def _members(group: Any) -> Iterator[tuple[str, Any]]:

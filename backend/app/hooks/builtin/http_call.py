@@ -80,7 +80,7 @@ class HttpCallConfig(NetworkConfig, ValueSources, Waiting):
         AfterValidator(_is_url_template),
     ] = Field(description="fields after the host are filled in, encoded")
     headers: Annotated[dict[str, Template], AfterValidator(_are_header_names)] = Field(
-        default_factory=dict, max_length=50
+        default_factory=dict, max_length=50, description="name -> value; values are templates"
     )
     secret_headers: Annotated[dict[str, SecretStr], AfterValidator(_are_secret_names)] = Field(
         default_factory=dict, max_length=10, examples=[{"Authorization": "Bearer ..."}],

@@ -1,7 +1,7 @@
 """What mzML files say: instrument, software, samples, spectra by level; the ion current over time.
 
 Spectra are gone through in their order without decoding their peaks, at most 50,000 of them and for
-20 seconds; what is counted then is said to be a part. A document type, with which entities come, is
+15 seconds; what is counted then is said to be a part. A document type, with which entities come, is
 refused.
 """
 
@@ -42,7 +42,7 @@ class MzmlConfig(ExtractorConfig):
     files: list[Glob] = files_field("*.mzML", "*.mzML.gz")
     under: str = under_field("mzml")
     most_spectra: int = Field(default=50_000, ge=1, le=1_000_000, description="gone through")
-    most_seconds: float = Field(default=20, gt=0, le=600, description="for going through them")
+    spectra_seconds: float = Field(default=15, gt=0, le=600, description="for going through them")
 
 
 class MzmlMetadata(Extractor[MzmlConfig]):
@@ -75,7 +75,7 @@ class MzmlMetadata(Extractor[MzmlConfig]):
         minutes: list[float] = []
         current: list[float] = []
         last = None
-        ends_at = monotonic() + self.config.most_seconds
+        ends_at = monotonic() + self.config.spectra_seconds
         is_whole = True
         for number, element in enumerate(_elements(run)):
             if number >= self.config.most_spectra or monotonic() > ends_at:

@@ -12,7 +12,9 @@ from streamweave_sdk.hooks import Config, Notice, PostAnswer, PostTransfer, Read
 class PathMetadataConfig(Config):
     """How paths are read."""
 
-    patterns: list[NamedPattern] = Field(min_length=1, max_length=200)
+    patterns: list[NamedPattern] = Field(
+        min_length=1, max_length=200, description="tried in their order"
+    )
     take: Literal["first", "all"] = Field(
         default="first", description="the first pattern that fits, or all; earlier values stand"
     )

@@ -22,7 +22,9 @@ class Waiting(Config):
         default=3600, gt=0, le=30 * 86400,
         description="how long is waited, counted from the first time that the hook was asked",
     )  # fmt: skip
-    ask_again_seconds: float = Field(default=60, ge=1, le=86400)
+    ask_again_seconds: float = Field(
+        default=60, ge=1, le=86400, description="between two questions while it waits"
+    )
 
 
 class Patience:

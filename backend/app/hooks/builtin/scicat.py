@@ -41,8 +41,8 @@ class ScicatConfig(NetworkConfig, ValueSources, Waiting):
         description="the API's address", examples=["https://scicat.example.org/api/v3"]
     )
     token: SecretStr | None = Field(default=None, description="instead of name and password")
-    username: str = Field(default="", max_length=200)
-    password: SecretStr | None = None
+    username: str = Field(default="", max_length=200, description="who signs in")
+    password: SecretStr | None = Field(default=None, description="of that user")
     dataset: Template = Field(
         default="{key}",
         description="files for which this is the same share a dataset; '{key}': one for each "
@@ -52,24 +52,42 @@ class ScicatConfig(NetworkConfig, ValueSources, Waiting):
         default="", max_length=200, pattern=r"^[A-Za-z0-9._/-]*$",
         description="makes pids below it; SciCat must allow that to the user; empty: SciCat does",
     )  # fmt: skip
-    dataset_name: Template = "{name}"
-    owner: Template
-    owner_group: Template
-    access_groups: list[Template] = Field(default_factory=list, max_length=50)
-    contact_email: Template
-    principal_investigator: Template
-    creation_location: Template = Field(examples=["/Facility/Microscopy/{instrument}"])
+    dataset_name: Template = Field(default="{name}", description="shown in SciCat")
+    owner: Template = Field(description="names of people, ';' between them")
+    owner_group: Template = Field(description="the group that owns it in SciCat")
+    access_groups: list[Template] = Field(
+        default_factory=list, max_length=50, description="groups that may read it"
+    )
+    contact_email: Template = Field(description="whom to ask")
+    principal_investigator: Template = Field(description="first and last name")
+    creation_location: Template = Field(
+        examples=["/Facility/Microscopy/{instrument}"], description="where it was measured"
+    )
     source_folder: Template = Field(
         default="/{instrument}/{folder}", description="where the files are, for people in SciCat"
     )
     file_path: Template = Field(default="{name}", description="the file's, below source_folder")
-    owner_email: Template | None = None
-    description: Template | None = None
-    data_format: Template | None = None
-    proposal_id: Template | None = None
-    sample_id: Template | None = None
-    instrument_id: Template | None = None
-    keywords: list[Template] = Field(default_factory=list, max_length=50)
+    owner_email: Template | None = Field(
+        default=None, description="the owner's address; left out without its values"
+    )
+    description: Template | None = Field(
+        default=None, description="free words; left out without its values"
+    )
+    data_format: Template | None = Field(
+        default=None, description="of the files; left out without its values"
+    )
+    proposal_id: Template | None = Field(
+        default=None, description="SciCat's id of the proposal; left out without its values"
+    )
+    sample_id: Template | None = Field(
+        default=None, description="SciCat's id of the sample; left out without its values"
+    )
+    instrument_id: Template | None = Field(
+        default=None, description="SciCat's id of the instrument; left out without its values"
+    )
+    keywords: list[Template] = Field(
+        default_factory=list, max_length=50, description="those without their values are left out"
+    )
     scientific_metadata: bool = Field(
         default=True, description="values of 'patterns' and 'sidecars' as scientific metadata"
     )
