@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     public_url: str | None = None
     page_folder: Path | None = Field(default=None, description="Empty means the checkout's")
     hooks_folder: Path | None = Field(default=None, description="Scripts of the facility's hooks")
+    hooks_room_bytes: int = Field(
+        default=4 << 30, ge=0, description="Room for files that hooks want as a path, a worker"
+    )
     zones: str = "main"
     prefect_api_url: str | None = None
     prefect_auth: SecretStr | None = None

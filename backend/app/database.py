@@ -42,7 +42,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_r
 from app.clock import boot_clock_ms, boot_id
 from app.config import Settings
 from app.errors import StreamWeaveError
-from app.models import Copy, Lease, Run, ScanState, Setting, Slot, Worker
+from app.models import Copy, HookTask, Lease, Run, ScanState, Setting, Slot, Worker
 from app.threads import ThreadSession, finish
 
 T = TypeVar("T")
@@ -195,6 +195,7 @@ class Database:
 
 _LEASED: tuple[tuple[Any, str], ...] = (
     (Copy, "lease_until_ms"),
+    (HookTask, "lease_until_ms"),
     (Lease, "until_ms"),
     (Run, "lease_until_ms"),
     (ScanState, "lease_until_ms"),

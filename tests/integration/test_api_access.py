@@ -21,7 +21,8 @@ FOR_ALL = {
     "getTransfer", "listAudit", "streamEvents",
     "countFiles", "previewSchedule", "getFileStory", "getLive", "getOverview", "countTransfers",
     "changeMe", "listCauses", "exportFiles", "exportTransfers", "exportAudit", "downloadFile",
-    "downloadFiles",
+    "downloadFiles", "listInstrumentHooks",
+    "getFileMetadata", "changeFileMetadata", "getFilePreview",
 }  # fmt: skip
 
 

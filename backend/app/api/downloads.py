@@ -33,6 +33,12 @@ CONTENT_SCHEMAS = {
         "format": "binary",
         "description": "The bytes of a proven version.",
     },
+    "PreviewImage": {
+        "title": "PreviewImage",
+        "type": "string",
+        "format": "binary",
+        "description": "A small picture of what a file holds.",
+    },
     "ZipContent": {
         "title": "ZipContent",
         "type": "string",

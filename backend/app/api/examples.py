@@ -118,6 +118,27 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "every night at two": {"cron": "0 2 * * *", "time_zone": "Europe/Berlin"},
     },
     "changeSchedule": {"not now": {"enabled": False}},
+    "createHook": {
+        "leave temporary files": {
+            "name": "No temporary files",
+            "hook": "file-filter",
+            "config": {"rules": [{"name": "temporary", "globs": ["*.tmp"]}]},
+            "instrument_id": _ID,
+        },
+    },
+    "testHook": {
+        "a filter on past files": {
+            "hook": "file-filter",
+            "config": {"rules": [{"name": "temporary", "globs": ["*.tmp"]}]},
+            "instrument_id": _ID,
+        },
+    },
+    "changeFileMetadata": {
+        "a better name of the sample": {
+            "fields": {"sample": "lamella 7"}, "tags_added": ["calibrated"],
+        },
+    },
+    "changeHook": {"not now": {"enabled": False}},
     "retryTransfers": {
         "after rights were mended": {"error_code": "storage_permission_denied"},
     },
@@ -186,6 +207,9 @@ _OF_SCHEMA: dict[str, dict[str, Any]] = {
     "AttemptRead": {"outcome": "published"},
     "ExplanationRead": {"status": "available"},
     "Problem": {"status": 404},
+    "HookRead": {"name": "No temporary files"},
+    "HookScope": {"name": "No temporary files"},
+    "HookType": {"description": "Takes files or leaves them out by name, size and age."},
     "RunRead": {"kind": "harvest", "state": "ended", "outcome": "completed"},
     "ScheduleRead": {"kind": "cron"},
     "StorageRead": {"kind": "posix", "name": "Archive", "path": "/srv/archive"},

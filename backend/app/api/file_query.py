@@ -18,7 +18,7 @@ Size = Annotated[int | None, Query(ge=0, le=_SIZE)]
 
 @dataclass
 class _Where:
-    """How a file is called, and how it stands on its source."""
+    """How a file is called, how it stands on its source, and what is said of it."""
 
     q: Annotated[Text | None, Query(description="how the path begins")] = None
     path: Annotated[Text | None, Query(description="the exact path")] = None
@@ -30,6 +30,18 @@ class _Where:
     ] = None
     present: Annotated[
         bool | None, Query(description="whether the last look at the source saw it")
+    ] = None
+    tag: Annotated[Text | None, Query(max_length=200, description="one of its tags")] = None
+    meta: Annotated[
+        str | None,
+        Query(
+            max_length=300,
+            pattern=r"^[^=\x00]{1,64}=[^\x00]{0,200}$",
+            description="KEY=VALUE: a metadata field of one plain value",
+        ),
+    ] = None
+    shared: Annotated[
+        bool | None, Query(description="true: single files that hooks let you see")
     ] = None
 
 

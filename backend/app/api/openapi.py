@@ -22,6 +22,7 @@ TAGS = {
     "auth": "Signing in and out.",
     "events": "What changes, live.",
     "files": "Files of the instruments, their versions, copies and evidence.",
+    "hooks": "A facility's own rules: which there are, where they hold, what they said.",
     "instruments": "What makes data, how it is reached, where its files go.",
     "overview": "What a person sees first.",
     "runs": "Harvests that run or ran.",

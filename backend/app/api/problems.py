@@ -102,7 +102,8 @@ def _pointer(location: Sequence[int | str]) -> str:
 
 async def _catalogued(request: Request, error: StreamWeaveError) -> JSONResponse:
     pointer = getattr(error, "pointer", None)
-    errors = [{"detail": error.detail, "pointer": pointer}] if pointer is not None else None
+    fields = getattr(error, "fields", None) or ([(pointer, error.detail)] if pointer else None)
+    errors = [{"detail": why, "pointer": where} for where, why in fields] if fields else None
     answer = problem(request.scope, error.code, error.detail, errors)
     if (wait := getattr(error, "retry_after_seconds", None)) is not None:
         answer.headers["Retry-After"] = str(wait)

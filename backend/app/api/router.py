@@ -9,7 +9,9 @@ from app.api import (
     events,
     files,
     harvest,
+    hooks,
     instruments,
+    metadata,
     overview,
     runs,
     schedules,
@@ -24,8 +26,7 @@ from app.api import (
 api = APIRouter(prefix="/api")
 # harvest before instruments: `/instruments/check` is no instrument's id.
 for module in (
-    setup, auth, users, tokens, accounts, storage, harvest, instruments, schedules, runs, files,
-    downloads,
-    transfers, system, events, overview,
+    setup, auth, users, tokens, accounts, storage, harvest, hooks, instruments, schedules,
+    runs, files, metadata, downloads, transfers, system, events, overview,
 ):  # fmt: skip
     api.include_router(module.router)

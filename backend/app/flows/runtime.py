@@ -17,6 +17,7 @@ from app.harvest.retry import RetryPolicy
 from app.harvest.run import RunSettings
 from app.hooks.runner import HookRunner
 from app.services import audit
+from app.services.credentials import Vault
 from app.services.hook_asking import HookAsker
 from app.services.identifiers.ark import ArkMinter
 from app.services.installation import installation_id
@@ -72,7 +73,7 @@ async def runtime(settings: Settings | None = None) -> AsyncIterator[Runtime]:
             mint=ArkMinter(settings.ark_naan, settings.ark_shoulder).mint,
             record=audit.record,
             merkle_root=audit.merkle_root,
-            pre_transfer=HookAsker(database, hooks),
+            pre_transfer=HookAsker(database, hooks, Vault.from_settings(settings)),
             settings=EngineSettings(
                 installation=installation,
                 worker=worker,

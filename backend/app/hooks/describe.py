@@ -20,7 +20,9 @@ async def describe(folder: Path | None) -> dict[str, Any]:
 
 
 async def check(folder: Path | None, hook: str, config: dict[str, Any]) -> dict[str, Any]:
-    """Return `kind` and `version` of a hook, its `config` with defaults, or `errors` of that.
+    """Return `kind` and `version` of a hook, its `config` with defaults and `secrets`, or `errors`.
+
+    `secrets` are values by JSON pointer; `config` has a placeholder where they stand.
 
     Raises:
         StreamWeaveError: `hook_unknown`, `hook_timed_out`, `hook_crashed`.

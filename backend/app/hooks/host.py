@@ -16,19 +16,32 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from app.hooks.frames import FrameError, pack, read_frame
+from app.hooks.reader import Call, RemoteReader
 from app.hooks.registry import known_hooks
-from streamweave_sdk.hooks import Answer, Continue, PreTransfer, Redirect, Skip, SourceFacts
+from streamweave_sdk.hooks import (
+    Answer,
+    Continue,
+    PostAnswer,
+    PostTransfer,
+    PreTransfer,
+    Redirect,
+    RetryLater,
+    Skip,
+    SourceFacts,
+    VersionFacts,
+)
 
 _PR_SET_PDEATHSIG = 1
 _LOG_LINES = 100
 _LINE_CHARACTERS = 500
+_METADATA_BYTES = 256 << 10
 _ANSWERS: TypeAdapter[Continue | Skip | Redirect] = TypeAdapter(Answer)
 Told = dict[str, Any]
 
@@ -100,15 +113,34 @@ def _facts(sent: dict[str, Any]) -> SourceFacts:
     return SourceFacts.model_validate({**sent, "first_bytes": first})
 
 
-def _make(first: dict[str, Any]) -> PreTransfer[Any]:
+def answer_version(hook: PostTransfer[Any], version: VersionFacts, call: Call) -> Told:
+    """Return what a hook says of a version, that it asks to be asked later, or its error."""
+    try:
+        with RemoteReader(call, version.size_bytes) as reader:
+            told = PostAnswer.model_validate(hook.run(version, reader)).model_dump_json()
+    except RetryLater as later:
+        return {"later": {"reason": str(later)[:2000], "after_seconds": later.after_seconds}}
+    except MemoryError:
+        raise
+    except ValidationError as error:
+        return {"error": f"It answered no PostAnswer: {error}"[:2000]}
+    except Exception as error:  # noqa: BLE001  a hook may fail in any way: it is that version's error
+        return _failed(error)
+    found: Told = json.loads(told)
+    if len(json.dumps(found["metadata"])) > _METADATA_BYTES:
+        return {"error": "Its metadata are longer than 256 KiB."}
+    return {"answer": found}
+
+
+def _make(first: dict[str, Any]) -> PreTransfer[Any] | PostTransfer[Any]:
     known = known_hooks(Path(first["folder"]) if first["folder"] else None)
     found = known.hooks.get(first["hook"])
     if found is None:
         problems = "; ".join(f"{where}: {why}" for where, why in known.problems.items())
         raise LookupError(f"There is no hook '{first['hook']}' here. {problems}".strip())
     made = found(found.config_model.model_validate(first["config"]))
-    if not isinstance(made, PreTransfer):
-        raise LookupError(f"'{first['hook']}' is no hook before a transfer.")
+    if not isinstance(made, PreTransfer | PostTransfer):
+        raise LookupError(f"'{first['hook']}' is neither PreTransfer nor PostTransfer.")
     return made
 
 
@@ -140,7 +172,21 @@ def _checked_config(first: dict[str, Any]) -> Told:
             **found,
             "errors": [{"loc": one["loc"], "msg": one["msg"]} for one in error.errors()],
         }
-    return {**found, "config": config.model_dump(mode="json")}
+    secrets = dict(_secrets_in(config.model_dump(), ""))
+    return {**found, "config": config.model_dump(mode="json"), "secrets": secrets}
+
+
+def _secrets_in(value: Any, where: str) -> Iterator[tuple[str, str]]:
+    """Yield the secrets of a configuration by their JSON pointers."""
+    if isinstance(value, SecretStr):
+        yield where, value.get_secret_value()
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            name = str(key).replace("~", "~0").replace("/", "~1")
+            yield from _secrets_in(part, f"{where}/{name}")
+    elif isinstance(value, list | tuple):
+        for number, part in enumerate(value):
+            yield from _secrets_in(part, f"{where}/{number}")
 
 
 def _bound(memory_bytes: int) -> None:
@@ -149,33 +195,79 @@ def _bound(memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def serve(source: BinaryIO, sink: BinaryIO, lines: _Lines) -> int:
-    """Answer until the worker is gone; return the exit code."""
+def _told_at_once(first: Told) -> Told | None:
+    if "describe" in first:
+        return _described(first)
+    return _checked_config(first) if "check" in first else None
 
-    def send(value: Told) -> None:
-        sink.write(pack({**value, "log": lines.take()}))
-        sink.flush()
 
-    first = read_frame(source)
-    if first is None:
-        return 0
-    if "describe" in first or "check" in first:
-        send(_described(first) if "describe" in first else _checked_config(first))
-        return 0
+def _made(first: Told) -> PreTransfer[Any] | PostTransfer[Any] | Told:
+    """Return the hook with this process bounded, or what is wrong with it."""
     try:
         hook = _make(first)
         _bound(first["memory_bytes"])
     except Exception as error:  # noqa: BLE001  whatever is wrong with the hook is told
-        send(_failed(error))
+        return _failed(error)
+    return hook
+
+
+def _answers_of(hook: PreTransfer[Any] | PostTransfer[Any], asked: Told, call: Call) -> Told:
+    if isinstance(hook, PostTransfer):
+        return answer_version(hook, VersionFacts.model_validate(asked["version"]), call)
+    return {"answers": answer(hook, [_facts(one) for one in asked["files"]])}
+
+
+class _Pipe:
+    """The frames of this process: what it tells, and what it asks while a hook works."""
+
+    def __init__(self, source: BinaryIO, sink: BinaryIO, lines: _Lines) -> None:
+        self._source = source
+        self._sink = sink
+        self._lines = lines
+
+    def next(self) -> Told | None:
+        """Return the next frame, None when the worker is gone."""
+        return read_frame(self._source)
+
+    def send(self, value: Told) -> None:
+        """Tell the worker, with the log lines so far."""
+        self._put({**value, "log": self._lines.take()})
+
+    def call(self, question: Told) -> Told:
+        """Ask the worker, and return its answer."""
+        self._put({"call": question})
+        told = self.next()
+        if told is None:
+            raise SystemExit(0)  # the worker is gone
+        return told
+
+    def _put(self, value: Told) -> None:
+        self._sink.write(pack(value))
+        self._sink.flush()
+
+
+def serve(source: BinaryIO, sink: BinaryIO, lines: _Lines) -> int:
+    """Answer until the worker is gone; return the exit code."""
+    pipe = _Pipe(source, sink, lines)
+    first = pipe.next()
+    if first is None:
+        return 0
+    if (told := _told_at_once(first)) is not None:
+        pipe.send(told)
+        return 0
+    hook = _made(first)
+    if isinstance(hook, dict):
+        pipe.send(hook)
         return 1
-    send({"ready": True, "version": hook.version, "first_bytes": min(hook.first_bytes, 65536)})
-    while (asked := read_frame(source)) is not None:
+    wanted = min(hook.first_bytes, 65536) if isinstance(hook, PreTransfer) else 0
+    pipe.send({"ready": True, "version": hook.version, "first_bytes": wanted})
+    while (asked := pipe.next()) is not None:
         try:
-            send({"answers": answer(hook, [_facts(one) for one in asked["files"]])})
+            pipe.send(_answers_of(hook, asked, pipe.call))
         except MemoryError:
             return 3  # what is left of memory is not to be trusted
         except FrameError as error:
-            send(_failed(error))
+            pipe.send(_failed(error))
     return 0
 
 

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,12 @@ class Answered:
     log: tuple[str, ...] = ()
     duration_ms: float = 0.0
     version: str = ""
+    later: Mapping[str, Any] | None = None  # reason, after_seconds: it asks to be asked again
+    asked: bool = True  # not while the hook rests
+
+
+# Answers what a post-transfer hook asks while it works; never raises for what it cannot read.
+Serve = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 @dataclass
@@ -109,6 +115,54 @@ class HookRunner:
                     self._note(seat, error)
                     return [Answered(None, error)] * len(files)
             return await self._one_by_one(seat, files)
+
+    async def ask_version(
+        self, spec: HookSpec, version: Mapping[str, Any], serve: Serve
+    ) -> Answered:
+        """Return what a post-transfer hook says of a version; it never raises for a hook.
+
+        Its time-out counts the hook's own time, not that of `serve`, which reads for it.
+        """
+        seat = await self._seat(spec)
+        async with seat.lock:
+            if seat.rests_until > monotonic():
+                return Answered(None, seat.last_error, asked=False)
+            try:
+                return await self._version(seat, version, serve)
+            except StreamWeaveError as error:
+                self._note(seat, error)
+                return Answered(None, error)
+
+    async def _version(self, seat: _Seat, version: Mapping[str, Any], serve: Serve) -> Answered:
+        running = await self._started(seat)
+        began, left = monotonic(), seat.spec.timeout_seconds
+        sent: dict[str, Any] = {"version": dict(version)}
+        while True:
+            before = monotonic()
+            told = await self._exchange(seat, running, sent, max(0.0, left))
+            left -= monotonic() - before
+            if "call" not in told:
+                break
+            try:
+                sent = await serve(told["call"])
+            except BaseException:
+                await self._kill(seat)  # it waits for an answer that does not come
+                raise
+        log, running.log = (*running.log, *told.get("log", ())), ()
+        ms = (monotonic() - began) * 1000
+        if "error" in told:
+            error = StreamWeaveError("hook_failed", str(told["error"]))
+            return Answered(None, error, log, ms, running.version)
+        if "later" not in told and not isinstance(told.get("answer"), dict):
+            await self._kill(seat)
+            raise StreamWeaveError("hook_crashed", f"It answered nonsense: {told!r:.200}.")
+        seat.failures = 0
+        return Answered(told.get("answer"), None, log, ms, running.version, told.get("later"))
+
+    def rests(self, hook_id: uuid.UUID) -> bool:
+        """Return whether a hook rests after its process failed several times."""
+        seat = self._seats.get(hook_id)
+        return seat is not None and seat.rests_until > monotonic()
 
     async def close(self) -> None:
         """Kill all hook processes."""
@@ -177,8 +231,11 @@ class HookRunner:
         running.log = ()
         return [_answered(one, log, each_ms, running.version) for one in answers]
 
-    async def _exchange(self, seat: _Seat, running: _Process, sent: Any) -> dict[str, Any]:
-        process, seconds = running.process, seat.spec.timeout_seconds
+    async def _exchange(
+        self, seat: _Seat, running: _Process, sent: Any, left: float | None = None
+    ) -> dict[str, Any]:
+        process, whole = running.process, seat.spec.timeout_seconds
+        seconds = whole if left is None else left
         assert process.stdin is not None and process.stdout is not None
         try:
             async with asyncio.timeout(seconds):
@@ -188,7 +245,7 @@ class HookRunner:
                 return unpack(await process.stdout.readexactly(length_of(head)))
         except TimeoutError as error:
             await self._kill(seat)
-            raise StreamWeaveError("hook_timed_out", f"No answer in {seconds:g} s.") from error
+            raise StreamWeaveError("hook_timed_out", f"No answer in {whole:g} s.") from error
         except (FrameError, OSError, EOFError) as error:
             await self._kill(seat)
             code = process.returncode

@@ -3,11 +3,11 @@
 import uuid
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import StreamWeaveError
-from app.models import Grant, Instrument, User
+from app.models import FileGrant, Grant, Instrument, SourceFile, User
 
 
 def readable_instruments(user: User) -> Select[tuple[uuid.UUID]]:
@@ -22,6 +22,23 @@ def only_readable(query: Select[Any], user: User, column: Any) -> Select[Any]:
     if user.is_superuser:
         return query
     return query.where(column.in_(readable_instruments(user)))
+
+
+def granted_files(user: User) -> Select[tuple[uuid.UUID]]:
+    """Return the ids of the single files that hooks let a person see."""
+    return select(FileGrant.source_file_id).where(FileGrant.user_id == user.id)
+
+
+def only_readable_files(query: Select[Any], user: User) -> Select[Any]:
+    """Narrow a query over files: of instruments that the person may see, and single ones."""
+    if user.is_superuser:
+        return query
+    return query.where(
+        or_(
+            SourceFile.instrument_id.in_(readable_instruments(user)),
+            SourceFile.id.in_(granted_files(user)),
+        )
+    )
 
 
 async def readable_instrument(

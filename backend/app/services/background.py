@@ -1,6 +1,7 @@
 """What the API process does beside answering; each under its lease.
 
-Reconcile, dispatch, seal, write the words of new files' names, count, prune.
+Reconcile, dispatch, seal, write the words of new files' names, count, prune,
+make tasks for post-transfer hooks.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from app.config import Settings
 from app.database import Database
 from app.errors import StreamWeaveError
 from app.services.audit import seal
+from app.services.hook_tasks import enqueue, is_any_unread
 from app.services.leases import give_lease_back, take_lease
 from app.services.outbox import dispatch, is_any_unnumbered
 from app.services.reconciler import Reconciler
@@ -55,6 +57,10 @@ async def run_background(
             )
             count = _until_done(database, count_news, stop)
             group.create_task(_service(database, "counter", 1.0, stop, count, is_any_uncounted))
+            tasks = _until_done(database, enqueue, stop)
+            group.create_task(
+                _service(database, "hooks", _DISPATCH_SECONDS, stop, tasks, is_any_unread)
+            )
             forget = _until_done(database, forget_old, stop)
             group.create_task(_service(database, "pruner", _PRUNE_SECONDS, stop, forget))
             group.create_task(

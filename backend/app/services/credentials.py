@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.config import Settings
 from app.errors import StreamWeaveError
-from app.models import ServiceAccount
+from app.models import Hook, ServiceAccount
 
 
 class Vault:
@@ -54,4 +54,7 @@ async def rotate_secrets(session: AsyncSession, vault: Vault) -> int:
     ).all()
     for account in accounts:
         account.secret_encrypted = vault.rotate(account.secret_encrypted)
-    return len(accounts)
+    hooks = (await session.scalars(select(Hook).order_by(Hook.id).with_for_update())).all()
+    for hook in hooks:
+        hook.secrets = {where: vault.rotate(token) for where, token in hook.secrets.items()}
+    return len(accounts) + sum(len(hook.secrets) for hook in hooks)

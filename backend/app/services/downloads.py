@@ -29,7 +29,7 @@ from app.models import (
     Version,
 )
 from app.services import audit
-from app.services.access import only_readable
+from app.services.access import only_readable_files
 from app.services.edits import user_actor
 from app.services.storages import StorageOpener
 from app.transfers.base import Storage
@@ -69,19 +69,26 @@ async def find_content(
     Raises:
         StreamWeaveError: `not_found`; `no_proven_copy` when none can be read now.
     """
-    visible = only_readable(
-        select(SourceFile).where(SourceFile.id == file_id), user, SourceFile.instrument_id
-    )
+    visible = only_readable_files(select(SourceFile).where(SourceFile.id == file_id), user)
     file = await session.scalar(visible)
     if file is None:
         raise StreamWeaveError("not_found")
+    return await content_of(session, file, number)
+
+
+async def content_of(session: AsyncSession, file: SourceFile, number: int | None = None) -> Content:
+    """Return where the bytes of a file's version lie, of the newest proven one unless named.
+
+    Raises:
+        StreamWeaveError: `no_proven_copy` when none can be read now.
+    """
     paused = StorageLocation.paused_until
     query = (
         select(Version, Copy, StorageLocation)
         .join(Copy, Copy.version_id == Version.id)
         .join(StorageLocation, StorageLocation.id == Copy.storage_location_id)
         .where(
-            Version.source_file_id == file_id,
+            Version.source_file_id == file.id,
             Copy.state == CopyState.AVAILABLE,
             StorageLocation.state != StorageState.RETIRED,
             or_(paused.is_(None), paused <= utcnow()),

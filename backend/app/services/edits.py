@@ -1,7 +1,7 @@
 """What all edits share: guarded UPDATE by revision, translated constraint errors, old and new."""
 
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -22,6 +22,14 @@ class InvalidField(StreamWeaveError):
     def __init__(self, pointer: str, detail: str, code: str = "invalid_request") -> None:
         super().__init__(code, detail)
         self.pointer = pointer
+
+
+class InvalidFields(StreamWeaveError):
+    """A request of which several fields are not acceptable: JSON pointers with their reasons."""
+
+    def __init__(self, code: str, fields: Sequence[tuple[str, str]]) -> None:
+        super().__init__(code, " ".join(f"{where}: {why}" for where, why in fields)[:2000])
+        self.fields = fields
 
 
 async def find(session: AsyncSession, model: type[M], key: uuid.UUID) -> M:

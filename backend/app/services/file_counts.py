@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.database import Database
 from app.harvest.store.words import IN_FLIGHT, TROUBLED, UNSETTLED, WAITING
 from app.models import Copy, CopyState, FileState, SourceFile, User, Version
-from app.services.access import only_readable
+from app.services.access import granted_files, only_readable, only_readable_files
 from app.services.file_filters import FileFilter, FileOrder
 from app.services.file_status import (
     OWN_STATUS,
@@ -111,12 +111,12 @@ async def _newest(
     branches: Sequence[uuid.UUID] | None,
 ) -> tuple[Select[Any], bool]:
     """Return the ids of files of a filter, and whether these are all; in no order."""
-    query = narrowed.apply_facts(
-        only_readable(select(SourceFile.id), user, SourceFile.instrument_id)
-    )
-    if narrowed.path is not None:
-        return query.limit(EXACT_TO + 1), True
+    query = narrowed.apply_facts(only_readable_files(select(SourceFile.id), user))
+    if narrowed.shared:
+        query = query.where(SourceFile.id.in_(granted_files(user)))
     terms = terms_of(narrowed.search or "")
+    if narrowed.path is not None or (narrowed.is_by_words and not terms):
+        return query.limit(EXACT_TO + 1), True
     if narrowed.search and not terms:
         return query.where(never()), True
     if len(terms) > 1:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Text, func, literal_column, select
 
-from app.models import SourceFile, Version
+from app.models import FileWord, SourceFile, Version
 from app.services.conditions import SLACK, id_at
 from app.services.file_status import status_in
 from app.services.pagination import Keyset
@@ -71,6 +71,14 @@ class FileFilter:
     complete_before: datetime | None = None
     reason: str | None = None
     present: bool | None = None
+    tag: str | None = None
+    meta: str | None = None  # key=value
+    shared: bool | None = None
+
+    @property
+    def is_by_words(self) -> bool:
+        """Whether what hooks and people said of files chooses them, by an index of its own."""
+        return bool(self.tag or self.meta or self.shared)
 
     @property
     def is_loose(self) -> bool:
@@ -90,7 +98,21 @@ class FileFilter:
         """Return the query with all conditions but the status."""
         if self.instruments:
             query = query.where(SourceFile.instrument_id.in_(self.instruments))
+        query = query.where(*self.word_conditions())
         return query.where(*self.path_conditions(), *self.time_conditions(), *self._loose())
+
+    def word_conditions(self) -> list[ColumnElement[bool]]:
+        """Return the conditions on tags and metadata."""
+        words = [("", self.tag)] if self.tag else []
+        if self.meta:
+            key, _, value = self.meta.partition("=")
+            words.append((key, value))
+        return [
+            SourceFile.id.in_(
+                select(FileWord.source_file_id).where(FileWord.key == key, FileWord.value == value)
+            )
+            for key, value in words
+        ]
 
     def path_conditions(self) -> list[ColumnElement[bool]]:
         """Return the conditions that the indexes of paths answer."""

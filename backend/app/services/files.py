@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.database import Database
 from app.errors import StreamWeaveError
 from app.models import Copy, Instrument, SourceFile, StorageLocation, User, Version
-from app.services.access import only_readable
+from app.services.access import granted_files, only_readable_files
 from app.services.file_filters import FileFilter, FileOrder, path_hash
 from app.services.file_status import STATUSES, derive_status, is_rare, status_is
 from app.services.file_windows import fetch_window
@@ -93,7 +93,7 @@ def _readable_files(user: User) -> Select[Any]:
     query = select(SourceFile, Instrument.name).join(
         Instrument, Instrument.id == SourceFile.instrument_id
     )
-    return only_readable(query, user, SourceFile.instrument_id)
+    return only_readable_files(query, user)
 
 
 async def list_files(
@@ -126,7 +126,9 @@ async def find_files(
     if narrowed.search:
         search = Search(narrowed.search, narrowed.instruments)
         return await search_files(session, user, request, search, query)
-    if narrowed.path is not None or is_rare(narrowed.states):
+    if narrowed.shared:
+        query = query.where(SourceFile.id.in_(granted_files(user)))
+    if narrowed.path is not None or narrowed.is_by_words or is_rare(narrowed.states):
         return await fetch_page(session, query, request, order.keyset)
     return await fetch_window(session, user, request, narrowed, order, query)
 
@@ -145,7 +147,7 @@ async def list_versions(database: Database, user: User, file_id: uuid.UUID) -> l
     """Return the newest 200 versions of a file with their copies."""
     async with database.read() as session:
         query = select(SourceFile.id).where(SourceFile.id == file_id)
-        if await session.scalar(only_readable(query, user, SourceFile.instrument_id)) is None:
+        if await session.scalar(only_readable_files(query, user)) is None:
             raise StreamWeaveError("not_found")
         versions = (
             await session.scalars(

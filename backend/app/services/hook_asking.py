@@ -23,6 +23,8 @@ from app.harvest.store.instruments import InstrumentFacts
 from app.hooks.builtin.patterns import PatternTooSlow, fits_glob
 from app.hooks.runner import Answered, HookRunner, HookSpec
 from app.models import FailurePolicy, Hook, HookKind, HookRun, StorageLocation, new_id
+from app.services.credentials import Vault
+from app.services.hook_secrets import opened
 from app.transfers.base import Source
 from app.transfers.paths import display, join, parent, path_problem
 from streamweave_sdk.hooks import SourceFacts
@@ -31,10 +33,15 @@ HOOK_RUNS = cast(Table, HookRun.__table__)
 _AS_USUAL = Decision()
 
 
-def spec_of(hook: Hook) -> HookSpec:
-    """Return a configured hook as it is run."""
+def spec_of(hook: Hook, vault: Vault | None = None) -> HookSpec:
+    """Return a configured hook as it is run, its secrets in their places.
+
+    Raises:
+        StreamWeaveError: `secret_unreadable`.
+    """
+    config = opened(hook.config, hook.secrets, vault) if vault else hook.config
     return HookSpec(
-        hook.id, hook.revision, hook.hook, hook.config, hook.timeout_seconds, hook.memory_bytes
+        hook.id, hook.revision, hook.hook, config, hook.timeout_seconds, hook.memory_bytes
     )
 
 
@@ -71,9 +78,10 @@ class BatchDecisions:
 class HookAsker:
     """The engine's port to hooks, for one process."""
 
-    def __init__(self, database: Database, runner: HookRunner) -> None:
+    def __init__(self, database: Database, runner: HookRunner, vault: Vault | None = None) -> None:
         self._database = database
         self._runner = runner
+        self._vault = vault
 
     async def __call__(
         self, instrument: InstrumentFacts, files: Sequence[Complete], source: Source
@@ -81,22 +89,25 @@ class HookAsker:
         """Ask all hooks of an instrument about a batch."""
         async with self._database.read() as session:
             hooks = await hooks_of(session, instrument.id)
-            places = await _places(session, instrument)
+            places = await places_of(session, instrument)
         batch = BatchDecisions()
         for hook in hooks:
             left = [one for one in files if _goes_on(batch.of(one.source_file_id))]
-            asked = [one for one in left if _is_in_scope(hook, one)]
+            asked = [one for one in left if is_in_scope(hook.pattern, one)]
             answers = await self._ask(hook, instrument, asked, source) if asked else []
             for file, answered in zip(asked, answers, strict=True):
                 batch.rows.append(_row(hook, instrument, file, answered))
                 before = batch.of(file.source_file_id)
-                batch.decided[file.source_file_id] = _decide(hook, before, file, answered, places)
+                batch.decided[file.source_file_id] = decide(hook, before, file, answered, places)
         return batch
 
     async def _ask(
         self, hook: Hook, instrument: InstrumentFacts, files: Sequence[Complete], source: Source
     ) -> list[Answered]:
-        spec = spec_of(hook)
+        try:
+            spec = spec_of(hook, self._vault)
+        except StreamWeaveError as error:
+            return [Answered(None, error)] * len(files)
         wanted = await self._runner.first_bytes(spec)
         now = utcnow()
         slug = instrument.destinations[0].instrument
@@ -121,7 +132,7 @@ class HookAsker:
         return [failed[n] if n in failed else next(answers) for n in range(len(files))]
 
 
-async def _places(session: AsyncSession, instrument: InstrumentFacts) -> dict[str, Destination]:
+async def places_of(session: AsyncSession, instrument: InstrumentFacts) -> dict[str, Destination]:
     """The instrument's destinations by the name of their storage location."""
     ids = {one.storage_location_id: one for one in instrument.destinations}
     rows = await session.execute(
@@ -151,11 +162,12 @@ def _goes_on(decision: Decision) -> bool:
     return decision.error is None and decision.skipped is None
 
 
-def _is_in_scope(hook: Hook, file: Complete) -> bool:
-    if hook.pattern is None:
+def is_in_scope(pattern: str | None, file: Complete) -> bool:
+    """Return whether a hook with this pattern is asked about a file."""
+    if pattern is None:
         return True
     try:
-        return fits_glob(hook.pattern, display(file.path))
+        return fits_glob(pattern, display(file.path))
     except PatternTooSlow:
         return True  # asked once too often is better than never
 
@@ -186,7 +198,7 @@ def _row(
     }
 
 
-def _decide(
+def decide(
     hook: Hook,
     before: Decision,
     file: Complete,

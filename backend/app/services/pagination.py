@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, Uuid, literal, tuple_
+from sqlalchemy import ColumnElement, Integer, Select, Uuid, literal, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import StreamWeaveError
@@ -61,10 +61,18 @@ class Keyset:
             raise ValueError("another list's key")
         if any("\x00" in part for part in key):
             raise ValueError("NUL in a key")
-        return [
-            uuid.UUID(part) if isinstance(column.type, Uuid) else part
-            for part, column in zip(key, self.columns, strict=True)
-        ]
+        return [_parsed(part, column) for part, column in zip(key, self.columns, strict=True)]
+
+
+def _parsed(part: str, column: Any) -> Any:
+    if isinstance(column.type, Uuid):
+        return uuid.UUID(part)
+    if isinstance(column.type, Integer):
+        number = int(part)
+        if abs(number) >= 1 << 31:
+            raise ValueError("no number of a column")
+        return number
+    return part
 
 
 def _filter_hash(filters: Mapping[str, Any]) -> str:

@@ -20,9 +20,13 @@ from app.clock import utcnow
 from app.config import Settings
 from app.database import Database, lease_clock_ms
 from app.errors import StreamWeaveError
+from app.hooks.runner import HookRunner
 from app.migrations import head
 from app.models import Worker, new_id
 from app.services.credentials import Vault
+from app.services.downloads import Sender
+from app.services.hook_posting import PostHooks, PostSettings
+from app.services.hook_reading import Reading, Room
 from app.services.prefect_api import PrefectApi
 from app.services.storages import StorageOpener, Writer
 from app.worker.checks import Checker
@@ -79,7 +83,25 @@ class WorkerSupervisor:
         self._storages = StorageOpener(database, settings, Writer("check000", self.name))
         storage_checker = StorageChecker(database, self._storages)
         self._checker = Checker(database, vault, self.daemon, self.name, storage_checker)
+        self._hooks = self._post_hooks(vault)
         self._prefect = [self._prefect_worker(zone, control) for zone in settings.zone_names]
+
+    def _post_hooks(self, vault: Vault) -> PostHooks:
+        settings, database = self._settings, self._database
+        room = Room(settings.data / "hook-files" / self.name, settings.hooks_room_bytes)
+        reading = Reading(database, Sender(database, self._storages), room)
+        return PostHooks(
+            reading,
+            HookRunner(settings.hooks_folder),
+            vault,
+            PostSettings(
+                self.name,
+                settings.zone_names,
+                settings.lease_seconds,
+                settings.retry_base_seconds,
+                settings.retry_cap_seconds,
+            ),
+        )
 
     def _prefect_worker(self, zone: str, control: Path) -> Child:
         environment = prefect_environment(self._settings)
@@ -120,6 +142,7 @@ class WorkerSupervisor:
             asyncio.create_task(self._register(), name="register"),
             asyncio.create_task(self._check(), name="checks"),
             asyncio.create_task(self._measure(), name="samples"),
+            asyncio.create_task(self._hooks.run(), name="hooks"),
         ]
         waiting = asyncio.create_task(stop.wait())
         await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)

@@ -5,7 +5,16 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Attach all resource commands to an application."""
-    from streamweave_sdk.cli import downloads, harvest, instruments, lab, session, storage, work
+    from streamweave_sdk.cli import (
+        downloads,
+        harvest,
+        hooks,
+        instruments,
+        lab,
+        session,
+        storage,
+        work,
+    )
 
     app.command()(session.login)
     app.command()(session.logout)
@@ -14,6 +23,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(instruments.app, name="instruments")
     app.add_typer(lab.accounts, name="accounts")
     app.add_typer(storage.app, name="storage")
+    app.add_typer(hooks.app, name="hooks")
     app.add_typer(lab.schedules, name="schedules")
     app.add_typer(lab.users, name="users")
     app.add_typer(work.runs, name="runs")

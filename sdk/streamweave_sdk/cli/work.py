@@ -1,6 +1,7 @@
 """Runs, files, transfers and the audit trail."""
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 
 import typer
 
@@ -67,18 +68,22 @@ def cancel_run(run: str, as_json: AsJson = False) -> None:
 
 @files.command("list")
 @reported
-def list_files(
+def list_files(  # noqa: PLR0913  one option a filter
     instrument: Instrument = None,
     state: State = None,
     prefix: Annotated[str | None, typer.Option(help="how the path begins")] = None,
     path: Annotated[str | None, typer.Option(help="the exact path")] = None,
+    tag: Annotated[str | None, typer.Option(help="one of its tags")] = None,
+    meta: Annotated[str | None, typer.Option(help="KEY=VALUE of its metadata")] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """List files, newest first; by path when a prefix is given."""
     with connect() as client:
         wanted = find_instrument(client, instrument)["id"] if instrument else None
-        rows = client.items("files", instrument=wanted, state=state, q=prefix, path=path)
+        rows = client.items(
+            "files", instrument=wanted, state=state, q=prefix, path=path, tag=tag, meta=meta
+        )
         # Whoever asks for one instrument knows its name: more room for the path.
         show_list(rows, _FILE[1:] if instrument else _FILE, limit, as_json)
 
@@ -86,9 +91,55 @@ def list_files(
 @files.command("show")
 @reported
 def show_file(file: str, as_json: AsJson = False) -> None:
-    """Show one file (by id) with its copies."""
+    """Show one file (by id) with its copies, metadata and tags."""
     with connect() as client:
-        show_one(client.find("files", file), as_json)
+        found = client.find("files", file)
+        known = client.get(f"files/{found['id']}/metadata")
+    notices = [one["text"] for answer in known["answers"] for one in answer["notices"]]
+    more = {"metadata": known["fields"], "tags": known["tags"], "notices": notices}
+    show_one({**found, **more, "problems": known["problems"]}, as_json)
+
+
+@files.command("annotate")
+@reported
+def annotate_file(
+    file: str,
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE; KEY= takes your value back; may be repeated"),
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="may be repeated")] = None,
+    untag: Annotated[list[str] | None, typer.Option(help="may be repeated")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say something of a file that goes before what hooks said: values and tags."""
+    with connect() as client:
+        where = f"files/{client.find('files', file)['id']}/metadata"
+        note = client.get(where)["note"] or {"fields": {}, "tags_added": [], "tags_removed": []}
+        fields = dict(note["fields"])
+        for pair in values or ():
+            key, sign, text = pair.partition("=")
+            if not sign or not key:
+                raise Stop(ExitCode.USAGE, f"--set {pair} needs a value: KEY=VALUE")
+            fields.pop(key, None)
+            if text:
+                fields[key] = _value(text)
+        added = [one for one in note["tags_added"] if one not in (untag or ())] + (tag or [])
+        removed = [one for one in note["tags_removed"] if one not in (tag or ())] + (untag or [])
+        body = {
+            "fields": fields,
+            "tags_added": list(dict.fromkeys(added)),
+            "tags_removed": list(dict.fromkeys(removed)),
+        }
+        show_one(client.edit(where, body), as_json)
+
+
+def _value(text: str) -> Any:
+    """Return a value as JSON says it, else as a text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 @files.command("versions")

@@ -273,6 +273,17 @@ export interface ExplanationRead {
 }
 
 /**
+ * What becomes of a file for which a hook fails.
+ */
+export type FailurePolicy = typeof FailurePolicy[keyof typeof FailurePolicy];
+
+
+export const FailurePolicy = {
+  block: 'block',
+  warn: 'warn',
+} as const;
+
+/**
  * The bytes of a proven version.
  */
 export type FileContent = Blob;
@@ -291,6 +302,23 @@ export interface FileCount {
 export interface FileCountsRead {
   statuses: Partial<Record<FileStatus, FileCount>>;
   total: FileCount;
+}
+
+/**
+ * null hides what hooks say
+ */
+export type FileNoteReadFields = { [key: string]: unknown };
+
+/**
+ * What people say of a file; it goes before what hooks said.
+ */
+export interface FileNoteRead {
+  edited_by: string;
+  /** null hides what hooks say */
+  fields: FileNoteReadFields;
+  tags_added: string[];
+  tags_removed: string[];
+  updated_at: string;
 }
 
 /**
@@ -471,6 +499,296 @@ export interface HarvestTicketRead {
 export interface HealthRead {
   ok: boolean;
   version: string;
+}
+
+export type HookAnswerReadFields = { [key: string]: unknown };
+
+/**
+ * kind image: media_type and alt, its bytes under previews/{hook_id}; kind curve: x, y and their labels
+ */
+export type HookAnswerReadPreview = { [key: string]: unknown } | null;
+
+/**
+ * Somebody whom a hook named as one who may see the file.
+ */
+export interface NamedPersonRead {
+  email: string;
+  /** whether there is a person with exactly this address here */
+  granted: boolean;
+}
+
+/**
+ * Something that people should read.
+ */
+export interface NoticeRead {
+  level: string;
+  text: string;
+}
+
+/**
+ * What a hook said of a file's newest version, and when.
+ */
+export interface HookAnswerRead {
+  access: NamedPersonRead[];
+  at: string;
+  fields: HookAnswerReadFields;
+  hook_id: string;
+  hook_name: string;
+  hook_revision: number;
+  hook_version: string;
+  notices: NoticeRead[];
+  /** kind image: media_type and alt, its bytes under previews/{hook_id}; kind curve: x, y and their labels */
+  preview: HookAnswerReadPreview;
+  tags: string[];
+}
+
+/**
+ * as the hook's schema says; a secret that stays is sent as '**********'
+ */
+export type HookCreateConfig = { [key: string]: unknown };
+
+/**
+ * A hook with its configuration.
+ */
+export interface HookCreate {
+  /** as the hook's schema says; a secret that stays is sent as '**********' */
+  config?: HookCreateConfig;
+  enabled?: boolean;
+  /** block: what fails waits and is tried again; warn: it goes on, and is shown */
+  failure_policy?: FailurePolicy;
+  /**
+     * @maxLength 100
+     * @pattern ^[a-z0-9]+(-[a-z0-9]+)*$
+     */
+  hook: string;
+  /** null: all instruments */
+  instrument_id?: string | null;
+  /**
+     * @minimum 67108864
+     * @maximum 68719476736
+     */
+  memory_bytes?: number;
+  /**
+     * @minLength 1
+     * @maxLength 200
+     * @pattern ^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$
+     */
+  name: string;
+  pattern?: string | null;
+  /** null: after the others */
+  position?: number | null;
+  /**
+     * seconds, for a batch or a version
+     * @minimum 0.1
+     * @maximum 3600
+     */
+  timeout_seconds?: number;
+}
+
+/**
+ * as the hook's schema says; a secret that stays is sent as '**********'
+ */
+export type HookDraftConfig = { [key: string]: unknown };
+
+/**
+ * A hook as somebody thinks of configuring it, and what it is tried with.
+ */
+export interface HookDraft {
+  /** as the hook's schema says; a secret that stays is sent as '**********' */
+  config?: HookDraftConfig;
+  /**
+     * @maxLength 100
+     * @pattern ^[a-z0-9]+(-[a-z0-9]+)*$
+     */
+  hook: string;
+  /** the configured hook whose secrets '**********' stands for */
+  hook_id?: string | null;
+  instrument_id: string;
+  /**
+     * so many files of each at most
+     * @minimum 1
+     * @maximum 100
+     */
+  limit?: number;
+  /** also the newest files on the instrument */
+  live?: boolean;
+  pattern?: string | null;
+}
+
+/**
+ * When a hook is asked.
+ */
+export type HookKind = typeof HookKind[keyof typeof HookKind];
+
+
+export const HookKind = {
+  pre_transfer: 'pre_transfer',
+  post_transfer: 'post_transfer',
+} as const;
+
+export type HookReadConfig = { [key: string]: unknown };
+
+/**
+ * A configured hook. Secrets in `config` are shown as '**********'.
+ */
+export interface HookRead {
+  config: HookReadConfig;
+  created_at: string;
+  enabled: boolean;
+  failure_policy: FailurePolicy;
+  /**
+     * @maxLength 100
+     * @pattern ^[a-z0-9]+(-[a-z0-9]+)*$
+     */
+  hook: string;
+  id: string;
+  /** null: of all instruments */
+  instrument_id: string | null;
+  kind: HookKind;
+  memory_bytes: number;
+  name: string;
+  pattern: string | null;
+  position: number;
+  revision: number;
+  timeout_seconds: number;
+  updated_at: string;
+}
+
+/**
+ * A page of configured hooks, in the order in which they are asked.
+ */
+export interface HookPage {
+  items: HookRead[];
+  next_cursor: string | null;
+}
+
+/**
+ * as the hook's schema says; a secret that stays is sent as '**********'
+ */
+export type HookPatchConfig = { [key: string]: unknown };
+
+/**
+ * What changes; which hook it is stays.
+ */
+export interface HookPatch {
+  /** as the hook's schema says; a secret that stays is sent as '**********' */
+  config?: HookPatchConfig;
+  enabled?: boolean;
+  failure_policy?: FailurePolicy;
+  instrument_id?: string | null;
+  /**
+     * @minimum 67108864
+     * @maximum 68719476736
+     */
+  memory_bytes?: number;
+  /**
+     * @minLength 1
+     * @maxLength 200
+     * @pattern ^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$
+     */
+  name?: string;
+  pattern?: string | null;
+  /**
+     * hooks are asked in this order
+     * @minimum 0
+     * @maximum 1000000
+     */
+  position?: number;
+  /**
+     * seconds, for a batch or a version
+     * @minimum 0.1
+     * @maximum 3600
+     */
+  timeout_seconds?: number;
+}
+
+/**
+ * A hook that holds for an instrument, without its configuration.
+ */
+export interface HookScope {
+  enabled: boolean;
+  failure_policy: FailurePolicy;
+  /**
+     * @maxLength 100
+     * @pattern ^[a-z0-9]+(-[a-z0-9]+)*$
+     */
+  hook: string;
+  id: string;
+  kind: HookKind;
+  name: string;
+  pattern: string | null;
+}
+
+/**
+ * The hooks that hold for an instrument, in the order in which they are asked.
+ */
+export interface HookScopeList {
+  items: HookScope[];
+}
+
+export type HookTrialAnswer = { [key: string]: unknown } | null;
+
+/**
+ * What a draft would have done with one file.
+ */
+export interface HookTrial {
+  answer: HookTrialAnswer;
+  duration_ms: number;
+  error_code: string | null;
+  error_detail: string | null;
+  log: string[];
+  modified_at: string | null;
+  /** catalogue | live */
+  origin: string;
+  /** continue, skip, redirect, answered, later, failed, or not_asked (out of its pattern) */
+  outcome: string;
+  path: string;
+  reason: string;
+  /** what decided */
+  rule: string;
+  size_bytes: number;
+}
+
+/**
+ * What a draft would have done, file by file, the newest first.
+ */
+export interface HookTrialList {
+  items: HookTrial[];
+}
+
+/**
+ * JSON Schema of its configuration
+ */
+export type HookTypeConfigSchema = { [key: string]: unknown };
+
+/**
+ * A kind of hook that this installation has.
+ */
+export interface HookType {
+  /** JSON Schema of its configuration */
+  config_schema: HookTypeConfigSchema;
+  description: string;
+  /**
+     * @maxLength 100
+     * @pattern ^[a-z0-9]+(-[a-z0-9]+)*$
+     */
+  hook: string;
+  kind: HookKind;
+  version: string;
+}
+
+/**
+ * where to why
+ */
+export type HookTypeListProblems = { [key: string]: unknown };
+
+/**
+ * The kinds of hooks; `problems` says of scripts and packages why they cannot be used.
+ */
+export interface HookTypeList {
+  items: HookType[];
+  /** where to why */
+  problems: HookTypeListProblems;
 }
 
 /**
@@ -887,6 +1205,79 @@ export interface MeRead {
 }
 
 /**
+ * null hides what hooks say
+ */
+export type MetadataPatchFields = { [key: string]: unknown };
+
+/**
+ * What people say of a file; each part that is sent replaces that part.
+ */
+export interface MetadataPatch {
+  /** null hides what hooks say */
+  fields?: MetadataPatchFields;
+  /**
+     * @maxItems 100
+     * @items.minLength 1
+     * @items.maxLength 200
+     * @items.pattern ^[^\x00-\x1f\x7f]*$
+     */
+  tags_added?: string[];
+  /**
+     * tags of hooks that do not hold
+     * @maxItems 100
+     * @items.minLength 1
+     * @items.maxLength 200
+     * @items.pattern ^[^\x00-\x1f\x7f]*$
+     */
+  tags_removed?: string[];
+}
+
+export type MetadataReadFields = { [key: string]: unknown };
+
+/**
+ * Where a hook stands with a version.
+ */
+export type TaskState = typeof TaskState[keyof typeof TaskState];
+
+
+export const TaskState = {
+  waiting: 'waiting',
+  done: 'done',
+  failed: 'failed',
+} as const;
+
+/**
+ * A hook that did not answer yet.
+ */
+export interface WaitingHookRead {
+  due_at: string;
+  error_code: string | null;
+  error_detail: string | null;
+  failures: number;
+  hook_id: string;
+  hook_name: string;
+  remedy: string | null;
+  state: TaskState;
+  version: number;
+}
+
+/**
+ * What is known of a file. `fields` and `tags` are shown: hooks in their order, then people.
+ */
+export interface MetadataRead {
+  answers: HookAnswerRead[];
+  fields: MetadataReadFields;
+  file_id: string;
+  note: FileNoteRead | null;
+  /** addresses that nobody here has, hooks that fail */
+  problems: string[];
+  tags: string[];
+  /** of which hooks said something */
+  version: number | null;
+  waiting: WaitingHookRead[];
+}
+
+/**
  * How much it matters: files do not arrive; it will come to that; it mends itself.
  */
 export type NeedSeverity = typeof NeedSeverity[keyof typeof NeedSeverity];
@@ -1071,6 +1462,11 @@ export interface PreviewFile {
   /** settled | settling | skipped */
   verdict: string;
 }
+
+/**
+ * A small picture of what a file holds.
+ */
+export type PreviewImage = Blob;
 
 /**
  * A storage location that files would go to.
@@ -2152,6 +2548,18 @@ reason?: string | null;
  * whether the last look at the source saw it
  */
 present?: boolean | null;
+/**
+ * one of its tags
+ */
+tag?: string | null;
+/**
+ * KEY=VALUE: a metadata field of one plain value
+ */
+meta?: string | null;
+/**
+ * true: single files that hooks let you see
+ */
+shared?: boolean | null;
 first_seen_after?: string | null;
 first_seen_before?: string | null;
 /**
@@ -2212,6 +2620,18 @@ reason?: string | null;
  * whether the last look at the source saw it
  */
 present?: boolean | null;
+/**
+ * one of its tags
+ */
+tag?: string | null;
+/**
+ * KEY=VALUE: a metadata field of one plain value
+ */
+meta?: string | null;
+/**
+ * true: single files that hooks let you see
+ */
+shared?: boolean | null;
 first_seen_after?: string | null;
 first_seen_before?: string | null;
 /**
@@ -2275,6 +2695,18 @@ reason?: string | null;
  * whether the last look at the source saw it
  */
 present?: boolean | null;
+/**
+ * one of its tags
+ */
+tag?: string | null;
+/**
+ * KEY=VALUE: a metadata field of one plain value
+ */
+meta?: string | null;
+/**
+ * true: single files that hooks let you see
+ */
+shared?: boolean | null;
 first_seen_after?: string | null;
 first_seen_before?: string | null;
 /**
@@ -2334,6 +2766,18 @@ reason?: string | null;
  * whether the last look at the source saw it
  */
 present?: boolean | null;
+/**
+ * one of its tags
+ */
+tag?: string | null;
+/**
+ * KEY=VALUE: a metadata field of one plain value
+ */
+meta?: string | null;
+/**
+ * true: single files that hooks let you see
+ */
+shared?: boolean | null;
 first_seen_after?: string | null;
 first_seen_before?: string | null;
 /**
@@ -2367,6 +2811,43 @@ export type DownloadFileHeaders = {
 range?: string | null;
 'if-range'?: string | null;
 'if-none-match'?: string | null;
+};
+
+export type ChangeFileMetadataHeaders = {
+/**
+ * the ETag of your last read
+ */
+'if-match'?: string | null;
+};
+
+export type ListHooksParams = {
+/**
+ * those that hold for it
+ */
+instrument?: string | null;
+/**
+ * @minimum 1
+ * @maximum 500
+ */
+limit?: number;
+/**
+ * `next_cursor` of the page before
+ */
+cursor?: string | null;
+};
+
+export type DeleteHookHeaders = {
+/**
+ * the ETag of your last read
+ */
+'if-match'?: string | null;
+};
+
+export type ChangeHookHeaders = {
+/**
+ * the ETag of your last read
+ */
+'if-match'?: string | null;
 };
 
 export type ListInstrumentsParams = {

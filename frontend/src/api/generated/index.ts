@@ -3,6 +3,7 @@ export * from './audit/audit';
 export * from './auth/auth';
 export * from './events/events';
 export * from './files/files';
+export * from './hooks/hooks';
 export * from './instruments/instruments';
 export * from './overview/overview';
 export * from './runs/runs';

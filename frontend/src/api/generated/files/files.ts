@@ -6,6 +6,7 @@
  * OpenAPI spec version: 0.1.0
  */
 import type {
+  ChangeFileMetadataHeaders,
   CountFilesParams,
   CsvText,
   DownloadFileHeaders,
@@ -19,10 +20,13 @@ import type {
   FileRead,
   FileStory,
   ListFilesParams,
+  MetadataPatch,
+  MetadataRead,
   VersionList
 } from '../endpoints.schemas';
 
 import { request } from '../../client';
+import type { BodyType } from '../../client';
 
 
 type SecondParameter<T extends (...args: never) => unknown> = Parameters<T>[1];
@@ -131,6 +135,48 @@ export const downloadFile = (
       options);
     }
   /**
+ * Return what is known of a file: what is shown, what hooks said, what people say.
+ * @summary Get Metadata
+ */
+export const getFileMetadata = (
+    fileId: string,
+ options?: SecondParameter<typeof request<MetadataRead>>,) => {
+      return request<MetadataRead>(
+      {url: `/api/files/${fileId}/metadata`, method: 'GET'
+    },
+      options);
+    }
+  /**
+ * Say something of a file that goes before what hooks said; audited.
+ * @summary Change Metadata
+ */
+export const changeFileMetadata = (
+    fileId: string,
+    metadataPatch: BodyType<MetadataPatch>,
+    headers?: ChangeFileMetadataHeaders,
+ options?: SecondParameter<typeof request<MetadataRead>>,) => {
+      return request<MetadataRead>(
+      {url: `/api/files/${fileId}/metadata`, method: 'PATCH',
+      headers: {'Content-Type': 'application/json', ...headers},
+      data: metadataPatch
+    },
+      options);
+    }
+  /**
+ * Return the picture that a hook made of a file.
+ * @summary Get Preview
+ */
+export const getFilePreview = (
+    fileId: string,
+    hookId: string,
+ options?: SecondParameter<typeof request<Blob>>,) => {
+      return request<Blob>(
+      {url: `/api/files/${fileId}/previews/${hookId}`, method: 'GET',
+        responseType: 'blob'
+    },
+      options);
+    }
+  /**
  * Tell what happened to a file, from its first sight to its last proof, oldest first.
  * @summary Get Story
  */
@@ -161,5 +207,8 @@ export type DownloadFilesResult = NonNullable<Awaited<ReturnType<typeof download
 export type CountFilesResult = NonNullable<Awaited<ReturnType<typeof countFiles>>>
 export type GetFileResult = NonNullable<Awaited<ReturnType<typeof getFile>>>
 export type DownloadFileResult = NonNullable<Awaited<ReturnType<typeof downloadFile>>>
+export type GetFileMetadataResult = NonNullable<Awaited<ReturnType<typeof getFileMetadata>>>
+export type ChangeFileMetadataResult = NonNullable<Awaited<ReturnType<typeof changeFileMetadata>>>
+export type GetFilePreviewResult = NonNullable<Awaited<ReturnType<typeof getFilePreview>>>
 export type GetFileStoryResult = NonNullable<Awaited<ReturnType<typeof getFileStory>>>
 export type ListFileVersionsResult = NonNullable<Awaited<ReturnType<typeof listFileVersions>>>
