@@ -1,6 +1,7 @@
 """Files of electron microscopes: made by RosettaSciIO or by their descriptions; damaged ones."""
 
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import h5py
@@ -111,6 +112,20 @@ def test_what_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(mrc_reader, "file_reader", lambda *_, **__: all(iter(lambda: True, False)))
     with pytest.raises(CannotExtract, match=r"longer than 0\.2 s"):
         _read(mrc(RAMP[None]), "x.mrc", most_seconds=0.2)
+
+
+def _spin_until(moment: float) -> None:
+    while monotonic() < moment:
+        pass
+
+
+def test_the_clock_stands_still_while_a_reader_reads() -> None:
+    clock = extractors.Clock(0.05)
+    with clock.running():
+        with clock.standing():
+            _spin_until(monotonic() + 0.1)  # no exception breaks what goes over the pipe
+        with pytest.raises(CannotExtract, match="longer than"):
+            _spin_until(monotonic() + 60)
 
 
 @pytest.mark.parametrize("suffix", ["dm3", "dm4", "mrc", "emd", "ser", "tvips", "msa"])

@@ -79,6 +79,12 @@ def test_without_fields_everything_is_taken_within_bounds() -> None:
     assert "left out" in answer.notices[0].text
 
 
+@pytest.mark.parametrize("text", ["\U0001f600" * 3000, "é" * 4000, '"' * 4000, "\0\ud800x" * 900])
+def test_what_is_kept_stays_small_in_json_too(text: str) -> None:
+    plain = Bounded().plain({f"{text[:50]}{n}": [text, n / 7, 1 << 62] for n in range(600)})
+    assert len(json.dumps(plain)) < 200 << 10
+
+
 def test_the_file_may_be_its_own_sidecar() -> None:
     config = {"sidecar": {"paths": ["/{path}"]}}
     answer = try_post_hook(SidecarMetadata, a_version("2026/log.yaml"), b"a: 2026-05-20\n", config)

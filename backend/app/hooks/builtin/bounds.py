@@ -1,6 +1,7 @@
 """Foreign values made fit to be kept: plain JSON of bounded depth, number and size."""
 
 import base64
+import json
 import math
 from collections.abc import Mapping, Sequence, Set
 from datetime import date, datetime, time
@@ -15,6 +16,8 @@ _MOST_NODES = 2000
 _MOST_BYTES = 128 << 10
 _MOST_CHARACTERS = 4000
 _LARGEST_INTEGER = 1 << 63
+_NUMBER_BYTES = 26
+_LONGEST_ESCAPE = 12  # of one character
 
 
 class Bounded:
@@ -63,7 +66,7 @@ class Bounded:
         return self._scalar(value)
 
     def _scalar(self, value: object) -> JsonValue:
-        self.bytes_left -= 8
+        self.bytes_left -= _NUMBER_BYTES
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int):
@@ -77,13 +80,14 @@ class Bounded:
         return self._text(str(value))
 
     def _text(self, text: str) -> str:
-        room = max(0, min(_MOST_CHARACTERS, self.bytes_left))
-        if len(text) > room:
-            self.cut = True
-            text = text[:room]
         # Databases keep neither a zero byte nor half a surrogate pair.
-        text = text.replace("\0", "").encode("utf-8", "replace").decode()
-        self.bytes_left -= len(text)
+        text = text[: _MOST_CHARACTERS + 1].replace("\0", "").encode("utf-8", "replace").decode()
+        if len(text) > _MOST_CHARACTERS:
+            self.cut, text = True, text[:_MOST_CHARACTERS]
+        room = max(0, self.bytes_left)
+        if _cost(text) > room:
+            self.cut, text = True, text[: room // _LONGEST_ESCAPE]
+        self.bytes_left -= _cost(text)
         return text
 
     def notices(self) -> list[Notice]:
@@ -91,3 +95,8 @@ class Bounded:
         if not self.cut:
             return []
         return [Notice(text="There is more metadata than is kept; the rest was left out.")]
+
+
+def _cost(text: str) -> int:
+    """Return how many bytes a text takes in JSON, where what is beyond ASCII is escaped."""
+    return len(json.dumps(text)) + 2

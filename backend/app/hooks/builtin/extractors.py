@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import Field, JsonValue, model_validator
@@ -65,7 +66,9 @@ class ExtractorConfig(Config):
     under: str = under_field("")
     preview: bool = Field(default=True, description="also make a small picture")
     most_values: int = Field(default=500, ge=1, le=2000, description="of metadata")
-    most_seconds: float = Field(default=25, gt=0, le=600, description="for one file")
+    most_seconds: float = Field(
+        default=25, gt=0, le=600, description="for one file, without what reading takes"
+    )
 
     @model_validator(mode="after")
     def _has_its_libraries(self) -> "ExtractorConfig":
@@ -121,13 +124,14 @@ class Extractor(PostTransfer[E]):
         if not any(fits_glob(glob.lower(), path) for glob in self.config.files):
             return PostAnswer()
         found = Found(Bounded(most_nodes=self.config.most_values))
+        clock = Clock(self.config.most_seconds)
         with (
             told_as(self.format, version.path),
-            stopped_after(self.config.most_seconds),
+            clock.running(),
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore")  # of the library's own: nobody here can act on them
-            self.extract(version, reader, found)
+            self.extract(version, _Timed(reader, clock), found)
         metadata = found.metadata
         if self.config.under and metadata:
             metadata = {self.config.under: metadata}
@@ -155,31 +159,79 @@ def told_as(format: str, path: str) -> Iterator[None]:
         raise CannotExtract(f"'{path:.500}' cannot be read as {format}: {cause}") from error
 
 
-@contextmanager
-def stopped_after(seconds: float) -> Iterator[None]:
-    """Stop what takes too long, where this is the main thread as in a hook's process.
+class Clock:
+    """Stops what takes too long, where this is the main thread as in a hook's process.
 
-    A library that does not come back from its own machine code is ended with the process.
-
-    Raises:
-        CannotExtract: it took longer.
+    It stands still while the reader reads: that waits for a storage, and what it says over the
+    process's pipe must not be broken off. A library that does not come back from its own machine
+    code is ended with the process.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
-    def stop(*_: object) -> None:
-        raise CannotExtract(f"it takes longer than {seconds:g} s.")
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._runs = threading.current_thread() is threading.main_thread()
 
-    before = signal.signal(signal.SIGALRM, stop)
-    left, every = signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        if left:  # somebody else's clock goes on
-            signal.setitimer(signal.ITIMER_REAL, left, every)
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run while the block does.
+
+        Raises:
+            CannotExtract: it took longer.
+        """
+        if not self._runs:
+            yield
+            return
+        before = signal.signal(signal.SIGALRM, self._stop)
+        left, every = signal.setitimer(signal.ITIMER_REAL, self._seconds)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+            if left:  # somebody else's clock goes on
+                signal.setitimer(signal.ITIMER_REAL, left, every)
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """Stand still while the block runs."""
+        if not self._runs:
+            yield
+            return
+        left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))
+
+    def _stop(self, *_: object) -> None:
+        raise CannotExtract(f"it takes longer than {self._seconds:g} s.")
+
+
+class _Timed:
+    """A reader during whose calls the clock stands still."""
+
+    def __init__(self, reader: Reader, clock: Clock) -> None:
+        self._reader = reader
+        self._clock = clock
+
+    def read(self, size_bytes: int = -1, /) -> bytes:
+        with self._clock.standing():
+            return self._reader.read(size_bytes)
+
+    def seek(self, offset_bytes: int, whence: int = 0, /) -> int:
+        with self._clock.standing():
+            return self._reader.seek(offset_bytes, whence)
+
+    def tell(self) -> int:
+        return self._reader.tell()
+
+    def local_path(self) -> Path:
+        with self._clock.standing():
+            return self._reader.local_path()
+
+    def neighbour(self, path: str, at_most_bytes: int = 1 << 20) -> bytes | None:
+        with self._clock.standing():
+            return self._reader.neighbour(path, at_most_bytes)
 
 
 class AsFile(io.RawIOBase):
