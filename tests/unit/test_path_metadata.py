@@ -90,6 +90,7 @@ def test_no_fit_is_shown_when_asked_for() -> None:
         ({"name": "x", "regex": "abc"}, "no named group"),
         ({"name": "x", "regex": "(?P<a>b)", "types": {"c": "int"}}, "no group 'c'"),
         ({"name": "x", "template": "{a}", "tags": ["{a.__class__!s}"]}, "a name alone"),
+        ({"name": "x", "template": "{a}", "tags": ["{modified:%999999Y}"]}, "no format of a time"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(pattern: dict[str, Any], why: str) -> None:

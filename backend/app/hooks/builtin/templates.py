@@ -4,6 +4,7 @@ Nothing is evaluated: a field is a name, looked up; `modified` may have a format
 """
 
 import posixpath
+import re
 import string
 from collections.abc import Callable, Mapping
 from typing import Annotated
@@ -17,6 +18,7 @@ FACTS = (
     "size_bytes", "version", "identifier", "sha256", "key",
 )  # fmt: skip
 _MOST_CHARACTERS = 20_000
+_STRFTIME = re.compile(r"(%[A-Za-z%]|[^%])*")  # no widths: '%999999999Y' fills the memory
 
 
 class NoValue(ValueError):
@@ -41,6 +43,8 @@ def fields(text: str) -> list[str]:
             raise ValueError(f"'{{{name}}}' is no field: a name alone stands in braces.")
         if spec and name != "modified":
             raise ValueError(f"'{{{name}}}' has no format; only {{modified:%Y}} has one.")
+        if spec and not _STRFTIME.fullmatch(spec):
+            raise ValueError(f"'{spec}' is no format of a time: a letter follows each %.")
         found.append(name)
     return found
 
