@@ -136,6 +136,9 @@ def _draw_spectrum(
     if version.size_bytes > MOST_PREVIEW_BYTES:
         found.no_preview(f"it has {version.size_bytes:,} bytes.")
         return
+    if not {"SW_h", "O1", "BF1"} <= said.keys():
+        found.no_preview("its parameters name no frequencies.")
+        return
     is_float, is_big = said.get("DTYPA") == 2, said.get("BYTORDA") == 1
     values = version.size_bytes // (8 if is_float else 4)
     with NamedTemporaryFile(prefix="streamweave-nmr-") as copy:

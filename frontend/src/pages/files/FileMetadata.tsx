@@ -55,7 +55,7 @@ export function FileMetadata({ fileId }: { fileId: string }) {
           ))}
         </Group>
       )}
-      <Facts items={Object.entries(data.fields).map(([name, value]) => fact(name, value, data))} />
+      <Facts items={flat(data.fields).map(({ name, of, value }) => fact(name, of, value, data))} />
       <Notices data={data} />
       {data.waiting
         .filter((one) => one.error_code)
@@ -72,8 +72,36 @@ export function FileMetadata({ fileId }: { fileId: string }) {
   );
 }
 
-function fact(name: string, value: unknown, data: MetadataRead): [string, React.ReactNode] {
-  return [name, <Value key={name} name={name} value={value} data={data} />];
+interface Flat {
+  name: string;
+  /** The field that it is a part of. */
+  of: string;
+  value: unknown;
+}
+
+/** What stands inside of a field has a line of its own: "nmr.nucleus". */
+export function flat(fields: Record<string, unknown>, before = "", of = ""): Flat[] {
+  return Object.entries(fields).flatMap(([key, value]) => {
+    const name = before + key;
+    const isPart = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isPart
+      ? flat(value as Record<string, unknown>, `${name}.`, of || key)
+      : [{ name, of: of || key, value }];
+  });
+}
+
+function inWords(value: unknown): string {
+  if (Array.isArray(value)) return value.map(inWords).join(", ");
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+function fact(
+  name: string,
+  of: string,
+  value: unknown,
+  data: MetadataRead,
+): [string, React.ReactNode] {
+  return [name, <Value key={name} name={of} value={value} data={data} />];
 }
 
 /** A value, and who said it. */
@@ -87,7 +115,7 @@ function Value({ name, value, data }: { name: string; value: unknown; data: Meta
   return (
     <Hint label={source}>
       <span translate="no" style={{ overflowWrap: "anywhere" }}>
-        {typeof value === "object" ? JSON.stringify(value) : String(value)}
+        {inWords(value)}
       </span>
     </Hint>
   );

@@ -122,16 +122,16 @@ function useColumns(onTask: (task: Task) => void): Column<HookRead>[] {
   return useMemo(
     () => [
       {
+        id: "name",
+        header: t("hooks.columns.name"),
+        cell: (one) => <span translate="no">{one.name}</span>,
+      },
+      {
         id: "position",
         header: t("hooks.columns.position"),
         width: "80px",
         align: "end",
         cell: (one) => one.position,
-      },
-      {
-        id: "name",
-        header: t("hooks.columns.name"),
-        cell: (one) => <span translate="no">{one.name}</span>,
       },
       {
         id: "hook",
