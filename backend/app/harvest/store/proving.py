@@ -351,7 +351,8 @@ async def make_again(session: AsyncSession, copies: Sequence[ClaimedCopy]) -> No
 
 
 def _failed_row(failure: Failure, policy: RetryPolicy, now: datetime) -> dict[str, Any]:
-    decision = decide(failure.error, failure.copy.failures, policy, now)
+    untried = failure.untried
+    decision = decide(failure.error, failure.copy.failures, policy, now, untried=untried)
     return {
         "id": failure.copy.copy_id,
         "attempt": failure.copy.attempt,
