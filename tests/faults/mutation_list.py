@@ -219,7 +219,7 @@ MUTATIONS = (
             Change(
                 _STORE + "proving.py",
                 """            COPIES.c.lease_owner == owner,
-            COPIES.c.state.in_(_BEFORE_INTENT),
+            COPIES.c.state.in_(BEFORE_INTENT),
 """,
                 "",
             ),

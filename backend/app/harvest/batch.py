@@ -24,6 +24,7 @@ from app.harvest.store.attempts import AttemptBatch
 from app.harvest.store.claiming import Lease, release
 from app.harvest.store.following import release_followers
 from app.harvest.store.instruments import InstrumentFacts
+from app.harvest.store.same_content import waiting_for_earlier, withdraw_unchanged
 from app.harvest.transfer import receive
 from app.harvest.work import Batch, ClaimedCopy, Failure, Proof
 from app.models import StorageLocation
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _FILL_CONCURRENCY = 4
 _SHOWN_BYTES = 64 << 20
 _SHOWN_SECONDS = 2.0
+_EARLIER_SECONDS = 5.0  # until a version is tried again whose earlier one is being published
 
 
 class _Shut(Exception):
@@ -250,9 +252,7 @@ class BatchWork:
         # Before the commit: when its answer is lost, nobody knows whether it stands.
         self._intended.update(proof.copy.copy_id for proof in left)
         before = monotonic()
-        won, refused = await self._database.run(
-            lambda s: proving.write_intent(s, left, self._lease)
-        )
+        won, refused = await self._database.run(lambda s: self._intend(s, left))
         self._intended.intersection_update(proof.copy.copy_id for proof in won)
         self._hold.renewed(before)
         crash_point("after_intent")
@@ -265,12 +265,23 @@ class BatchWork:
             await destination.remove_temporary(proof.copy.target)
         return refused + failed
 
+    async def _intend(
+        self, session: AsyncSession, proofs: Sequence[Proof]
+    ) -> tuple[list[Proof], list[Failure]]:
+        """Commit to publish, except what waits for what becomes of the version before."""
+        waiting = await waiting_for_earlier(session, proofs)
+        early = [proof.copy for proof in proofs if proof.copy.copy_id in waiting]
+        if early:
+            await proving.give_back(session, early, after_seconds=_EARLIER_SECONDS)
+        may = [proof for proof in proofs if proof.copy.copy_id not in waiting]
+        return await proving.write_intent(session, may, self._lease)
+
     async def _withdraw(self, proofs: Sequence[Proof]) -> list[Proof]:
         if not proofs:
             return []
 
         async def work(session: AsyncSession) -> list[Proof]:
-            taken = await proving.withdraw_unchanged(session, proofs)
+            taken = await withdraw_unchanged(session, proofs)
             for proof in taken:
                 await self._engine.ports.record(
                     session,
