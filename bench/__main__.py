@@ -30,6 +30,7 @@ class Options:
     rows: int | None = None
     database: str = "sqlite"
     updates: int | None = None
+    hooks: bool = False
 
 
 def main() -> int:
@@ -41,6 +42,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, help="bytes of each file")
     parser.add_argument("--rows", type=int, help="how many rows the database holds")
     parser.add_argument("--updates", type=int, help="how many live changes a page hears")
+    parser.add_argument("--hooks", action="store_true", help="transfer: with hooks and without")
     parser.add_argument("--rounds", type=int, default=3, help="own figure and reference, each time")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
@@ -50,7 +52,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="sw-bench-", dir=given.folder) as folder:
         options = Options(
             Path(folder), given.rounds, given.files, given.size, given.rows, given.database,
-            given.updates,
+            given.updates, given.hooks,
         )  # fmt: skip
         answer = {"bench": given.name, **module.run(options)}
     answer |= {"rounds": given.rounds, "seconds": round(monotonic() - began, 1)}

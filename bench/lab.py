@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from app.config import Settings
 from app.database import Database
 from app.migrations import migrate
 from app.models import (
+    Hook,
     Instrument,
     InstrumentStorage,
     ScanState,
@@ -110,9 +111,13 @@ class Bench:
         self.daemon = Daemon(self.settings, self.sockets)
 
     @contextlib.asynccontextmanager
-    async def open(self, *, quiet_seconds: float = 0.0, **values: Any) -> AsyncIterator["Bench"]:
+    async def open(
+        self, *, quiet_seconds: float = 0.0, hooks: Sequence[Hook] = (), **values: Any
+    ) -> AsyncIterator["Bench"]:
         """Make the rows and start the supervisor's parts."""
         await self._make_rows(quiet_seconds, values)
+        async with self.database.write() as session:
+            session.add_all(hooks)
         tasks: list[asyncio.Task[None]] = []
         if self.source.server is not None:
             vault = Vault.from_settings(self.settings)

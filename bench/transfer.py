@@ -4,15 +4,20 @@ References, alternated with ours round by round: `rclone copy --transfers 4` (pr
 `rclone check --download` on the same files; and one rclone process a file on 200 of them. Ours is a
 whole harvest: listing, settling look, ARKs, hashes, sync, read-back past the page cache, evidence,
 audit. An engine process takes 3 s to start; its clock starts when it is up.
+
+With `--hooks`: harvests with a filter and a redirect on, against harvests without, in turn.
 """
 
 import asyncio
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from app.clock import utcnow
+from app.models import Hook
 from bench.lab import Bench, Served, peak_mib, served
 from bench.report import ratios, say, spread
 from simlab.seed import seed_small_files
@@ -65,8 +70,46 @@ def run(options: "Options") -> dict[str, Any]:
     source = options.folder / "instrument"
     say(f"Making {files:,} files of {size:,} bytes.")
     seed_small_files(source, files, size, seed=1)
+    rounds = _with_hooks if options.hooks else _rounds
     with served("smb", source, options.folder / "servers") as behind:
-        return asyncio.run(_rounds(options, behind, files, size))
+        return asyncio.run(rounds(options, behind, files, size))
+
+
+async def _with_hooks(options: "Options", source: Served, files: int, size: int) -> dict[str, Any]:
+    """Harvests with a filter of ten rules and a redirect by path, alternated with ones without."""
+    plain: list[float] = []
+    hooked: list[float] = []
+    for number in range(1, options.rounds + 1):
+        for figures, hooks in ((plain, []), (hooked, _hooks())):
+            found = await _harvest(options, source, hooks=hooks)
+            if found["available"] != files:
+                raise RuntimeError(f"{found['available']} of {files} files became available")
+            figures.append(files / found["seconds"])
+        say(f"Round {number}: with hooks {hooked[-1]:.0f}, without {plain[-1]:.0f} files/s.")
+    return {
+        "files": files,
+        "size_bytes": size,
+        "database": options.database,
+        "hooks_vs_without": ratios(hooked, plain),
+        "files_per_second": spread(hooked),
+        "reference_without": spread(plain),
+    }
+
+
+def _hooks() -> list[Hook]:
+    rules: list[dict[str, Any]] = [
+        {"name": f"rule {n}", "globs": [f"*.tmp{n}", f"trash-{n}/**"]} for n in range(9)
+    ]
+    rules.append({"name": "odd", "regex": r"/(core|~\$)[^/]*$", "min_age_seconds": 0})
+    targets: list[dict[str, Any]] = [{"globs": ["calibration/**"], "path": "calibration"}]
+    targets.append({"globs": ["**"], "path": "{modified:%Y}/{folder}"})
+    configs = [("file-filter", {"rules": rules}), ("redirect-files", {"targets": targets})]
+    now = utcnow()
+    stamp = {"created_at": now, "updated_at": now, "kind": "pre_transfer", "secrets": {}}
+    return [
+        Hook(name=name, hook=name, position=n, config=config, **stamp)
+        for n, (name, config) in enumerate(configs)
+    ]
 
 
 async def _rounds(options: "Options", source: Served, files: int, size: int) -> dict[str, Any]:
@@ -127,13 +170,15 @@ def _one_process_a_file(reference: Reference, source: Path, target: Path) -> flo
     return len(paths) / seconds
 
 
-async def _harvest(options: "Options", source: Served, *arguments: str) -> dict[str, Any]:
+async def _harvest(
+    options: "Options", source: Served, *arguments: str, hooks: Sequence[Hook] = ()
+) -> dict[str, Any]:
     # Nothing is removed between rounds: ext4 without a journal passes over inodes that were freed
     # in the last minute one by one, which makes each new file cost half a millisecond.
     folder = options.folder / f"own-{len(list(options.folder.glob('own-*')))}"
     bench = Bench(folder, source)
     os.sync()
-    async with bench.open():
+    async with bench.open(hooks=hooks):
         answer = await bench.engine(*arguments)
         answer["rclone_mib"] = peak_mib(bench.daemon_pid)
     return answer

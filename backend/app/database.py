@@ -44,6 +44,7 @@ from app.config import Settings
 from app.errors import StreamWeaveError
 from app.models import Copy, HookTask, Lease, Run, ScanState, Setting, Slot, Worker
 from app.threads import ThreadSession, finish
+from app.turns import Turns
 
 T = TypeVar("T")
 _NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs")
@@ -84,7 +85,7 @@ class Database:
         self._thread_write = sessionmaker(self._thread_engines[0], expire_on_commit=False)
         self._thread_read = sessionmaker(self._thread_engines[-1], expire_on_commit=False)
         # SQLite has one writer; whoever waits for it by itself sleeps up to 100 ms too long.
-        self._turn = asyncio.Lock() if self.is_sqlite else contextlib.nullcontext()
+        self._turn = Turns() if self.is_sqlite else contextlib.nullcontext()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Database":

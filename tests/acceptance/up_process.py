@@ -38,18 +38,22 @@ class UpProcess:
         self.root = root
         self.data = root / "data"
         self.source, self.remote, self.archive = root / "bench", root / "remote", root / "archive"
-        for folder in (self.data, self.source, self.remote, self.archive):
+        self.hooks = root / "hooks"
+        for folder in (self.data, self.source, self.remote, self.archive, self.hooks):
             folder.mkdir(exist_ok=True)
         self._log = (root / "up.err").open("ab")
         roots = f"{self.source}:{self.archive}"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", "up", "--data", str(self.data)],
-            env={**os.environ, **QUICK, "STREAMWEAVE_LOCAL_ROOTS": roots, "COLUMNS": "200"},
+            env={
+                **os.environ, **QUICK, "STREAMWEAVE_LOCAL_ROOTS": roots, "COLUMNS": "200",
+                "STREAMWEAVE_HOOKS_FOLDER": str(self.hooks),
+            },
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
             cwd=root,
-        )
+        )  # fmt: skip
         until(lambda: "StreamWeave is up at" in self.said(), "up", 120)
         said = self.said()
         url = re.search(r"up at (http://[\d.]+:\d+)", said)

@@ -25,6 +25,7 @@ from tests.faults.truth import SourceTruth, Truth, files_below, sha256_of
 CATALOGUE_PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 PROVEN = {"published", "adopted", "resumed"}
 MOVING = {"queued", "transferring", "proving", "publishing", "retry_wait"}
+_OF_THE_SERVER = ".rclone_temp_multipart_"  # what a killed S3 server leaves of its own
 _TEMPORARY = re.compile(r"\.streamweave-([0-9a-f]{8})-[0-9a-f]{32}-\d+\.part$")
 
 
@@ -59,7 +60,10 @@ class Checker:
         self._tables = tables
         self._truth = truth
         self._codes = catalogue()
-        self._storage = {row["id"]: Path(row["path"]) for row in tables["storage_locations"]}
+        self._storage = {
+            row["id"]: truth.folders.get(row["path"], Path(row["path"]))
+            for row in tables["storage_locations"]
+        }
         self._slugs = {row["id"]: row["slug"] for row in tables["instruments"]}
         self._versions = {row["id"]: row for row in tables["versions"]}
         self._files = {row["id"]: row for row in tables["source_files"]}
@@ -260,9 +264,13 @@ class Checker:
     def _left_over(self) -> Iterator[Violation]:
         claimed = {self._place(copy) for copy in self._available}
         claimed |= {planted.path for planted in self._truth.planted}
+        uploads = f".streamweave/uploads/{self._truth.installation}/".encode()
         for root in self._storage.values():
             for name, path in files_below(root):
-                if name.startswith(b".streamweave/") or path in claimed:
+                if name.startswith(uploads):
+                    yield Violation("temporary_left", str(path), "The sweep left an upload.")
+                ours = not path.name.startswith(_OF_THE_SERVER)
+                if name.startswith(b".streamweave/") or path in claimed or not ours:
                     continue
                 found = _TEMPORARY.search(path.name)
                 if found is None:

@@ -219,7 +219,7 @@ MUTATIONS = (
             Change(
                 _STORE + "proving.py",
                 """            COPIES.c.lease_owner == owner,
-            COPIES.c.state.in_(_BEFORE_INTENT),
+            COPIES.c.state.in_(BEFORE_INTENT),
 """,
                 "",
             ),
@@ -270,6 +270,36 @@ MUTATIONS = (
             _HARVEST + "evidence.py",
             "ports.merkle_root(attempts.leaves)",
             "ports.merkle_root(attempts.leaves[:1])",
+        ),
+    ),
+    _one(
+        "s3-writes-without-looking",
+        "a storage that takes no notice of conditions is looked at before each write",
+        ("rounds", "kill_at_random", "4"),
+        Change(
+            "backend/app/transfers/s3_batch.py",
+            "if self.capabilities.overwriting is Overwriting.EXCLUSIVE_WRITER_ONLY:",
+            "if False:",
+        ),
+    ),
+    _one(
+        "smb-replaces",
+        "a name on a share is given by a request that fails if it exists",
+        ("rounds", "kill_at_random", "7"),
+        Change(
+            "backend/app/transfers/smb_messages.py",
+            'struct.pack("<B7xQI", 0, 0, len(text))',
+            'struct.pack("<B7xQI", 1, 0, len(text))',
+        ),
+    ),
+    _one(
+        "adopted-without-its-size",
+        "what is adopted has in its evidence how many bytes were read back",
+        ("rounds", "storage_answer_lost", "4"),
+        Change(
+            _HARVEST + "publish.py",
+            'proof.facts["read_back_bytes"] = found.size_bytes',
+            "pass",
         ),
     ),
 )

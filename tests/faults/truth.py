@@ -60,6 +60,8 @@ class Truth:
 
     sources: dict[str, SourceTruth] = field(default_factory=dict)  # by the instrument's slug
     planted: list[Planted] = field(default_factory=list)
+    # Where a storage that is behind a server keeps its files, by the location's path.
+    folders: dict[str, Path] = field(default_factory=dict)
     # Catalogued codes that an attempt may end with, and those that a file may be left with.
     may_meet: set[str] = field(default_factory=set)
     may_stay: set[str] = field(default_factory=set)

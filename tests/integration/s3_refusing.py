@@ -31,6 +31,24 @@ class Refusal:
 
 
 Rule = Callable[[str, str], Refusal | None]  # of a method and a path with its query
+Choice = Callable[[str, str], bool]
+
+
+def _nothing(_method: str, _path: str) -> bool:
+    return False
+
+
+def _changed(content: bytes) -> bytes:
+    """The same with another byte in its middle."""
+    at = len(content) // 2
+    return content[:at] + bytes([content[at] ^ 0x40]) + content[at + 1 :]
+
+
+class _Listening(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, _request: object, _address: object) -> None:
+        """A client or the server behind went away: the other end is told by its connection."""
 
 
 @dataclass
@@ -39,7 +57,10 @@ class RefusingDoor:
 
     server_url: str
     rule: Rule = lambda _method, _path: None
+    loses_answer: Choice = _nothing  # the server does it, and nobody hears of it
+    changes_answer: Choice = _nothing  # a byte of what is read is another one
     refused: list[str] = field(default_factory=list)
+    struck: list[str] = field(default_factory=list)  # answers that were lost or changed
 
     def __enter__(self) -> "RefusingDoor":
         door = self
@@ -58,8 +79,16 @@ class RefusingDoor:
                 there = http.client.HTTPConnection(urlsplit(door.server_url).netloc, timeout=30)
                 there.request(self.command, self.path, body, dict(self.headers.items()))
                 found = there.getresponse()
-                self._send(found.status, found.getheaders(), found.read())
+                content = found.read()
                 there.close()
+                if door.loses_answer(self.command, self.path):
+                    door.struck.append(f"{self.command} {self.path}")
+                    self.close_connection = True
+                    return
+                if content and found.status < 300 and door.changes_answer(self.command, self.path):
+                    door.struck.append(f"{self.command} {self.path}")
+                    content = _changed(content)
+                self._send(found.status, found.getheaders(), content)
 
             def _send(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
                 self.send_response(status)
@@ -78,8 +107,7 @@ class RefusingDoor:
             def log_message(self, *_arguments: object) -> None:
                 """Nothing: the test looks at `refused`."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Listening(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
         return self

@@ -46,7 +46,7 @@ async def _make_due(database: Database) -> None:
     """As if every wait were over."""
     async with database.write() as session:
         await session.execute(
-            update(Copy).where(Copy.state == "retry_wait").values(due_at=utcnow())
+            update(Copy).where(Copy.state.in_(["retry_wait", "queued"])).values(due_at=utcnow())
         )
         await session.execute(
             update(Copy).where(Copy.state == "publishing").values(lease_until_ms=0)
@@ -72,6 +72,35 @@ async def test_a_file_touched_while_its_publishing_fails_is_delivered(
         await lab.drain()
     assert len(lab.delivered()) == 1
     assert {copy.state for copy in (await lab.copies()).values()} == {"available"}
+
+
+async def test_a_file_touched_while_its_dead_worker_was_publishing_gets_no_second_version(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = lab.write("a.raw", b"precious")
+    await _scan_twice(lab)
+    with monkeypatch.context() as patch:
+
+        async def die(self: BatchWork, proofs: Any) -> None:
+            raise asyncio.CancelledError
+
+        patch.setattr(BatchWork, "_commit_available", die)
+        with pytest.raises(asyncio.CancelledError):
+            await lab.engine.transfer(["main"])
+    os.utime(path, ns=(OLD_NS + 10**9, OLD_NS + 10**9))
+    await _scan_twice(lab)
+    await lab.drain()  # the lease of the dead one has not run out
+    for _ in range(3):
+        await _make_due(lab.database)
+        await lab.drain()
+        await _scan_twice(lab)
+    async with lab.database.read() as session:
+        versions = (await session.scalars(select(Version))).all()
+    assert [(version.number, version.seen_mtime_ns) for version in versions] == [
+        (1, OLD_NS + 10**9)
+    ]
+    assert [copy.state for copy in (await lab.copies()).values()] == ["available"]
+    assert len(lab.delivered()) == 1
 
 
 async def test_a_linked_file_is_found_though_storage_and_source_were_away(

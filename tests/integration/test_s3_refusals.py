@@ -150,6 +150,7 @@ def puts_of(name: str, refusal: Refusal) -> Rule:
         (ELSEWHERE, "storage_region_wrong", "eu-west-1"),
         (REDIRECTED, "storage_region_wrong", "PermanentRedirect"),
         (Refusal(404, "NoSuchBucket", "The bucket does not exist"), "storage_share_missing", ""),
+        (DENIED, "storage_permission_denied", "AccessDenied"),
     ],
     ids=lambda value: value.code if isinstance(value, Refusal) else "",
 )

@@ -95,7 +95,7 @@ async def create_hook(response: Response, body: HookCreate, editor: Edits) -> Ho
     "/hooks/test",
     operation_id="testHook",
     response_model=HookTrialList,
-    responses={**_CHECKED, **documented("not_found", "zone_not_served")},
+    responses={**_CHECKED, **documented("not_found", "zone_not_served", "source_unreachable")},
 )
 async def try_hook(body: HookDraft, editor: Edits, sender: Sends) -> HookTrialList:
     """Say what a draft would have done with an instrument's newest files; nothing is written."""

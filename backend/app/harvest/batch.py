@@ -5,7 +5,7 @@ This is the order of effects; `crash.py` says what stands after a kill at each o
 
 import contextlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from app.harvest.store.attempts import AttemptBatch
 from app.harvest.store.claiming import Lease, release
 from app.harvest.store.following import release_followers
 from app.harvest.store.instruments import InstrumentFacts
+from app.harvest.store.same_content import waiting_for_earlier, withdraw_unchanged
 from app.harvest.transfer import receive
 from app.harvest.work import Batch, ClaimedCopy, Failure, Proof
 from app.models import StorageLocation
@@ -37,6 +38,15 @@ if TYPE_CHECKING:
 _FILL_CONCURRENCY = 4
 _SHOWN_BYTES = 64 << 20
 _SHOWN_SECONDS = 2.0
+_EARLIER_SECONDS = 5.0  # until a version is tried again whose earlier one is being published
+
+
+class _Shut(Exception):
+    """A storage location could not be opened: whatever it said, it is about no file."""
+
+    def __init__(self, error: StreamWeaveError) -> None:
+        super().__init__(error.code)
+        self.error = error
 
 
 class BatchWork:
@@ -73,6 +83,8 @@ class BatchWork:
                 else:
                     await self._fill(location)
                     await self._transfer(facts, location)
+        except _Shut as shut:
+            await self._stopped(shut.error, location, untried=True)
         except StreamWeaveError as error:
             await self._stopped(error, location)
 
@@ -82,27 +94,42 @@ class BatchWork:
             await instruments.storage_location(session, self._batch.storage_location_id),
         )
 
-    async def _stopped(self, error: StreamWeaveError, location: StorageLocation) -> None:
+    async def _stopped(
+        self, error: StreamWeaveError, location: StorageLocation, *, untried: bool = False
+    ) -> None:
         """An error of the whole batch: what is about all files is told of one of them."""
         copies = self._batch.copies
-        if error.code in INSTRUMENT_LEVEL | STORAGE_LEVEL:
+        if untried or error.code in INSTRUMENT_LEVEL | STORAGE_LEVEL:
             await self._give_back(copies[1:])
             copies = copies[:1]
-        await self._fail(copies, error)
-        await self._hold_back(location, error)
+        await self._finish_failed([Failure(copy, error, untried=untried) for copy in copies])
+        await self._hold_back(location, error, untried=untried)
 
     async def _give_back(self, copies: Sequence[ClaimedCopy]) -> None:
         """Queue again what was claimed and not tried: no attempt, no failure."""
         if copies:
             await self._database.run(lambda s: proving.give_back(s, copies))
 
-    async def _hold_back(self, location: StorageLocation, error: StreamWeaveError) -> None:
+    async def _hold_back(
+        self, location: StorageLocation, error: StreamWeaveError, *, untried: bool = False
+    ) -> None:
         """Let the instrument or the storage location rest that has a trouble of its own."""
         await self._engine.opened.note_logon(self._batch.instrument_id, error)
         if error.code in INSTRUMENT_LEVEL:
             await self._engine.hold_instrument_back(self._batch.instrument_id)
-        if error.code in STORAGE_LEVEL:
+        if untried or error.code in STORAGE_LEVEL:
             await self._engine.hold_storage_back(location, error)
+
+    @contextlib.asynccontextmanager
+    async def _writing_to(self, location: StorageLocation) -> AsyncIterator[StorageBatch]:
+        """Open a batch there."""
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                storage = await self._engine.storage(location)
+                destination = await stack.enter_async_context(storage.batch())
+            except StreamWeaveError as error:
+                raise _Shut(error) from error
+            yield destination
 
     async def _transfer(self, facts: InstrumentFacts, location: StorageLocation) -> None:
         """Make the copies that come from the instrument."""
@@ -160,8 +187,7 @@ class BatchWork:
         concurrency: int,
         location: StorageLocation,
     ) -> None:
-        storage = await self._engine.storage(location)
-        async with storage.batch() as destination:
+        async with self._writing_to(location) as destination:
             try:
                 received, failures, untried = await receive(
                     copies,
@@ -226,9 +252,7 @@ class BatchWork:
         # Before the commit: when its answer is lost, nobody knows whether it stands.
         self._intended.update(proof.copy.copy_id for proof in left)
         before = monotonic()
-        won, refused = await self._database.run(
-            lambda s: proving.write_intent(s, left, self._lease)
-        )
+        won, refused = await self._database.run(lambda s: self._intend(s, left))
         self._intended.intersection_update(proof.copy.copy_id for proof in won)
         self._hold.renewed(before)
         crash_point("after_intent")
@@ -241,12 +265,23 @@ class BatchWork:
             await destination.remove_temporary(proof.copy.target)
         return refused + failed
 
+    async def _intend(
+        self, session: AsyncSession, proofs: Sequence[Proof]
+    ) -> tuple[list[Proof], list[Failure]]:
+        """Commit to publish, except what waits for what becomes of the version before."""
+        waiting = await waiting_for_earlier(session, proofs)
+        early = [proof.copy for proof in proofs if proof.copy.copy_id in waiting]
+        if early:
+            await proving.give_back(session, early, after_seconds=_EARLIER_SECONDS)
+        may = [proof for proof in proofs if proof.copy.copy_id not in waiting]
+        return await proving.write_intent(session, may, self._lease)
+
     async def _withdraw(self, proofs: Sequence[Proof]) -> list[Proof]:
         if not proofs:
             return []
 
         async def work(session: AsyncSession) -> list[Proof]:
-            taken = await proving.withdraw_unchanged(session, proofs)
+            taken = await withdraw_unchanged(session, proofs)
             for proof in taken:
                 await self._engine.ports.record(
                     session,
@@ -313,13 +348,9 @@ class BatchWork:
             session, self._engine.ports, action, attempts, instrument_id=self._batch.instrument_id
         )
 
-    async def _fail(self, copies: Sequence[ClaimedCopy], error: StreamWeaveError) -> None:
-        await self._finish_failed([Failure(copy, error) for copy in copies])
-
     async def _recover(self, location: StorageLocation) -> None:
         """Look at what a dead worker left while publishing."""
-        storage = await self._engine.storage(location)
-        async with storage.batch() as destination:
+        async with self._writing_to(location) as destination:
             await self._hold.renew()
             self._hold.ensure(self._settings.publish_timeout_seconds)
             copies = [c for c in self._batch.copies if c.copy_id in self._hold.held]

@@ -39,6 +39,7 @@ from app.harvest.transfer import Arriving
 from app.harvest.work import Batch
 from app.models import ScanState, StorageLocation, new_id
 from app.transfers.base import Storage
+from app.turns import turn_of
 
 logger = logging.getLogger("streamweave.engine")
 # Batches of one instrument at a time: one is read while others are proven.
@@ -148,6 +149,10 @@ class Engine:
 
         Whatever stops the scan is written to its state with the next try, and shown there.
         """
+        with turn_of(instrument_id):
+            return await self._scan(instrument_id)
+
+    async def _scan(self, instrument_id: uuid.UUID) -> ScanResult | None:
         settings = self.ports.settings
         async with self.database.read() as session:
             facts = await instruments.load(session, instrument_id)
@@ -199,6 +204,10 @@ class Engine:
 
     async def look(self, instrument_id: uuid.UUID) -> LookReport | None:
         """Open the settling files that have been quiet, without listing anything."""
+        with turn_of(instrument_id):
+            return await self._look(instrument_id)
+
+    async def _look(self, instrument_id: uuid.UUID) -> LookReport | None:
         settings = self.ports.settings
         async with self.database.read() as session:
             facts = await instruments.load(session, instrument_id)
@@ -313,7 +322,8 @@ class Engine:
                 return 0
             self.batches += 1
             try:
-                await BatchWork(self, batch, lease, claimed_before).run()
+                with turn_of(batch.instrument_id):
+                    await BatchWork(self, batch, lease, claimed_before).run()
             finally:
                 self.batches -= 1
                 self.put_down(batch)
@@ -373,9 +383,10 @@ class Engine:
                 return None
         room = self.room.left(location)
         try:
-            batch = await self.database.run(
-                lambda s: claiming.claim(s, instrument_id, place, lease, room)
-            )
+            with turn_of(instrument_id):
+                batch = await self.database.run(
+                    lambda s: claiming.claim(s, instrument_id, place, lease, room)
+                )
         except StreamWeaveError as error:
             if error.code != "storage_full":
                 raise

@@ -102,6 +102,8 @@ async def adopt(proof: Proof, destination: StorageBatch, target: Target) -> Stre
             proof.facts["outcome"] = "adopted"
             proof.facts.setdefault("object_id", found.object_id)
             proof.facts["read_back_sha256"] = found.sha256.hex()
+            proof.facts["read_back_bytes"] = found.size_bytes
+            proof.facts["read_back_at"] = utcnow().isoformat()
             proof.facts["adopted_object"] = found.object_id
             proof.facts["read_back_from"] = found.read_back_from.value
             proof.facts["published_at"] = utcnow().isoformat()

@@ -85,13 +85,24 @@ class Decision:
     observe_again: bool = False
 
 
-def decide(error: StreamWeaveError, failures: int, policy: RetryPolicy, now: datetime) -> Decision:
+def decide(
+    error: StreamWeaveError,
+    failures: int,
+    policy: RetryPolicy,
+    now: datetime,
+    *,
+    untried: bool = False,
+) -> Decision:
     """Return what becomes of a copy whose attempt failed with `error`.
 
     A configuration error waits at the cap without counting: nobody loses a file because an admin
-    slept. A source that changed goes back to observation, which is no failure of the copy.
+    slept. A source that changed goes back to observation, which is no failure of the copy, and
+    neither is a storage location that could not be opened (`untried`), whatever it said.
     """
     kind = error.error_class
+    if untried:
+        due = now + timedelta(seconds=policy.hold_delay_seconds(1))
+        return Decision(CopyState.RETRY_WAIT, due, failures)
     if kind is ErrorClass.SOURCE_CHANGED:
         return Decision(CopyState.QUEUED, None, failures, observe_again=True)
     if kind is ErrorClass.CONFLICT:

@@ -88,3 +88,4 @@ class Failure:
     copy: ClaimedCopy
     error: StreamWeaveError
     nothing_stands: bool = False  # of it at the destination, though it was being published
+    untried: bool = False  # its storage location could not be opened: no fault of the file

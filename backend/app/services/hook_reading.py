@@ -113,6 +113,8 @@ class VersionReader:
             return {"data": None if found is None else base64.b64encode(found).decode()}
         except StreamWeaveError as error:
             return {"later": f"{error.code}: {error.detail}"}
+        except OSError as error:  # the disk is full, for example
+            return {"later": f"A local file cannot be made: {error.strerror}."}
 
     async def close(self) -> None:
         """Close the stream, and remove the local file."""
@@ -165,7 +167,7 @@ class VersionReader:
         room.used_bytes += size
         path = room.folder / uuid.uuid4().hex / self._name
         self._made = (path, size)
-        await asyncio.to_thread(path.parent.mkdir, mode=0o700)
+        await asyncio.to_thread(path.parent.mkdir, mode=0o700, parents=True)
         with await asyncio.to_thread(path.open, "xb") as file:
             await self._fill(file, content)
         return {"path": str(path)}

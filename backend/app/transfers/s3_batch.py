@@ -278,6 +278,8 @@ class S3Batch:
                 **self._place(target),
                 **self._attributes(target),
                 Body=content,
+                # Who locks objects wants the algorithm named, beside the sum itself.
+                ChecksumAlgorithm="SHA256",
                 ChecksumSHA256=_sha256(content),
                 IfNoneMatch="*",
             )

@@ -2,6 +2,7 @@
 
 from types import TracebackType
 
+from aiohttp import ClientError as ConnectionEnded
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -104,5 +105,10 @@ class Failed:
         error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
+        if isinstance(error, ConnectionEnded):
+            # aiobotocore lets through what ends a body too early.
+            raise StreamWeaveError(
+                "storage_connection_lost", f"{self._step}: {str(error)[:300]}"
+            ) from error
         if isinstance(error, (BotoCoreError, ClientError)):
             raise s3_error(error, self._step) from error

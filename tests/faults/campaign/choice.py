@@ -48,8 +48,9 @@ def covering(*, can_mount: bool, samba: bool) -> list[Choice]:
         Setting(source="webdav"),
         Setting(source="s3"),
     ]
+    settings.append(Setting(storage="s3"))
     if samba:
-        settings.append(Setting(source="smb"))
+        settings += [Setting(source="smb"), Setting(storage="smb")]
     chosen: dict[Setting, list[type[Kind]]] = {setting: [] for setting in settings}
     for kind in sorted(kinds.ALL.values(), key=lambda one: sum(map(one.fits, settings))):
         places = [setting for setting in settings if kind.fits(setting)]

@@ -15,6 +15,7 @@ from typing import Any
 from app.database import Database
 from tests.faults.campaign import child
 from tests.faults.campaign.databases import count_rows, let_leases_run_out
+from tests.faults.campaign.destinations import Destination, served_storage
 from tests.faults.campaign.instrument import Files
 from tests.faults.campaign.moments import Moment
 from tests.faults.campaign.mounts import Disk, disk
@@ -59,6 +60,7 @@ class Round:
         self.files: Files
         self.disk: Disk | None = None
         self.remote: Remote | None = None
+        self.destination: Destination | None = None
         self._running: list[RunningWorker] = []
 
     @property
@@ -81,6 +83,9 @@ class Round:
             if self.setting.storage == "disk":
                 place = self.folder / "disk"
                 self.disk = stack.enter_context(disk(place, self.archive, _DISK_BYTES))
+            elif not self.setting.is_posix:
+                self.archive = self.folder / "served" / "archive"
+                self.archive.mkdir(parents=True)
             else:
                 self.archive.mkdir()
             database = Database(self.url)
@@ -94,7 +99,8 @@ class Round:
             root = self.folder / "instrument"
             root.mkdir()
             self.instrument = await make_instrument(database, slug="instrument")
-            await make_storage(database, self.archive, self.instrument)
+            if self.setting.is_posix:
+                await make_storage(database, self.archive, self.instrument)
             self.prefix = "instrument"
             slug = "instrument"
         else:
@@ -104,11 +110,18 @@ class Round:
             self.instrument, slug, root = await self.remote.instrument(self.archive)
             # The time-outs are short, and a worker stands still at moments.
             self.truth.may_meet |= {"source_timeout", "source_connection_lost"}
-        any_name = self.setting.source == "local"
+        any_name = self.setting.source == "local" and self.setting.is_posix
         self.files = Files(root, self.rng, any_name=any_name)
         self.truth.sources[slug] = self.files.truth
         self.files.add(self.rng.randrange(20, 60))
         self._plant()
+        if not self.setting.is_posix:
+            self.destination = await stack.enter_async_context(
+                served_storage(self.setting.storage, database, self.archive, self.instrument)
+            )
+            self.truth.folders[self.destination.path] = self.archive
+            # The time-outs are short, and a worker stands still at moments.
+            self.truth.may_meet |= {"storage_stalled", "storage_connection_lost"}
 
     def _plant(self) -> None:
         """What stood at the destination before: other content, the same content, strangers'."""
@@ -141,7 +154,7 @@ class Round:
             data=self.folder,
             folder=self.files.truth.root if self.remote is None else None,
             control=self.remote.control if self.remote else None,
-            io_timeout_seconds=self.remote.io_timeout_seconds if self.remote else 1.0,
+            io_timeout_seconds=self._io_timeout_seconds,
             worker=worker,
             moments=moments,
             **options,
@@ -149,6 +162,12 @@ class Round:
         running = RunningWorker(given)
         self._running.append(running)
         return running
+
+    @property
+    def _io_timeout_seconds(self) -> float:
+        if self.destination is not None:
+            return self.destination.io_timeout_seconds
+        return self.remote.io_timeout_seconds if self.remote else 1.0
 
     async def kill(self, worker: RunningWorker, kind: str = KILLED) -> bool:
         """Kill -9 a worker; time passes until its leases are over."""

@@ -7,6 +7,7 @@ from tests.faults.campaign.databases import PostgresqlDatabases, SqliteDatabases
 from tests.integration.source_fixtures import Servers
 
 REMOTE = ("sftp", "webdav", "smb", "s3")
+SERVED = ("s3", "smb")  # storage behind a server
 
 
 @dataclass(frozen=True)
@@ -14,8 +15,13 @@ class Setting:
     """Where a round's files come from and go to, and what keeps its rows."""
 
     source: str = "local"
-    storage: str = "folder"  # or "disk": small, mounted, can be full, read-only, gone
+    storage: str = "folder"  # or "disk": small, mounted, can be full, read-only, gone; or SERVED
     database: str = "sqlite"
+
+    @property
+    def is_posix(self) -> bool:
+        """Whether the storage is a path of this machine."""
+        return self.storage not in SERVED
 
 
 @dataclass
@@ -49,5 +55,7 @@ def setting_of(number: int, services: Services) -> Setting:
         kinds = [kind for kind in REMOTE if kind != "smb" or services.samba]
         source = kinds[(number // 5) % len(kinds)]
     storage = "disk" if services.can_mount and number % 3 == 1 else "folder"
+    if source == "local" and number % 7 in (3, 6):
+        storage = "smb" if number % 7 == 6 and services.samba else "s3"
     database = "postgresql" if number % 8 == 2 else "sqlite"
     return Setting(source, storage, database)

@@ -6,14 +6,13 @@ so whoever comes after a crash knows which object to look for.
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Row, Table, delete, exists, literal, or_, select, update
+from sqlalchemy import Row, Table, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
-from app.clock import midnight, utcnow
+from app.clock import utcnow
 from app.database import lease_clock_ms, lease_now
 from app.errors import ErrorClass, StreamWeaveError
 from app.harvest.retry import RetryPolicy, decide
@@ -28,7 +27,6 @@ from app.harvest.store.attempts import (
 from app.harvest.store.bulk import insert_rows, set_rows, update_rows
 from app.harvest.store.claiming import UNKNOWN_MTIME, Lease
 from app.harvest.store.following import wake_followers
-from app.harvest.store.news import tell
 from app.harvest.work import Batch, ClaimedCopy, Failure, Origin, Proof
 from app.models import (
     Copy,
@@ -46,7 +44,7 @@ from app.models import (
 COPIES = cast(Table, Copy.__table__)
 VERSIONS = cast(Table, Version.__table__)
 OUTBOX = cast(Table, Outbox.__table__)
-_BEFORE_INTENT = [CopyState.TRANSFERRING, CopyState.PROVING]
+BEFORE_INTENT = [CopyState.TRANSFERRING, CopyState.PROVING]
 _RELEASED = {"lease_owner": None, "lease_until_ms": 0}
 
 
@@ -81,7 +79,9 @@ def object_of(evidence: dict[str, Any] | None) -> str:
     return str(found.get("adopted_object") or found.get("object_id") or "")
 
 
-async def give_back(session: AsyncSession, copies: Sequence[ClaimedCopy]) -> None:
+async def give_back(
+    session: AsyncSession, copies: Sequence[ClaimedCopy], *, after_seconds: float = 0.0
+) -> None:
     """Queue again what was claimed and not tried."""
     now = utcnow()
     await update_rows(
@@ -89,11 +89,11 @@ async def give_back(session: AsyncSession, copies: Sequence[ClaimedCopy]) -> Non
         COPIES,
         [{"id": copy.copy_id, "attempt": copy.attempt} for copy in copies],
         keys=["id", "attempt"],
-        where=[Copy.state.in_(_BEFORE_INTENT)],
+        where=[Copy.state.in_(BEFORE_INTENT)],
         constants={
             "state": CopyState.QUEUED.value,
             "state_since": now,
-            "due_at": now,
+            "due_at": now + timedelta(seconds=after_seconds),
             "batch_files": 200,
             **_RELEASED,
         },
@@ -179,7 +179,7 @@ async def _held_versions(
         .where(
             among(COPIES.c.id, copy_ids),
             COPIES.c.lease_owner == owner,
-            COPIES.c.state.in_(_BEFORE_INTENT),
+            COPIES.c.state.in_(BEFORE_INTENT),
         )
         .order_by(COPIES.c.id)
         .with_for_update()
@@ -274,7 +274,7 @@ async def finish_failed(
     rows = [_failed_row(failure, policy, now) for failure in failures]
     # What was committed to be published stays so until somebody has looked: only what is the
     # result of such a look ends it here.
-    before_intent = Copy.state.in_(_BEFORE_INTENT)
+    before_intent = Copy.state.in_(BEFORE_INTENT)
     looked = {f.copy.copy_id for f in failures if _was_looked_at(f)}
     won = await update_rows(
         session,
@@ -351,7 +351,8 @@ async def make_again(session: AsyncSession, copies: Sequence[ClaimedCopy]) -> No
 
 
 def _failed_row(failure: Failure, policy: RetryPolicy, now: datetime) -> dict[str, Any]:
-    decision = decide(failure.error, failure.copy.failures, policy, now)
+    untried = failure.untried
+    decision = decide(failure.error, failure.copy.failures, policy, now, untried=untried)
     return {
         "id": failure.copy.copy_id,
         "attempt": failure.copy.attempt,
@@ -391,80 +392,4 @@ async def _observe_again(session: AsyncSession, failures: Sequence[Failure], now
             SourceFile.state == FileState.PLANNED,
         )
         .values(state=FileState.SETTLING, unchanged_since=now, next_try_at=None)
-    )
-
-
-async def withdraw_unchanged(session: AsyncSession, proofs: Sequence[Proof]) -> list[Proof]:
-    """Take back versions whose content is that of the version before: a new mtime is no version.
-
-    Only while the hash is not fixed, this worker holds the copy, and the earlier version is here
-    with none of its copies given up: where one was, because the source changed, this version is
-    needed. Returns those taken.
-    """
-    taken = []
-    earlier = aliased(Version)
-    of_earlier = (
-        select(Copy.id)
-        .join(earlier, earlier.id == Copy.version_id)
-        .where(
-            earlier.source_file_id == Version.source_file_id,
-            earlier.number == Version.number - 1,
-        )
-    )
-    is_here = of_earlier.where(Copy.state == CopyState.AVAILABLE)
-    given_up = of_earlier.where(Copy.state == CopyState.SUPERSEDED)
-    for proof in proofs:
-        copy = proof.copy
-        held = await session.scalar(
-            select(Copy.id)
-            .join(Version, Version.id == Copy.version_id)
-            .where(
-                Copy.id == copy.copy_id,
-                Copy.attempt == copy.attempt,
-                Copy.state.in_(_BEFORE_INTENT),
-                Version.sha256.is_(None),
-                Version.aim == copy.aim,
-                exists(is_here.correlate(Version)),
-                ~exists(given_up.correlate(Version)),
-            )
-            .with_for_update(of=Copy)
-        )
-        if held is None:
-            continue
-        await _withdraw(session, copy)
-        taken.append(proof)
-    return taken
-
-
-async def _withdraw(session: AsyncSession, copy: ClaimedCopy) -> None:
-    instrument_id = await session.scalar(select(Copy.instrument_id).where(Copy.id == copy.copy_id))
-    await session.execute(delete(Copy).where(Copy.version_id == copy.version_id))
-    version = await session.get_one(Version, copy.version_id)
-    planned_at = version.created_at
-    await session.delete(version)
-    await session.flush()
-    earlier = copy.version_number - 1
-    was_today = await session.scalar(
-        select(Version.id).where(
-            Version.source_file_id == copy.source_file_id,
-            Version.number == earlier,
-            Version.created_at >= midnight(planned_at),
-        )
-    )
-    if was_today is None:
-        # It was counted as a file of its day, and is none.
-        at = planned_at.isoformat()
-        await tell(session, "files.planned", instrument_id, count=-1, size_bytes=0, at=at)
-    await session.execute(
-        update(Version)
-        .where(Version.source_file_id == copy.source_file_id, Version.number == earlier)
-        .values(seen_mtime_ns=copy.expected.mtime_ns)
-    )
-    await session.execute(
-        update(SourceFile)
-        .where(
-            SourceFile.id == copy.source_file_id,
-            SourceFile.latest_version == copy.version_number,
-        )
-        .values(latest_version=earlier)
     )

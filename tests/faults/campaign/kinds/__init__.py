@@ -1,10 +1,10 @@
 """All kinds of faults by name."""
 
-from tests.faults.campaign.kinds import files, network, processes, rows, storage
+from tests.faults.campaign.kinds import destinations, files, network, processes, rows, storage
 from tests.faults.campaign.kinds.base import Kind
 
 ALL: dict[str, type[Kind]] = {
     kind.name: kind
-    for module in (processes, files, storage, rows, network)
+    for module in (processes, files, storage, destinations, rows, network)
     for kind in module.KINDS
 }

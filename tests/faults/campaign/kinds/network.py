@@ -48,7 +48,7 @@ class OverNetwork(Kind):
         """Do it, let the worker go on, and mend it again."""
 
 
-async def _lasts(has_struck: Callable[[], bool]) -> None:
+async def lasts(has_struck: Callable[[], bool]) -> None:
     """A fault lasts until it has struck and a moment longer; not for ever where nothing passes."""
 
     async def struck() -> bool:
@@ -116,7 +116,7 @@ class ConnectionCut(OverNetwork):
         wanted = round_.rng.randrange(1, 6)
         remote.proxy.cut(after_bytes=round_.rng.randrange(1, 1 << 20), times=wanted)
         _go(go_on)
-        await _lasts(lambda: remote.proxy.cuts_left < wanted)
+        await lasts(lambda: remote.proxy.cuts_left < wanted)
         round_.injected(self.name, wanted - remote.proxy.cuts_left)
         remote.proxy.cuts_left = 0
 
@@ -131,7 +131,7 @@ class SlowLink(OverNetwork):
         remote.proxy.slowed_bytes = 0
         remote.proxy.bytes_per_second = 1_000_000
         _go(go_on)
-        await _lasts(lambda: remote.proxy.slowed_bytes > 0)
+        await lasts(lambda: remote.proxy.slowed_bytes > 0)
         remote.proxy.bytes_per_second = 0
         if remote.proxy.slowed_bytes:
             round_.injected(self.name)
@@ -154,7 +154,7 @@ class Lie(OverNetwork):
         liar.tell_flip = tell
         liar.lies = [self.lie] * round_.rng.randrange(1, 5)
         _go(go_on)
-        await _lasts(lambda: len(liar.lied) > before)
+        await lasts(lambda: len(liar.lied) > before)
         liar.lies = []
         round_.injected(self.name, len(liar.lied) - before)
 

@@ -27,6 +27,10 @@ class BytesChanged(Kind):
     name = "destination_bytes_changed"
     codes = frozenset({"read_back_mismatch"})
 
+    @classmethod
+    def fits(cls, setting: Setting) -> bool:
+        return setting.storage != "s3"  # nothing of it has a name before it is published
+
     async def act(self, round_: Round) -> None:
         round_.new_work()
         worker = round_.start(moments=tuple(("after make_durable", n) for n in (1, 2, 3)))
@@ -54,6 +58,10 @@ class ShortWrites(Kind):
 
     name = "short_writes"
 
+    @classmethod
+    def fits(cls, setting: Setting) -> bool:
+        return setting.is_posix
+
     async def act(self, round_: Round) -> None:
         round_.new_work()
         round_.files.add_large((1 << 20) + round_.rng.randrange(1 << 20))
@@ -69,6 +77,10 @@ class WriteRefused(Kind):
 
     name = "write_refused_in_mid_file"
     codes = _LEVEL
+
+    @classmethod
+    def fits(cls, setting: Setting) -> bool:
+        return setting.is_posix
 
     async def act(self, round_: Round) -> None:
         # The database stays far below this; a file of the instrument does not.
@@ -165,6 +177,10 @@ class SentinelGone(Kind):
 
     name = "destination_vanished"
     codes = _LEVEL
+
+    @classmethod
+    def fits(cls, setting: Setting) -> bool:
+        return setting.is_posix
 
     async def act(self, round_: Round) -> None:
         round_.new_work()
