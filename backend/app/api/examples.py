@@ -138,6 +138,10 @@ REQUESTS: dict[str, dict[str, Any]] = {
             "fields": {"sample": "lamella 7"}, "tags_added": ["calibrated"],
         },
     },
+    "replayHooks": {
+        "all that failed": {"failed": True},
+        "what a hook would change": {"hook_id": _ID, "dry_run": True},
+    },
     "changeHook": {"not now": {"enabled": False}},
     "retryTransfers": {
         "after rights were mended": {"error_code": "storage_permission_denied"},

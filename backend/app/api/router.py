@@ -9,6 +9,7 @@ from app.api import (
     events,
     files,
     harvest,
+    hook_runs,
     hooks,
     instruments,
     metadata,
@@ -26,7 +27,7 @@ from app.api import (
 api = APIRouter(prefix="/api")
 # harvest before instruments: `/instruments/check` is no instrument's id.
 for module in (
-    setup, auth, users, tokens, accounts, storage, harvest, hooks, instruments, schedules,
-    runs, files, metadata, downloads, transfers, system, events, overview,
+    setup, auth, users, tokens, accounts, storage, harvest, hooks, hook_runs, instruments,
+    schedules, runs, files, metadata, downloads, transfers, system, events, overview,
 ):  # fmt: skip
     api.include_router(module.router)

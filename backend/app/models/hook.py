@@ -75,6 +75,9 @@ class Hook(Identified, Edited, Base):
     )
 
 
+_HAS_FAILED = text("outcome = 'failed'")
+
+
 class HookRun(Identified, Base):
     """What a hook said of one file. No foreign keys: the history outlives hook and file."""
 
@@ -101,6 +104,7 @@ class HookRun(Identified, Base):
         Index(None, "source_file_id", "id"),
         Index(None, "instrument_id", "id"),
         Index(None, "at"),
+        Index("ix_hook_runs_failed", "id", sqlite_where=_HAS_FAILED, postgresql_where=_HAS_FAILED),
     )
 
 

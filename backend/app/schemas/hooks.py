@@ -5,12 +5,13 @@ import math
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
 from app.models import FailurePolicy, HookKind
-from app.schemas.base import Input, JsonObject, Name, Output, Page, Patch
+from app.schemas.base import Input, JsonObject, Name, Output, Page, Patch, UtcTime
 
 _CONFIG_BYTES = 256 << 10
 _INTEGER = 1 << 63
@@ -70,6 +71,17 @@ Pattern = Annotated[
 Position = Annotated[int, Field(ge=0, le=1_000_000, description="hooks are asked in this order")]
 Timeout = Annotated[float, Field(ge=0.1, le=3600, description="seconds, for a batch or a version")]
 Memory = Annotated[int, Field(ge=64 << 20, le=64 << 30)]
+
+
+class HookOutcome(StrEnum):
+    """What came of asking a hook about one file."""
+
+    CONTINUE = "continue"
+    SKIP = "skip"
+    REDIRECT = "redirect"
+    ANSWERED = "answered"
+    LATER = "later"
+    FAILED = "failed"
 
 
 class HookType(Output):
@@ -202,3 +214,64 @@ class HookPatch(Patch):
     position: Position = 0
     timeout_seconds: Timeout = 30.0
     memory_bytes: Memory = 1 << 30
+
+
+class HookRunRead(Output):
+    """What a hook said of one file, once."""
+
+    id: uuid.UUID
+    hook_id: uuid.UUID
+    hook_name: str | None = Field(description="null: the hook was removed")
+    hook_version: str = Field(examples=["1"])
+    hook_revision: int = Field(description="of its configuration", examples=[3])
+    instrument_id: uuid.UUID
+    source_file_id: uuid.UUID
+    version_id: uuid.UUID | None
+    at: datetime
+    outcome: HookOutcome
+    facts: JsonObject = Field(description="what it was told")
+    answer: JsonObject | None
+    duration_ms: float = Field(examples=[12.5])
+    log: list[str]
+    error_code: str | None
+    error_detail: str | None
+    remedy: str | None
+
+
+class HookRunPage(Page[HookRunRead]):
+    """A page of the log, newest first."""
+
+
+class HookReplay(Input):
+    """Which hooks are asked again about which files; the query narrows by the words of files."""
+
+    hook_id: uuid.UUID | None = Field(default=None, description="null: all that are switched on")
+    files: list[uuid.UUID] = Field(default_factory=list, max_length=500)
+    failed: bool = Field(default=False, description="only what failed or waits")
+    since: UtcTime | None = Field(default=None, description="of which a hook said something since")
+    until: UtcTime | None = None
+    dry_run: bool = Field(default=False, description="say what would change, of 20 files")
+
+
+class HookChange(Output):
+    """What a hook would say of a file now, beside what it said."""
+
+    file_id: uuid.UUID
+    path: str
+    hook_id: uuid.UUID
+    hook_name: str = Field(examples=["NMR metadata"])
+    outcome: str = Field(examples=["answered"])
+    before: JsonObject | None
+    after: JsonObject | None
+    changed: bool
+    error_code: str | None
+    error_detail: str | None
+
+
+class HookReplayed(Output):
+    """What a replay leads to."""
+
+    files: int = Field(description="of the selection", examples=[12])
+    asked: int = Field(description="so often a hook will be asked; 0 in a dry run", examples=[12])
+    more: bool = Field(description="whether the selection has more than were asked or tried")
+    changes: list[HookChange] = Field(description="of a dry run")

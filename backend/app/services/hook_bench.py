@@ -26,7 +26,7 @@ from app.services.checks import ask_instrument
 from app.services.downloads import Sender, content_of
 from app.services.edits import InvalidField, find
 from app.services.hook_answers import clean
-from app.services.hook_asking import decide, is_in_scope, places_of
+from app.services.hook_asking import decide, is_in_scope, places_of, spec_of
 from app.services.hook_posting import without_preview
 from app.services.hook_reading import Reading, Room, VersionReader
 from app.services.hook_secrets import opened
@@ -79,7 +79,7 @@ class _File:
 
 
 @dataclass(frozen=True)
-class _Setting:
+class Setting:
     """What all files of a trial share."""
 
     editor: Editor
@@ -112,7 +112,7 @@ async def try_draft(editor: Editor, draft: Draft, sender: Sender) -> list[Trial]
     config = opened(fits.config, fits.secrets, editor.vault)
     spec = HookSpec(uuid.uuid4(), 0, draft.hook, config, _TIMEOUT_SECONDS)
     runner = HookRunner(editor.settings.hooks_folder)
-    setting = _Setting(editor, spec, runner, sender, instrument, places)
+    setting = Setting(editor, spec, runner, sender, instrument, places)
     try:
         asked = [one for one in files if is_in_scope(draft.pattern, one.complete)]
         if fits.kind == HookKind.PRE_TRANSFER:
@@ -126,6 +126,25 @@ async def try_draft(editor: Editor, draft: Draft, sender: Sender) -> list[Trial]
     return [trials.get(id(one)) or _trial(one, "not_asked") for one in files]
 
 
+async def setting_of(
+    editor: Editor, hook: Hook, instrument_id: uuid.UUID, runner: HookRunner, sender: Sender
+) -> Setting:
+    """Return what a configured hook is tried with, as it is configured now."""
+    async with editor.database.read() as session:
+        instrument = await load(session, instrument_id)
+        assert instrument is not None  # it has files
+        places = await places_of(session, instrument)
+    return Setting(editor, spec_of(hook, editor.vault), runner, sender, instrument, places)
+
+
+async def trials_of(setting: Setting, kind: str, rows: Sequence[SourceFile]) -> list[Trial]:
+    """Ask a hook about files of the catalogue; nothing is written."""
+    files = [_past(row) for row in rows]
+    if kind == HookKind.PRE_TRANSFER:
+        return await _before(setting, files)
+    return await _after(setting, files)
+
+
 async def _past_files(database: Database, draft: Draft) -> list[_File]:
     query = (
         select(SourceFile)
@@ -135,14 +154,12 @@ async def _past_files(database: Database, draft: Draft) -> list[_File]:
     )
     async with database.read() as session:
         rows = list(await session.scalars(query))
-    return [
-        _File(
-            "catalogue",
-            Complete(row.id, row.path_bytes, FileFacts(row.size_bytes, row.mtime_ns)),
-            row,
-        )
-        for row in rows
-    ]
+    return [_past(row) for row in rows]
+
+
+def _past(row: SourceFile) -> _File:
+    facts = FileFacts(row.size_bytes, row.mtime_ns)
+    return _File("catalogue", Complete(row.id, row.path_bytes, facts), row)
 
 
 async def _live_files(database: Database, draft: Draft) -> list[_File]:
@@ -162,7 +179,7 @@ async def _live_files(database: Database, draft: Draft) -> list[_File]:
     ]
 
 
-async def _before(setting: _Setting, files: Sequence[_File]) -> list[Trial]:
+async def _before(setting: Setting, files: Sequence[_File]) -> list[Trial]:
     """Ask a hook before a transfer about all files at once."""
     wanted = await setting.runner.first_bytes(setting.spec) if files else 0
     slug = setting.instrument.destinations[0].instrument if setting.instrument.destinations else ""
@@ -188,17 +205,17 @@ async def _before(setting: _Setting, files: Sequence[_File]) -> list[Trial]:
     ]
 
 
-async def _after(setting: _Setting, files: Sequence[_File]) -> list[Trial]:
+async def _after(setting: Setting, files: Sequence[_File]) -> list[Trial]:
     """Ask a hook after a transfer about the newest proven versions, one by one."""
     settings, database = setting.editor.settings, setting.editor.database
-    folder = settings.data / "hook-files" / f"test-{setting.spec.id.hex}"
+    folder = settings.data / "hook-files" / f"test-{uuid.uuid4().hex}"
     room = Room(folder, settings.hooks_room_bytes)
     reading = Reading(database, setting.sender, room)
     with room.opened():
         return [await _after_one(setting, reading, one) for one in files]
 
 
-async def _after_one(setting: _Setting, reading: Reading, one: _File) -> Trial:
+async def _after_one(setting: Setting, reading: Reading, one: _File) -> Trial:
     assert one.row is not None
     try:
         async with reading.database.read() as session:
@@ -234,7 +251,7 @@ def _time(one: _File) -> datetime:
         raise StreamWeaveError("source_time_invalid") from error
 
 
-async def _first_bytes(setting: _Setting, one: _File, wanted: int) -> bytes:
+async def _first_bytes(setting: Setting, one: _File, wanted: int) -> bytes:
     """Return the beginning of a past file from its newest proven copy.
 
     Raises:
@@ -254,7 +271,7 @@ async def _first_bytes(setting: _Setting, one: _File, wanted: int) -> bytes:
     return first
 
 
-def _judged(setting: _Setting, one: _File, answered: Answered) -> Trial:
+def _judged(setting: Setting, one: _File, answered: Answered) -> Trial:
     """Say what would follow: also a redirect that cannot be is a failure."""
     draft = Hook(name="draft", failure_policy=FailurePolicy.BLOCK)
     decision = decide(draft, Decision(), one.complete, answered, dict(setting.places))

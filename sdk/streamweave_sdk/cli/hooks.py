@@ -192,3 +192,63 @@ def test_hook(  # noqa: PLR0913  one option a field
     rows = [{**one, "why": one["error_detail"] or one["reason"]} for one in found]
     columns = ("origin", "path", "outcome", "rule", "why")
     show_list(found if as_json else rows, columns, len(found), as_json)
+
+
+@app.command("runs")
+@reported
+def list_runs(  # noqa: PLR0913  one option a filter
+    hook: Annotated[str | None, typer.Option(help="name or id")] = None,
+    instrument: Annotated[str | None, typer.Option(help="slug, name or id")] = None,
+    file: Annotated[str | None, typer.Option(help="a file's id")] = None,
+    outcome: Annotated[
+        str | None, typer.Option(help="continue, skip, redirect, answered, later or failed")
+    ] = None,
+    after: Annotated[str | None, typer.Option(help="a time, as 2026-05-20T12:00:00Z")] = None,
+    before: Annotated[str | None, typer.Option(help="a time")] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Show what hooks said, newest first."""
+    with connect() as client:
+        asked = given(file=file, outcome=outcome, after=after, before=before)
+        if hook is not None:
+            asked["hook"] = client.find("hooks", hook, "name")["id"]
+        if instrument is not None:
+            asked["instrument"] = find_instrument(client, instrument)["id"]
+        rows = client.items("hook-runs", **asked)
+        if not as_json:
+            rows = ({**row, "path": row["facts"].get("path")} for row in rows)
+        columns = ("at", "hook_name", "path", "outcome", "error_detail", "duration_ms")
+        show_list(rows, columns, limit, as_json)
+
+
+@app.command("replay")
+@reported
+def replay(  # noqa: PLR0913  one option a filter
+    hook: Annotated[str | None, typer.Argument(help="name or id; left out: all hooks")] = None,
+    file: Annotated[list[str] | None, typer.Option(help="a file's id; may be repeated")] = None,
+    instrument: Annotated[str | None, typer.Option(help="files of it")] = None,
+    state: Annotated[str | None, typer.Option(help="files in this state")] = None,
+    prefix: Annotated[str | None, typer.Option(help="how the path begins")] = None,
+    tag: Annotated[str | None, typer.Option(help="files with this tag")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="only what failed or waits")] = False,
+    since: Annotated[str | None, typer.Option(help="asked about since this time")] = None,
+    until: Annotated[str | None, typer.Option(help="asked about before this time")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would change")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask hooks again about files."""
+    with connect() as client:
+        body = given(files=file, since=since, until=until, failed=failed, dry_run=dry_run)
+        asked = given(state=state, q=prefix, tag=tag)
+        if hook is not None:
+            body["hook_id"] = client.find("hooks", hook, "name")["id"]
+        if instrument is not None:
+            asked["instrument"] = find_instrument(client, instrument)["id"]
+        found = client.request("POST", "hook-runs/replay", params=asked, json=body).json()
+    if as_json or not dry_run:
+        show_one({k: v for k, v in found.items() if k != "changes" or as_json}, as_json)
+        return
+    rows = [{**one, "after": one["error_detail"] or one["after"]} for one in found["changes"]]
+    columns = ("path", "hook_name", "outcome", "changed", "before", "after")
+    show_list(rows, columns, len(rows), as_json)

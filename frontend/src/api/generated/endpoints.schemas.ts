@@ -542,6 +542,26 @@ export interface HookAnswerRead {
   tags: string[];
 }
 
+export type HookChangeAfter = { [key: string]: unknown } | null;
+
+export type HookChangeBefore = { [key: string]: unknown } | null;
+
+/**
+ * What a hook would say of a file now, beside what it said.
+ */
+export interface HookChange {
+  after: HookChangeAfter;
+  before: HookChangeBefore;
+  changed: boolean;
+  error_code: string | null;
+  error_detail: string | null;
+  file_id: string;
+  hook_id: string;
+  hook_name: string;
+  outcome: string;
+  path: string;
+}
+
 /**
  * as the hook's schema says; a secret that stays is sent as '**********'
  */
@@ -626,6 +646,21 @@ export const HookKind = {
   post_transfer: 'post_transfer',
 } as const;
 
+/**
+ * What came of asking a hook about one file.
+ */
+export type HookOutcome = typeof HookOutcome[keyof typeof HookOutcome];
+
+
+export const HookOutcome = {
+  continue: 'continue',
+  skip: 'skip',
+  redirect: 'redirect',
+  answered: 'answered',
+  later: 'later',
+  failed: 'failed',
+} as const;
+
 export type HookReadConfig = { [key: string]: unknown };
 
 /**
@@ -700,6 +735,78 @@ export interface HookPatch {
      * @maximum 3600
      */
   timeout_seconds?: number;
+}
+
+/**
+ * Which hooks are asked again about which files; the query narrows by the words of files.
+ */
+export interface HookReplay {
+  /** say what would change, of 20 files */
+  dry_run?: boolean;
+  /** only what failed or waits */
+  failed?: boolean;
+  /** @maxItems 500 */
+  files?: string[];
+  /** null: all that are switched on */
+  hook_id?: string | null;
+  /** of which a hook said something since */
+  since?: string | null;
+  until?: string | null;
+}
+
+/**
+ * What a replay leads to.
+ */
+export interface HookReplayed {
+  /** so often a hook will be asked; 0 in a dry run */
+  asked: number;
+  /** of a dry run */
+  changes: HookChange[];
+  /** of the selection */
+  files: number;
+  /** whether the selection has more than were asked or tried */
+  more: boolean;
+}
+
+export type HookRunReadAnswer = { [key: string]: unknown } | null;
+
+/**
+ * what it was told
+ */
+export type HookRunReadFacts = { [key: string]: unknown };
+
+/**
+ * What a hook said of one file, once.
+ */
+export interface HookRunRead {
+  answer: HookRunReadAnswer;
+  at: string;
+  duration_ms: number;
+  error_code: string | null;
+  error_detail: string | null;
+  /** what it was told */
+  facts: HookRunReadFacts;
+  hook_id: string;
+  /** null: the hook was removed */
+  hook_name: string | null;
+  /** of its configuration */
+  hook_revision: number;
+  hook_version: string;
+  id: string;
+  instrument_id: string;
+  log: string[];
+  outcome: HookOutcome;
+  remedy: string | null;
+  source_file_id: string;
+  version_id: string | null;
+}
+
+/**
+ * A page of the log, newest first.
+ */
+export interface HookRunPage {
+  items: HookRunRead[];
+  next_cursor: string | null;
 }
 
 /**
@@ -2818,6 +2925,95 @@ export type ChangeFileMetadataHeaders = {
  * the ETag of your last read
  */
 'if-match'?: string | null;
+};
+
+export type ListHookRunsParams = {
+/**
+ * @minimum 1
+ * @maximum 500
+ */
+limit?: number;
+/**
+ * `next_cursor` of the page before
+ */
+cursor?: string | null;
+hook?: string | null;
+instrument?: string | null;
+file?: string | null;
+outcome?: HookOutcome | null;
+after?: string | null;
+before?: string | null;
+};
+
+export type ReplayHooksParams = {
+/**
+ * any of these instruments
+ * @maxItems 100
+ */
+instrument?: string[];
+/**
+ * any of these derived statuses
+ * @maxItems 20
+ */
+state?: FileStatus[];
+/**
+ * any of these extensions, in lower case
+ * @maxItems 20
+ * @items.pattern ^[a-z0-9]{1,16}$
+ */
+type?: string[];
+/**
+ * how the path begins
+ */
+q?: string | null;
+/**
+ * the exact path
+ */
+path?: string | null;
+/**
+ * beginnings of words of the name; finds in the name's order
+ */
+search?: string | null;
+/**
+ * the error code of a file that is held or refused
+ */
+reason?: string | null;
+/**
+ * whether the last look at the source saw it
+ */
+present?: boolean | null;
+/**
+ * one of its tags
+ */
+tag?: string | null;
+/**
+ * KEY=VALUE: a metadata field of one plain value
+ */
+meta?: string | null;
+/**
+ * true: single files that hooks let you see
+ */
+shared?: boolean | null;
+first_seen_after?: string | null;
+first_seen_before?: string | null;
+/**
+ * the source's time
+ */
+modified_after?: string | null;
+/**
+ * the source's time
+ */
+modified_before?: string | null;
+/**
+ * a version of it was complete then or later
+ */
+complete_after?: string | null;
+/**
+ * a version of it was complete before
+ */
+complete_before?: string | null;
+size_min?: number | null;
+size_max?: number | null;
 };
 
 export type ListHooksParams = {

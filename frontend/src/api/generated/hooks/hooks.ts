@@ -13,10 +13,15 @@ import type {
   HookPage,
   HookPatch,
   HookRead,
+  HookReplay,
+  HookReplayed,
+  HookRunPage,
   HookScopeList,
   HookTrialList,
   HookTypeList,
-  ListHooksParams
+  ListHookRunsParams,
+  ListHooksParams,
+  ReplayHooksParams
 } from '../endpoints.schemas';
 
 import { request } from '../../client';
@@ -26,6 +31,39 @@ import type { BodyType } from '../../client';
 type SecondParameter<T extends (...args: never) => unknown> = Parameters<T>[1];
 
 
+  /**
+ * List what hooks said, newest first.
+ * @summary List Runs
+ */
+export const listHookRuns = (
+    params?: ListHookRunsParams,
+ options?: SecondParameter<typeof request<HookRunPage>>,) => {
+      return request<HookRunPage>(
+      {url: `/api/hook-runs`, method: 'GET',
+        params
+    },
+      options);
+    }
+  /**
+ * Ask hooks again: about named files, a filter's, a time's, or all for which one failed.
+ *
+ * Hooks after a transfer are asked about the newest available version, with the same key. Of
+ * hooks before a transfer, what was left out or waits is asked about at the next harvest. At most
+ * 20,000 files at once.
+ * @summary Replay Hooks
+ */
+export const replayHooks = (
+    hookReplay: BodyType<HookReplay>,
+    params?: ReplayHooksParams,
+ options?: SecondParameter<typeof request<HookReplayed>>,) => {
+      return request<HookReplayed>(
+      {url: `/api/hook-runs/replay`, method: 'POST',
+      headers: {'Content-Type': 'application/json', },
+      data: hookReplay,
+        params
+    },
+      options);
+    }
   /**
  * List the kinds of hooks that this installation has, with the schemas of their configuration.
  *
@@ -135,7 +173,9 @@ export const listInstrumentHooks = (
     },
       options);
     }
-  export type ListHookTypesResult = NonNullable<Awaited<ReturnType<typeof listHookTypes>>>
+  export type ListHookRunsResult = NonNullable<Awaited<ReturnType<typeof listHookRuns>>>
+export type ReplayHooksResult = NonNullable<Awaited<ReturnType<typeof replayHooks>>>
+export type ListHookTypesResult = NonNullable<Awaited<ReturnType<typeof listHookTypes>>>
 export type ListHooksResult = NonNullable<Awaited<ReturnType<typeof listHooks>>>
 export type CreateHookResult = NonNullable<Awaited<ReturnType<typeof createHook>>>
 export type TestHookResult = NonNullable<Awaited<ReturnType<typeof testHook>>>
