@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from simlab.catalog import InstrumentSpec, load_instruments
+from simlab.receiver import WebhookReceiver, new_secret
 from simlab.seed import DEFAULT_SEED, seed_lab, share_path
 from simlab.servers import (
     Login,
@@ -37,6 +38,7 @@ from simlab.writer import DEFAULT_BYTES, AcquisitionWriter
 _log = logging.getLogger(__name__)
 _SAMBA = "samba"
 _OBJECTS, _BUCKET = "objects", "lab-archive"
+_WEBHOOKS = "webhooks"
 _ACCESS_KEY = "SIMLABACCESSKEY2026"
 _SMB_USER = "instrument"
 _WRITER_INSTRUMENT = "orbitrap"
@@ -87,6 +89,15 @@ class SimObjectStore:
     path: Path
 
 
+@dataclass(frozen=True)
+class SimWebhooks:
+    """Where signed messages are posted, and the file of JSON lines that shows what came."""
+
+    url: str
+    secret: str = field(repr=False)
+    path: Path
+
+
 class SimLab:
     """Starts and stops the laboratory. Instruments of a protocol whose server is not installed
     are left out: :attr:`skipped` says which and why, and the caller should say it loudly."""
@@ -110,6 +121,7 @@ class SimLab:
         self._servers: dict[str, ServerProcess] = {}
         self._instruments: list[SimInstrument] = []
         self._writers: list[AcquisitionWriter] = []
+        self._receiver: WebhookReceiver | None = None
         self._lock: IO[bytes] | None = None
         self._ports: dict[str, int] = {}
         self._passwords: dict[str, str] = {}
@@ -140,6 +152,14 @@ class SimLab:
             path=self._data / _OBJECTS / _BUCKET,
         )
 
+    @property
+    def webhooks(self) -> SimWebhooks:
+        """The service that webhooks can be sent to; it takes only what is signed and timely."""
+        if self._receiver is None:
+            raise LookupError("The laboratory is not started.")
+        receiver = self._receiver
+        return SimWebhooks(receiver.url, self._passwords[_WEBHOOKS], receiver.path)
+
     def server(self, slug: str) -> ServerProcess:
         """The server of an instrument; all SMB instruments have the same one."""
         instrument = self.instrument(slug)
@@ -160,6 +180,7 @@ class SimLab:
             for name, server in self._servers.items():
                 server.start()
                 self._ports[name] = server.port
+            self._receive()
             self._store_state()
             self._instruments = [self._describe(spec, root) for spec in self._running()]
         except BaseException:
@@ -174,8 +195,11 @@ class SimLab:
                 ends.callback(self._lock.close)
             for server in self._servers.values():
                 ends.callback(server.close)
+            if self._receiver is not None:
+                ends.callback(self._receiver.close)
             for writer in self._writers:
                 ends.callback(writer.stop)
+        self._receiver = None
         self._writers.clear()
         self._servers.clear()
         self._instruments.clear()
@@ -209,6 +233,12 @@ class SimLab:
         )
         self._writers.append(writer)
         return writer.start()
+
+    def _receive(self) -> None:
+        secret = self._passwords.setdefault(_WEBHOOKS, new_secret())
+        path = self._data / f"{_WEBHOOKS}.jsonl"
+        self._receiver = WebhookReceiver(path, secret=secret, port=self._ports.get(_WEBHOOKS))
+        self._ports[_WEBHOOKS] = self._receiver.port
 
     def _take_lock(self) -> None:
         lock = (self._data / "lab.lock").open("ab")

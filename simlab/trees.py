@@ -238,6 +238,13 @@ def odd_names(dataset: Dataset) -> Iterator[PlannedFile]:
     yield dataset.text("guest uploads & misc/empty file.dat", "")
 
 
+def left_behind(dataset: Dataset) -> Iterator[PlannedFile]:
+    """What an office program and a crashed one leave beside the data: a lock file, half a file."""
+    folder = f"{_PEOPLE[0]}/2026-11"
+    yield _noise(dataset, f"{folder}/~$notes.docx", 162)
+    yield _noise(dataset, f"{folder}/~spectrum_0007.tmp", 2_048)
+
+
 _KINDS: dict[str, Callable[[Dataset], Iterator[PlannedFile]]] = {
     "bruker-nmr": bruker_nmr,
     "bruker-nmr-2d": bruker_nmr_2d,
@@ -248,9 +255,10 @@ _KINDS: dict[str, Callable[[Dataset], Iterator[PlannedFile]]] = {
     "illumina-run": illumina_run,
     "uv-vis": uv_vis,
     "odd-names": odd_names,
+    "left-behind": left_behind,
 }
 # There is one largest file and one set of odd names, whatever the size of the laboratory.
-_UNSCALED = frozenset({"thermo-raw-large", "odd-names"})
+_UNSCALED = frozenset({"thermo-raw-large", "odd-names", "left-behind"})
 
 
 def plan_files(spec: InstrumentSpec, *, seed: int, scale: float) -> Iterator[PlannedFile]:
