@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from simlab.catalog import InstrumentSpec, load_instruments
 from simlab.receiver import WebhookReceiver, new_secret
@@ -155,10 +155,12 @@ class SimLab:
     @property
     def webhooks(self) -> SimWebhooks:
         """The service that webhooks can be sent to; it takes only what is signed and timely."""
-        if self._receiver is None:
-            raise LookupError("The laboratory is not started.")
-        receiver = self._receiver
+        receiver = self._running_receiver()
         return SimWebhooks(receiver.url, self._passwords[_WEBHOOKS], receiver.path)
+
+    def webhooks_received(self) -> list[dict[str, Any]]:
+        """The lines of what came to that service, also in earlier runs."""
+        return self._running_receiver().lines()
 
     def server(self, slug: str) -> ServerProcess:
         """The server of an instrument; all SMB instruments have the same one."""
@@ -233,6 +235,11 @@ class SimLab:
         )
         self._writers.append(writer)
         return writer.start()
+
+    def _running_receiver(self) -> WebhookReceiver:
+        if self._receiver is None:
+            raise LookupError("The laboratory is not started.")
+        return self._receiver
 
     def _receive(self) -> None:
         secret = self._passwords.setdefault(_WEBHOOKS, new_secret())

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from app.clock import monotonic
 from app.config import Settings, private_file
+from app.demo_hooks import DemoHooks
 from app.embedded import EmbeddedStack
 from simlab.lab import SimInstrument, SimLab
 from streamweave_sdk.client import ApiProblem, Client
@@ -26,6 +27,8 @@ _EMAIL = "admin@example.org"
 _RESCAN_SECONDS = 3.0
 _CONNECTIONS = 4
 _WRITING_SECONDS = 20.0
+# So long the answers of hooks are waited for, once all files are there.
+_HOOKS_SECONDS = 30.0
 # These have a second copy, in an object store, under paths of its own.
 _TWO_COPIES = ("uv-vis", "tem-2")
 _TEMPLATE = "{instrument}/{acquired:%Y/%m}/{path}"
@@ -90,10 +93,11 @@ class Demo:
         since = datetime.now(UTC)
         client = await asyncio.to_thread(self._sign_in)
         with contextlib.closing(client):
-            await asyncio.to_thread(self._set_up, client)
+            hooks = await asyncio.to_thread(self._set_up, client)
             self._say(f"[bold]{self.stack.url}[/]  sign in as {_EMAIL}, password {self.password}")
             self._say(f"In another terminal: streamweave login {self.stack.url} --email {_EMAIL}")
             summary = await self._follow(client, since, self._start_writing())
+            summary["hooks"] = await self._hooks_came(client, hooks)
             summary["seconds_in_all"] = round(monotonic() - began, 1)
             self._tell(summary)
             if self.options.once:
@@ -138,11 +142,15 @@ class Demo:
             ).json()
         return Client(self.stack.url, answer["access_token"])
 
-    def _set_up(self, client: Client) -> None:
+    def _set_up(self, client: Client) -> DemoHooks:
+        hooks = DemoHooks(self.lab)
+        if hooks.missing:
+            self._say(f"No metadata of NMR: {' and '.join(hooks.missing)} is not installed.")
         archive = _named(client, "storage", "Archive") or client.post(
             "storage", {"name": "Archive", "kind": "posix", "path": str(self.archive)}
         )
         objects = self._object_store(client)
+        ids: dict[str, str] = {}
         for instrument in self.lab.instruments:
             known = _named(client, "instruments", instrument.name)
             if known is None:
@@ -152,7 +160,12 @@ class Demo:
                 known = self._add(client, instrument, places)
             else:
                 self._move(client, instrument, known)
-            self._watch(client, known["id"])
+            ids[instrument.slug] = known["id"]
+        # To check a hook takes a second: those without one need not wait for it.
+        for slug in sorted(ids, key=lambda slug: slug in hooks.slugs):
+            hooks.set_up(client, slug, ids[slug])
+            self._watch(client, ids[slug])
+        return hooks
 
     def _object_store(self, client: Client) -> str:
         """Add the laboratory's object store, and let a worker test it: so it gets its sentinel."""
@@ -244,6 +257,16 @@ class Demo:
         summary["files"] = await asyncio.to_thread(_available_files, client)
         return summary
 
+    async def _hooks_came(self, client: Client, hooks: DemoHooks) -> dict[str, int]:
+        """Wait, for a bounded time, until hooks were asked about all files; tell what they did."""
+        until = monotonic() + min(_HOOKS_SECONDS, self.options.timeout_seconds)
+        while True:
+            waiting = await asyncio.to_thread(hooks.waiting, client)
+            if not waiting or monotonic() > until:
+                break
+            await asyncio.sleep(0.5)
+        return {**await asyncio.to_thread(hooks.summary, client), "waiting": waiting}
+
     def _progress(self, client: Client, since: datetime) -> list[dict[str, Any]]:
         known = {one["slug"]: one["id"] for one in client.items("instruments")}
         return [
@@ -281,6 +304,7 @@ class Demo:
                     "only": list(_TWO_COPIES),
                 },
             ],
+            "webhooks": str(self.lab.webhooks.path),
             "database": self.stack.settings.url.split("+")[0]
             + ":///"
             + str(self.stack.settings.data / "streamweave.db"),
@@ -295,6 +319,14 @@ class Demo:
             f"[bold]{word}[/]: {summary['files']} files, {megabytes:.1f} MB, proven and "
             f"identified in {summary['seconds']} s. They are in {self.archive}."
         )
+        hooks = summary["hooks"]
+        self._say(
+            f"By hooks: {hooks['left_out']} files left out, {hooks['redirected']} redirected, "
+            f"{hooks['with_metadata']} with metadata, {hooks['webhooks_verified']} signed webhooks "
+            f"taken by {self.lab.webhooks.url}, {hooks['webhooks_refused']} refused."
+        )
+        if hooks["waiting"]:
+            self._say(f"[bold]{hooks['waiting']} answers of hooks are still due.[/]")
         if self.options.as_json:
             print(json.dumps(summary), flush=True)  # noqa: T201  the command's answer
 

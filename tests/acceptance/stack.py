@@ -9,13 +9,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 PROJECT = Path(__file__).parents[2]
+# What the demonstration's hook leaves out, of `uv-vis` only.
+LEFT_OUT = {"~$notes.docx", "~spectrum_0007.tmp"}
 
 
 class DemoProcess:
@@ -104,16 +106,29 @@ def files_below(root: Path) -> Iterator[Path]:
 
 def content(root: Path) -> Counter[str]:
     """How often each content (SHA-256) stands below a folder."""
-    return Counter(hashlib.sha256(path.read_bytes()).hexdigest() for path in files_below(root))
+    return _counted(files_below(root))
+
+
+def _counted(files: Iterable[Path]) -> Counter[str]:
+    return Counter(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
+
+
+def wanted(instrument: dict[str, Any]) -> Iterator[Path]:
+    """The files of an instrument that a hook of the demonstration does not leave out."""
+    left_out = LEFT_OUT if instrument["slug"] == "uv-vis" else set()
+    return (path for path in files_below(Path(instrument["path"])) if path.name not in left_out)
 
 
 def assert_each_file_is_there_once(answer: dict[str, Any]) -> None:
-    """Hash what the instruments have and what the storage has: the same, each exactly once."""
+    """Hash what the instruments have and what the storage has: the same, each exactly once.
+
+    What a hook leaves out is nowhere.
+    """
     for storage in answer["storage"]:
         there: Counter[str] = Counter()
         for instrument in answer["instruments"]:
             if instrument["slug"] in storage.get("only", [instrument["slug"]]):
-                there += content(Path(instrument["path"]))
+                there += _counted(wanted(instrument))
         stored = content(Path(storage["path"]))
         assert stored == there, storage["name"]
         left = [path for path in files_below(Path(storage["path"])) if ".part" in path.name]

@@ -1,17 +1,24 @@
 """`streamweave demo`: the main job as a user starts it, also killed and with an older database."""
 
+import hashlib
+import json
 import os
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from tests.acceptance.stack import (
+    LEFT_OUT,
     DemoProcess,
     assert_each_file_is_there_once,
+    files_below,
     rows,
     until,
+    wanted,
 )
 
 AVAILABLE = "SELECT count(*) FROM copies WHERE state = 'available'"
@@ -36,6 +43,45 @@ def _written(root: Path) -> bytes:
     )
 
 
+def assert_the_hooks_did_their_work(answer: dict[str, Any]) -> None:
+    """Compare what the demonstration says of hooks with disks, database and receiver."""
+    data = Path(answer["data"])
+    source = {one["slug"]: one for one in answer["instruments"]}
+    names = {slug: [path.name for path in wanted(one)] for slug, one in source.items()}
+    spectra = sum(bool(re.fullmatch(r"[a-z]+_\d{4}\.(csv|jdx)", n)) for n in names["uv-vis"])
+    assert answer["files"] == sum(map(len, names.values()))
+    assert answer["hooks"] == {
+        "left_out": len(LEFT_OUT),
+        "redirected": names["hplc-1"].count("Report.TXT"),
+        "with_metadata": spectra + names["nmr-500"].count("fid"),
+        "webhooks_verified": sum(name.endswith(".fastq.gz") for name in names["sequencer"]),
+        "webhooks_refused": 0,
+        "waiting": 0,
+    }
+    archive = data / "archive"
+    assert not [path for path in files_below(archive / "uv-vis") if path.name in LEFT_OUT]
+    places = {
+        path.relative_to(archive / "hplc-1").parts[0]
+        for path in files_below(archive / "hplc-1")
+        if path.name == "Report.TXT"
+    }
+    assert places == {"reports"}
+    assert_the_receiver_heard_of_all_reads(answer)
+
+
+def assert_the_receiver_heard_of_all_reads(answer: dict[str, Any]) -> None:
+    """Compare what the receiver wrote down with the files themselves."""
+    (root,) = [Path(one["path"]) for one in answer["instruments"] if one["slug"] == "sequencer"]
+    lines = [json.loads(line) for line in Path(answer["webhooks"]).read_text().splitlines()]
+    assert all(line["verified"] for line in lines)
+    heard = {line["message"]["data"]["path"]: line["message"]["data"] for line in lines}
+    reads = [path for path in files_below(root) if path.name.endswith(".fastq.gz")]
+    assert heard.keys() == {str(path.relative_to(root)) for path in reads}
+    for path in reads:
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert heard[str(path.relative_to(root))]["sha256"] == sha256
+
+
 def test_the_demo_delivers_every_file_once_and_tells_no_secret(tmp_path: Path) -> None:
     demo = DemoProcess(tmp_path)
     seen = b""
@@ -54,13 +100,20 @@ def test_the_demo_delivers_every_file_once_and_tells_no_secret(tmp_path: Path) -
     assert {one["protocol"] for one in answer["instruments"]} == {
         "smb", "sftp", "s3", "webdav", "local",
     }  # fmt: skip
-    assert rows(tmp_path, "SELECT count(*) FROM source_files WHERE ark IS NULL") == [(0,)]
-    assert rows(tmp_path, "SELECT count(DISTINCT ark) = count(*) FROM source_files") == [(1,)]
+    # What is left out is never planned, and has no identifier.
+    unnamed = rows(tmp_path, "SELECT path, state FROM source_files WHERE ark IS NULL")
+    assert {(Path(os.fsdecode(path)).name, state) for path, state in unnamed} == {
+        (name, "skipped") for name in LEFT_OUT
+    }
+    assert rows(tmp_path, "SELECT count(DISTINCT ark) = count(ark) FROM source_files") == [(1,)]
+    assert_the_hooks_did_their_work(answer)
     passwords = (tmp_path / "lab" / "lab.json").read_bytes()
     assert SECRET_MARK in passwords
-    for place in (seen, _written(tmp_path / "streamweave"), _written(tmp_path / "archive")):
+    signing = json.loads(passwords)["passwords"]["webhooks"].removeprefix("whsec_").encode()
+    said = (tmp_path / "demo.err").read_bytes()
+    for place in (seen, said, _written(tmp_path / "streamweave"), _written(tmp_path / "archive")):
         assert SECRET_MARK not in place
-    assert SECRET_MARK not in (tmp_path / "demo.err").read_bytes()
+        assert signing not in place
     assert os.stat(tmp_path / "streamweave" / "keys" / "fernet.key").st_mode & 0o77 == 0
 
 
@@ -82,6 +135,8 @@ def test_the_demo_killed_at_five_moments_ends_complete_and_doubles_nothing(
         assert demo.kill_everything() >= 1
     answer = DemoProcess(tmp_path).finish()
     assert_each_file_is_there_once(answer)
+    assert_the_hooks_did_their_work(answer)
+    assert rows(tmp_path, "SELECT count(*) FROM hooks") == [(5,)]
     assert rows(tmp_path, "SELECT count(*) FROM versions WHERE number > 1") == [(0,)]
     unexplained = "SELECT count(*) FROM attempts WHERE outcome = 'failed' AND error_code IS NULL"
     assert rows(tmp_path, unexplained) == [(0,)]
