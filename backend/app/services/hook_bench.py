@@ -20,12 +20,12 @@ from app.errors import StreamWeaveError
 from app.harvest.plan import Destination
 from app.harvest.ports import Complete, Decision
 from app.harvest.store.instruments import InstrumentFacts, load
+from app.hooks.frames import clean
 from app.hooks.runner import Answered, HookRunner, HookSpec
 from app.models import FailurePolicy, Hook, HookKind, Instrument, SourceFile
 from app.services.checks import ask_instrument
 from app.services.downloads import Sender, content_of
 from app.services.edits import InvalidField, find
-from app.services.hook_answers import clean
 from app.services.hook_asking import decide, is_in_scope, places_of, spec_of
 from app.services.hook_posting import without_preview
 from app.services.hook_reading import Reading, Room, VersionReader
