@@ -4,10 +4,9 @@ Hooks are asked one after the other in their order; what one leaves out, the nex
 about. What each said is written with what follows from it, in one transaction.
 """
 
-import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -93,7 +92,6 @@ class HookAsker:
             places = await places_of(session, instrument)
         batch = BatchDecisions()
         facts = _facts_of(instrument, files)
-        await self._start(hooks)
         for hook in hooks:
             left = [one for one in files if _goes_on(batch.of(one.source_file_id))]
             asked = [one for one in left if is_in_scope(hook.pattern, one)]
@@ -103,15 +101,6 @@ class HookAsker:
                 before = batch.of(file.source_file_id)
                 batch.decided[file.source_file_id] = decide(hook, before, file, answered, places)
         return batch
-
-    async def _start(self, hooks: Sequence[Hook]) -> None:
-        """Start what does not run yet, side by side: each takes half a second."""
-
-        async def start(hook: Hook) -> None:
-            with suppress(StreamWeaveError):  # asking it fails too, and is told
-                await self._runner.first_bytes(spec_of(hook, self._vault))
-
-        await asyncio.gather(*(start(hook) for hook in hooks))
 
     async def _ask(
         self,
