@@ -31,7 +31,14 @@ function noCircles(): Plugin {
 
 export default defineConfig({
   plugins: [react(), noCircles()],
-  resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  resolve: {
+    alias: {
+      "@rjsf/validator-ajv8": fileURLToPath(
+        new URL("./src/components/schema/noAjv.ts", import.meta.url),
+      ),
+      "@": fileURLToPath(new URL("./src", import.meta.url)),
+    },
+  },
   server: { proxy: { "/api": "http://127.0.0.1:8700" } },
   build: {
     target: "es2023",

@@ -72,7 +72,10 @@ def _bruker_values(dataset: Dataset, td: int) -> dict[str, str | int | float]:
         "DATE": 1_760_000_000 + 3600 * dataset.number,
         "DTYPA": 0,
         "NS": 16,
+        "NUC1": "<1H>",
+        "O1": 2_500.65,
         "PULPROG": "<zg30>",
+        "SFO1": 500.1325,
         "SW_h": 10_000.0,
         "TD": td,
     }

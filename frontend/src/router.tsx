@@ -10,11 +10,13 @@ import {
 } from "@tanstack/react-router";
 import type { AuditFilters } from "./api/audit";
 import type { FileFilters } from "./api/files";
+import type { HookRunFilters } from "./api/hooks";
 import type { InstrumentFilters } from "./api/instruments";
 import {
   CopyState,
   FileOrder,
   FileStatus,
+  HookOutcome,
   InstrumentState,
   RunKind,
   RunOutcome,
@@ -219,6 +221,25 @@ const schedules = createRoute({
   component: lazyRouteComponent(() => import("./pages/schedules/SchedulesPage"), "SchedulesPage"),
 });
 
+const hooks = createRoute({
+  ...page("/hooks"),
+  beforeLoad: adminsOnly,
+  component: lazyRouteComponent(() => import("./pages/hooks/HooksPage"), "HooksPage"),
+});
+
+const hookLog = createRoute({
+  ...page("/hooks/log"),
+  beforeLoad: adminsOnly,
+  validateSearch: (raw: Raw): Search<HookRunFilters> =>
+    compact({
+      hook: text(raw, "hook"),
+      instrument: text(raw, "instrument"),
+      file: text(raw, "file"),
+      outcome: oneOf(raw, "outcome", Object.values(HookOutcome)),
+    }),
+  component: lazyRouteComponent(() => import("./pages/hooks/HookLogPage"), "HookLogPage"),
+});
+
 const accounts = createRoute({
   ...page("/accounts"),
   beforeLoad: adminsOnly,
@@ -274,6 +295,8 @@ const tree = root.addChildren([
     storage,
     schedules,
     accounts,
+    hooks,
+    hookLog,
     users,
     audit,
     profile,

@@ -36,6 +36,8 @@ def places(lab: LiveLab) -> list[Place]:
         Place("storage", "/storage", admin_only=True),
         Place("schedules", "/schedules", admin_only=True),
         Place("accounts", "/accounts", admin_only=True),
+        Place("hooks", "/hooks", admin_only=True),
+        Place("hook-log", "/hooks/log", admin_only=True),
         Place("users", "/users", admin_only=True),
         Place("audit", "/audit"),
         Place("profile", "/profile"),

@@ -11,6 +11,8 @@ interface FormDrawerProps {
   submitLabel?: string;
   isPending: boolean;
   error: unknown;
+  /** Wide for forms with parts inside of parts. */
+  size?: "md" | "xl";
   children: ReactNode;
 }
 
@@ -22,7 +24,7 @@ export function FormDrawer(props: FormDrawerProps) {
       opened={props.opened}
       onClose={props.onClose}
       position="right"
-      size="md"
+      size={props.size ?? "md"}
       title={props.title}
       closeButtonProps={{ "aria-label": t("common.actions.close") }}
     >
@@ -34,8 +36,9 @@ export function FormDrawer(props: FormDrawerProps) {
         noValidate
       >
         <Stack>
-          {props.error ? <ProblemPanel error={props.error} /> : null}
           {props.children}
+          {/* Beside the button: the beginning of a long form is out of sight. */}
+          {props.error ? <ProblemPanel error={props.error} /> : null}
           <Group justify="flex-end">
             <Button variant="default" onClick={props.onClose}>
               {t("common.actions.cancel")}

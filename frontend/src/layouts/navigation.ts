@@ -10,6 +10,7 @@ import {
   IconShieldCheck,
   IconTransfer,
   IconUsers,
+  IconWebhook,
 } from "@tabler/icons-react";
 
 export type GroupName = "data" | "lab" | "people" | "trust";
@@ -22,6 +23,7 @@ export type PageName =
   | "storage"
   | "schedules"
   | "accounts"
+  | "hooks"
   | "users"
   | "audit"
   | "system";
@@ -45,6 +47,7 @@ export const ENTRIES: Entry[] = [
   { page: "storage", to: "/storage", icon: IconDatabase, group: "lab", adminOnly: true },
   { page: "schedules", to: "/schedules", icon: IconCalendarClock, group: "lab", adminOnly: true },
   { page: "accounts", to: "/accounts", icon: IconKey, group: "lab", adminOnly: true },
+  { page: "hooks", to: "/hooks", icon: IconWebhook, group: "lab", adminOnly: true },
   { page: "users", to: "/users", icon: IconUsers, group: "people", adminOnly: true },
   { page: "audit", to: "/audit", icon: IconShieldCheck, group: "trust", adminOnly: false },
   { page: "system", to: "/system", icon: IconAntenna, group: "trust", adminOnly: true },

@@ -3,6 +3,7 @@ import audit from "./audit.json";
 import checks from "./checks.json";
 import common from "./common.json";
 import files from "./files.json";
+import hooks from "./hooks.json";
 import instruments from "./instruments.json";
 import overview from "./overview.json";
 import profile from "./profile.json";
@@ -23,6 +24,7 @@ export const en = {
   checks,
   common,
   files,
+  hooks,
   instruments,
   overview,
   profile,

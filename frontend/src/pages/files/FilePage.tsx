@@ -20,6 +20,7 @@ import { useMe } from "@/contexts/session";
 import { DownloadFile } from "./Download";
 import { FileCopies } from "./FileCopies";
 import { FileIdentifiers } from "./FileIdentifiers";
+import { FileMetadata } from "./FileMetadata";
 import { FileStory } from "./FileStory";
 import { FileVersions } from "./FileVersions";
 import { SeenBy } from "./SeenBy";
@@ -59,6 +60,7 @@ function OneFile({ file }: { file: FileRead }) {
             <FileIdentifiers file={file} />
             <FileCopies file={file} />
             {file.latest_version > 1 && <FileVersions file={file} />}
+            <FileMetadata fileId={file.id} />
             <FileFacts file={file} />
             {me.is_superuser && <SeenBy file={file} />}
           </Stack>
