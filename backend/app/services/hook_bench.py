@@ -97,14 +97,14 @@ async def try_draft(editor: Editor, draft: Draft, sender: Sender) -> list[Trial]
         StreamWeaveError: see `services.hooks.checked`; `not_found`; `zone_not_served` when the
             live share was asked for and no worker reaches it.
     """
-    stored: Mapping[str, str] = {}
+    stored: Hook | None = None
     async with editor.database.read() as session:
         instrument = await load(session, draft.instrument_id)
         if instrument is None:
             raise InvalidField("/instrument_id", "There is no such instrument.")
         places = await places_of(session, instrument)
         if draft.hook_id is not None:
-            stored = (await find(session, Hook, draft.hook_id)).secrets
+            stored = await find(session, Hook, draft.hook_id)
     fits = await checked(editor, draft.hook, draft.config, stored)
     files = await _past_files(editor.database, draft)
     if draft.live:
