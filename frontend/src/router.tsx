@@ -10,11 +10,13 @@ import {
 } from "@tanstack/react-router";
 import type { AuditFilters } from "./api/audit";
 import type { FileFilters } from "./api/files";
+import type { HookRunFilters } from "./api/hooks";
 import type { InstrumentFilters } from "./api/instruments";
 import {
   CopyState,
   FileOrder,
   FileStatus,
+  HookOutcome,
   InstrumentState,
   RunKind,
   RunOutcome,
@@ -225,6 +227,19 @@ const hooks = createRoute({
   component: lazyRouteComponent(() => import("./pages/hooks/HooksPage"), "HooksPage"),
 });
 
+const hookLog = createRoute({
+  ...page("/hooks/log"),
+  beforeLoad: adminsOnly,
+  validateSearch: (raw: Raw): Search<HookRunFilters> =>
+    compact({
+      hook: text(raw, "hook"),
+      instrument: text(raw, "instrument"),
+      file: text(raw, "file"),
+      outcome: oneOf(raw, "outcome", Object.values(HookOutcome)),
+    }),
+  component: lazyRouteComponent(() => import("./pages/hooks/HookLogPage"), "HookLogPage"),
+});
+
 const accounts = createRoute({
   ...page("/accounts"),
   beforeLoad: adminsOnly,
@@ -281,6 +296,7 @@ const tree = root.addChildren([
     schedules,
     accounts,
     hooks,
+    hookLog,
     users,
     audit,
     profile,

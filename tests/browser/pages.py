@@ -37,6 +37,7 @@ def places(lab: LiveLab) -> list[Place]:
         Place("schedules", "/schedules", admin_only=True),
         Place("accounts", "/accounts", admin_only=True),
         Place("hooks", "/hooks", admin_only=True),
+        Place("hook-log", "/hooks/log", admin_only=True),
         Place("users", "/users", admin_only=True),
         Place("audit", "/audit"),
         Place("profile", "/profile"),

@@ -68,6 +68,44 @@ def test_a_configuration_that_does_not_fit_is_told_and_kept(as_admin: Open) -> N
     expect(form.get_by_role("textbox", name="Name", exact=True).first).to_have_value(NAME)
 
 
+def test_what_a_hook_said_is_in_its_log_and_on_the_file_s_page(
+    as_admin: Open, lab: LiveLab
+) -> None:
+    uv_vis = lab.instruments["uv-vis"]["id"]
+    pattern = {"name": "run", "template": "{substance}_{run:int}.csv", "tags": ["run-{run}"]}
+    lab.client.post(
+        "hooks",
+        {"name": NAME, "hook": "path-metadata", "instrument_id": uv_vis, "pattern": "hooked_*",
+         "config": {"patterns": [pattern]}},
+    )  # fmt: skip
+    (lab.folder_of("uv-vis") / "hooked_77.csv").write_text("400,0.5\n")
+    page = as_admin().open("/hooks/log")
+    row = page.get_by_role("row", name="hooked_77.csv").filter(has_text=NAME)
+    expect(row).to_contain_text("Answered", timeout=60_000)
+    row.get_by_role("button", name=f"More: {NAME}").click()
+    page.get_by_role("menuitem", name="Show all of it").click()
+    expect(page.get_by_role("dialog")).to_contain_text('"run": 77')
+    page.keyboard.press("Escape")
+
+    page.get_by_label("Hook", exact=True).first.click()
+    page.get_by_role("option", name=NAME).click()
+    page.get_by_role("button", name="Ask again").click()
+    page.get_by_role("button", name="What would change?").click()
+    expect(page.get_by_role("dialog").get_by_role("table")).to_contain_text("Says the same")
+    page.keyboard.press("Escape")
+
+    row.get_by_role("link", name="hooked_77.csv").click()
+    known = page.get_by_role("region", name="Metadata")
+    expect(known).to_contain_text("run-77")
+    known.get_by_role("button", name="Edit").click()
+    form = page.get_by_role("dialog")
+    form.get_by_role("button", name="Add a value").click()
+    form.get_by_role("textbox", name="Name").fill("solvent")
+    form.get_by_role("textbox", name="Value").fill("water")
+    form.get_by_role("button", name="Save").click()
+    expect(known).to_contain_text("water")
+
+
 def test_a_scientist_finds_no_hooks(as_scientist: Open) -> None:
     page = as_scientist().open("/hooks")
     expect(page.get_by_role("heading", name="Nothing here")).to_be_visible()

@@ -160,6 +160,12 @@ async def test_secrets_are_encrypted_never_shown_and_kept(api: Api, folder: Path
     spec = spec_of(row, vault)
     assert spec.config["targets"][0]["token"] == "geheim" and spec.config["word"] == "light"
     assert "geheim" not in (await api.admin.get("/api/audit")).text
+    elsewhere = {"targets": [{"url": "https://b.example", "token": "**********"}]}
+    refused = await api.admin.patch(
+        f"/api/hooks/{made['id']}", json={"config": elsewhere}, headers={"If-Match": '"r2"'}
+    )
+    assert refused.json()["errors"][0]["pointer"] == "/config/targets/0/token"
+    assert refused.json()["code"] == "secret_required"
     more = {"targets": [*changed["targets"], {"url": "https://b", "token": "**********"}]}
     refused = await api.admin.patch(
         f"/api/hooks/{made['id']}", json={"config": more}, headers={"If-Match": '"r2"'}

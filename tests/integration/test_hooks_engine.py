@@ -31,6 +31,11 @@ class Magic(PreTransfer[NoConfig]):
             return Skip(reason="It begins with XX.", rule="magic")
         return Continue()
 
+class Odd(PreTransfer[NoConfig]):
+    def run(self, file):
+        print("nul \\x00")
+        return Skip(reason="nul \\x00", rule="\\x00")
+
 class Hangs(PreTransfer[NoConfig]):
     def run(self, file):
         time.sleep(600)
@@ -230,6 +235,15 @@ async def test_a_warning_hook_that_hangs_costs_a_timeout_and_is_shown(hooked: Ho
     failed = [run for run in await hooked.runs() if run.outcome == "failed"]
     assert {run.error_code for run in failed} == {"hook_timed_out"}
     assert len(failed) == 21
+
+
+async def test_what_no_database_can_hold_is_replaced(hooked: Hooked) -> None:
+    lab = hooked.lab
+    await hooked.add("odd")
+    lab.write("a.raw", b"1")
+    await lab.harvest()
+    file = (await lab.files())["a.raw"]
+    assert file.state == "skipped" and "nul \ufffd" in str(file.reason)
 
 
 async def test_only_what_is_in_scope_is_asked_about(hooked: Hooked) -> None:

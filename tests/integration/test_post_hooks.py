@@ -88,6 +88,21 @@ class Broken(PostTransfer[NoConfig]):
     def run(self, version, reader):
         raise RuntimeError("no licence")
 
+class Odd(PostTransfer[NoConfig]):
+    version = "9" * 300
+    def run(self, version, reader):
+        if version.name == "later.raw":
+            raise RetryLater("half \\ud800", after_seconds="soon")
+        deep = {}
+        for _ in range(200):
+            deep = {"x": deep}
+        print("nul \\x00")
+        return PostAnswer(
+            metadata={"deep": deep, "big": 1 << 70, "nan": float("nan"), "k\\x00": "\\x00"},
+            tags=["t" * 300, "\\x00"], notices=[Notice(text="\\x00")],
+            access=[Access(email="a\\x00b@lab.example")],
+        )
+
 class Later(PostTransfer[Where]):
     def run(self, version, reader):
         if not os.path.exists(self.config.file):
@@ -259,6 +274,21 @@ async def test_a_failing_hook_is_asked_again_less_and_less_often(
     runs = await posted.all(HookRun)
     expected = ("waiting", 6, 6) if policy == "block" else ("failed", 5, 5)
     assert (task.state, task.failures, len(runs)) == expected
+
+
+async def test_what_no_database_can_hold_holds_nobody_up(posted: Posted) -> None:
+    lab = posted.lab
+    await posted.add("odd")
+    for name in ("a.raw", "later.raw", "z.raw"):
+        lab.write(name, b"x")
+    await lab.harvest()
+    await posted.asked()
+    tasks = {task.state: task for task in await posted.all(HookTask)}
+    assert set(tasks) == {"done", "waiting"} and tasks["waiting"].error_code == "hook_later"
+    answers = await posted.all(HookAnswer)
+    assert len(answers) == 2 and len(answers[0].hook_version) == 100
+    assert answers[0].fields["big"] == str(1 << 70) and answers[0].fields["nan"] is None
+    assert len(answers[0].tags[0]) == 200
 
 
 async def test_a_hook_that_waits_for_something_is_asked_later(

@@ -86,6 +86,13 @@ def test_parameters_that_are_none_are_a_clear_failure(measured: dict[str, bytes]
             _read({**measured, "acqus": acqus})
 
 
+def test_without_its_middle_there_is_no_preview_and_the_rest(measured: dict[str, bytes]) -> None:
+    acqus = b"##$TD= 32\n##$SW_h= 10000.0\n##$NS= 4\n##$NUC1= <1H>\n"
+    answer = _read({**measured, "acqus": acqus})
+    assert answer.preview is None
+    assert answer.metadata["scans"] == 4
+
+
 def test_damage_is_read_or_a_clear_failure(measured: dict[str, bytes], tmp_path: Path) -> None:
     hook = "bruker_metadata:BrukerMetadata"
     (tmp_path / "fid").write_bytes(measured["fid"])

@@ -42,7 +42,12 @@ from app.services import hook_bench, hooks
 router = APIRouter(tags=["hooks"], responses=SIGNED_IN)
 _BROKEN = documented("hook_timed_out", "hook_crashed")
 _CHECKED = documented(
-    "invalid_request", "hook_unknown", "hook_config_invalid", "hook_timed_out", "hook_crashed"
+    "invalid_request",
+    "hook_unknown",
+    "hook_config_invalid",
+    "secret_required",
+    "hook_timed_out",
+    "hook_crashed",
 )
 
 

@@ -1,15 +1,39 @@
 """What goes between a worker and a hook process: JSON with its length in four bytes before it."""
 
 import json
+import math
 import struct
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 _LENGTH = struct.Struct(">I")
 MAX_FRAME_BYTES = 32 << 20
+_DEEPEST = 50
 
 
 class FrameError(Exception):
     """What came is no frame: the other end broke, or wrote nonsense."""
+
+
+def clean(value: Any, depth: int = 0) -> Any:
+    """Return a JSON value that both databases can hold, whatever a hook made of it.
+
+    NUL and halves of characters are replaced; numbers that are none, and what is nested deeper
+    than 50 levels, are null; integers beyond 64 bits are texts.
+    """
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        return str(value)
+    if isinstance(value, Mapping | list) and depth >= _DEEPEST:
+        return None
+    if isinstance(value, Mapping):
+        return {clean(str(key)): clean(part, depth + 1) for key, part in value.items()}
+    if isinstance(value, list):
+        return [clean(part, depth + 1) for part in value]
+    return value
 
 
 def pack(value: Any) -> bytes:

@@ -119,7 +119,9 @@ def answer_version(hook: PostTransfer[Any], version: VersionFacts, call: Call) -
         with RemoteReader(call, version.size_bytes) as reader:
             told = PostAnswer.model_validate(hook.run(version, reader)).model_dump_json()
     except RetryLater as later:
-        return {"later": {"reason": str(later)[:2000], "after_seconds": later.after_seconds}}
+        wish = later.after_seconds
+        after = wish if isinstance(wish, int | float) else None
+        return {"later": {"reason": str(later)[:2000], "after_seconds": after}}
     except MemoryError:
         raise
     except ValidationError as error:

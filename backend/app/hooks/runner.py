@@ -20,7 +20,7 @@ from typing import Any
 
 from app.clock import monotonic
 from app.errors import StreamWeaveError
-from app.hooks.frames import FrameError, length_of, pack, unpack
+from app.hooks.frames import FrameError, clean, length_of, pack, unpack
 from streamweave_sdk.hooks import SourceFacts
 
 _REST_SECONDS = 60.0
@@ -227,7 +227,7 @@ class HookRunner:
             raise StreamWeaveError("hook_crashed", f"It answered nonsense: {told!r:.200}.")
         seat.failures = 0
         each_ms = (monotonic() - began) * 1000 / max(1, len(files))
-        log = (*running.log, *told.get("log", ()))
+        log = (*running.log, *clean(list(told.get("log", ()))))
         running.log = ()
         return [_answered(one, log, each_ms, running.version) for one in answers]
 
@@ -272,7 +272,7 @@ class HookRunner:
         if "error" in told:
             await self._kill(seat)
             raise StreamWeaveError("hook_not_startable", str(told["error"]))
-        running.version = str(told["version"])
+        running.version = clean(str(told["version"]))[:100]
         running.first_bytes = int(told["first_bytes"])
         running.log = tuple(told["log"])
         return running
@@ -319,6 +319,7 @@ _ENDS = {-9: "killed", -11: "a segmentation fault", 3: "it used up its memory", 
 
 
 def _answered(one: dict[str, Any], log: tuple[str, ...], ms: float, version: str) -> Answered:
+    one = clean(one)
     if "error" in one:
         return Answered(None, StreamWeaveError("hook_failed", one["error"]), log, ms, version)
     return Answered(one, None, log, ms, version)

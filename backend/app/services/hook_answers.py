@@ -4,7 +4,6 @@ Words to find files by, and rights on them, follow from the newest version that 
 """
 
 import base64
-import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.clock import utcnow
 from app.harvest.store.among import among
 from app.harvest.store.bulk import insert_rows
+from app.hooks.frames import clean
 from app.models import FileGrant, FileNote, FileWord, HookAnswer, User, Version, new_id
 
 ANSWERS = cast(Table, HookAnswer.__table__)
@@ -50,21 +50,6 @@ class Shown:
 
     fields: dict[str, Any]
     tags: list[str]
-
-
-def clean(value: Any) -> Any:
-    """Return a JSON value that both databases can hold."""
-    if isinstance(value, str):
-        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, int) and abs(value) >= 1 << 63:
-        return str(value)
-    if isinstance(value, Mapping):
-        return {clean(str(key)): clean(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [clean(part) for part in value]
-    return value
 
 
 async def save(session: AsyncSession, said: Sequence[Said]) -> None:

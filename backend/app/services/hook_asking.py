@@ -5,7 +5,7 @@ about. What each said is written with what follows from it, in one transaction.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -91,10 +91,11 @@ class HookAsker:
             hooks = await hooks_of(session, instrument.id)
             places = await places_of(session, instrument)
         batch = BatchDecisions()
+        facts = _facts_of(instrument, files)
         for hook in hooks:
             left = [one for one in files if _goes_on(batch.of(one.source_file_id))]
             asked = [one for one in left if is_in_scope(hook.pattern, one)]
-            answers = await self._ask(hook, instrument, asked, source) if asked else []
+            answers = await self._ask(hook, facts, asked, source) if asked else []
             for file, answered in zip(asked, answers, strict=True):
                 batch.rows.append(_row(hook, instrument, file, answered))
                 before = batch.of(file.source_file_id)
@@ -102,34 +103,47 @@ class HookAsker:
         return batch
 
     async def _ask(
-        self, hook: Hook, instrument: InstrumentFacts, files: Sequence[Complete], source: Source
+        self,
+        hook: Hook,
+        facts: Mapping[uuid.UUID, SourceFacts],
+        files: Sequence[Complete],
+        source: Source,
     ) -> list[Answered]:
         try:
             spec = spec_of(hook, self._vault)
         except StreamWeaveError as error:
             return [Answered(None, error)] * len(files)
         wanted = await self._runner.first_bytes(spec)
-        now = utcnow()
-        slug = instrument.destinations[0].instrument
-        facts, failed = [], dict[int, Answered]()
+        told, failed = [], dict[int, Answered]()
         for number, file in enumerate(files):
-            try:
-                first = await _first_bytes(source, file, wanted) if wanted else b""
-            except StreamWeaveError as error:
-                failed[number] = Answered(None, error)
-                continue
-            facts.append(
-                SourceFacts(
-                    instrument=slug,
-                    path=display(file.path),
-                    size_bytes=file.facts.size_bytes,
-                    modified_at=from_ns(file.facts.mtime_ns),
-                    asked_at=now,
-                    first_bytes=first,
-                )
-            )
-        answers = iter(await self._runner.ask(spec, facts) if facts else [])
+            one = facts[file.source_file_id]
+            if wanted:
+                try:
+                    first = await _first_bytes(source, file, wanted)
+                except StreamWeaveError as error:
+                    failed[number] = Answered(None, error)
+                    continue
+                one = one.model_copy(update={"first_bytes": first})
+            told.append(one)
+        answers = iter(await self._runner.ask(spec, told) if told else [])
         return [failed[n] if n in failed else next(answers) for n in range(len(files))]
+
+
+def _facts_of(
+    instrument: InstrumentFacts, files: Sequence[Complete]
+) -> dict[uuid.UUID, SourceFacts]:
+    """Return what every hook is told of a batch: made once, whatever their number."""
+    now, slug = utcnow(), instrument.destinations[0].instrument
+    return {
+        file.source_file_id: SourceFacts(
+            instrument=slug,
+            path=display(file.path),
+            size_bytes=file.facts.size_bytes,
+            modified_at=from_ns(file.facts.mtime_ns),
+            asked_at=now,
+        )
+        for file in files
+    }
 
 
 async def places_of(session: AsyncSession, instrument: InstrumentFacts) -> dict[str, Destination]:

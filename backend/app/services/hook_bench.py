@@ -20,12 +20,12 @@ from app.errors import StreamWeaveError
 from app.harvest.plan import Destination
 from app.harvest.ports import Complete, Decision
 from app.harvest.store.instruments import InstrumentFacts, load
+from app.hooks.frames import clean
 from app.hooks.runner import Answered, HookRunner, HookSpec
 from app.models import FailurePolicy, Hook, HookKind, Instrument, SourceFile
 from app.services.checks import ask_instrument
 from app.services.downloads import Sender, content_of
 from app.services.edits import InvalidField, find
-from app.services.hook_answers import clean
 from app.services.hook_asking import decide, is_in_scope, places_of, spec_of
 from app.services.hook_posting import without_preview
 from app.services.hook_reading import Reading, Room, VersionReader
@@ -97,14 +97,14 @@ async def try_draft(editor: Editor, draft: Draft, sender: Sender) -> list[Trial]
         StreamWeaveError: see `services.hooks.checked`; `not_found`; `zone_not_served` when the
             live share was asked for and no worker reaches it.
     """
-    stored: Mapping[str, str] = {}
+    stored: Hook | None = None
     async with editor.database.read() as session:
         instrument = await load(session, draft.instrument_id)
         if instrument is None:
             raise InvalidField("/instrument_id", "There is no such instrument.")
         places = await places_of(session, instrument)
         if draft.hook_id is not None:
-            stored = (await find(session, Hook, draft.hook_id)).secrets
+            stored = await find(session, Hook, draft.hook_id)
     fits = await checked(editor, draft.hook, draft.config, stored)
     files = await _past_files(editor.database, draft)
     if draft.live:

@@ -21,10 +21,11 @@ from app.database import Database
 from app.errors import StreamWeaveError
 from app.harvest.store.bulk import insert_rows, update_rows
 from app.harvest.store.news import tell
+from app.hooks.frames import clean
 from app.hooks.runner import Answered, HookRunner, HookSpec
 from app.models import FailurePolicy, Hook, TaskState, new_id
 from app.services.credentials import Vault
-from app.services.hook_answers import Said, clean, save
+from app.services.hook_answers import Said, save
 from app.services.hook_asking import HOOK_RUNS, spec_of
 from app.services.hook_reading import Reading, VersionReader
 from app.services.hook_tasks import (
@@ -42,7 +43,7 @@ WARN_TRIES = 5  # so often a `warn` hook is asked that fails
 _STORE_SECONDS = 1.0
 _LOOK_SECONDS = 0.5
 _RESTING_SECONDS = 10.0
-_LATEST_SECONDS = 86_400.0
+_SOONEST_SECONDS, _LATEST_SECONDS = 1.0, 86_400.0
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,7 @@ class PostHooks:
             if wish is None:
                 due += wait(delays, settings.retry_base_seconds, settings.retry_cap_seconds)
             else:
-                due += timedelta(seconds=min(_LATEST_SECONDS, max(0.0, float(wish))))
+                due += timedelta(seconds=min(_LATEST_SECONDS, max(_SOONEST_SECONDS, float(wish))))
             code, detail = "hook_later", clean(str(one.later["reason"]))
         elif one.error is not None:
             failures += 1

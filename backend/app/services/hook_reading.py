@@ -104,7 +104,7 @@ class VersionReader:
         try:
             if "read" in question:
                 size = min(int(question["size_bytes"]), _MOST_BYTES)
-                data = await self._read(int(question["read"]), size)
+                data = await self._read(max(0, int(question["read"])), size)
                 return {"data": base64.b64encode(data).decode()}
             if "local_path" in question:
                 return await self._local_path()
@@ -113,6 +113,8 @@ class VersionReader:
             return {"data": None if found is None else base64.b64encode(found).decode()}
         except StreamWeaveError as error:
             return {"later": f"{error.code}: {error.detail}"}
+        except (KeyError, TypeError, ValueError):
+            return {"later": "The hook's process asked nonsense."}
         except OSError as error:  # the disk is full, for example
             return {"later": f"A local file cannot be made: {error.strerror}."}
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any, cast
 
 from sqlalchemy import Select, func, literal_column, or_, select, update
@@ -168,8 +169,10 @@ async def try_replay(editor: Editor, wanted: Replay, sender: Sender) -> Replayed
     async with editor.database.read() as session:
         counted = wanted_files(wanted).limit(_AT_MOST).subquery()
         done.files = int(await session.scalar(select(func.count()).select_from(counted)) or 0)
-        query = select(SourceFile).where(SourceFile.id.in_(ids[:_TRIED])).order_by(SourceFile.id)
-        files = list(await session.scalars(query))
+        query = select(SourceFile).where(SourceFile.id.in_(ids)).order_by(SourceFile.id)
+        found = list(await session.scalars(query))
+    theirs = (f for f in found if any(is_for(h, f.instrument_id, f.path_bytes) for h in hooks))
+    files = list(islice(theirs, _TRIED))
     done.more = done.files > len(files)
     runner = HookRunner(editor.settings.hooks_folder)
     try:

@@ -36,7 +36,7 @@ from app.services.edits import (
     plain,
     translated,
 )
-from app.services.hook_secrets import left_over, opened, sealed
+from app.services.hook_secrets import addresses, kept, left_over, opened, sealed
 from app.services.instruments import Editor
 from app.services.pagination import Keyset, Page, PageRequest, fetch_page
 
@@ -64,15 +64,19 @@ async def checked(
     editor: Editor,
     hook: str,
     config: Mapping[str, Any],
-    stored: Mapping[str, str] | None = None,
+    stored: Hook | None = None,
 ) -> CheckedHook:
-    """Check a configuration against the hook's model; placeholders stand for `stored` secrets.
+    """Check a configuration against the hook's model; placeholders stand for `stored`'s secrets.
 
     Raises:
         StreamWeaveError: `hook_unknown`, `hook_config_invalid` with fields and reasons,
-            `hook_timed_out`, `hook_crashed`.
+            `secret_required` when an address changed beside a placeholder, `hook_timed_out`,
+            `hook_crashed`.
     """
-    whole = dict(opened(config, stored or {}, editor.vault))
+    if stored is not None and stored.hook != hook:
+        stored = None  # another kind of hook may do anything with a secret
+    secrets_before = stored.secrets if stored else {}
+    whole = dict(opened(config, secrets_before, editor.vault))
     told = await check(editor.settings.hooks_folder, hook, whole)
     if "errors" in told:
         fields = [(_pointer(one["loc"]), str(one["msg"])) for one in told["errors"]]
@@ -80,6 +84,10 @@ async def checked(
     if (where := left_over(told["secrets"])) is not None:
         detail = "The secret is needed: none is stored here."
         raise InvalidField(f"/config{where}", detail, "hook_config_invalid")
+    where = kept(config, secrets_before)
+    if stored and where and addresses(told["config"]) != addresses(stored.config):
+        detail = "It would be sent to an address that nobody confirmed yet."
+        raise InvalidField(f"/config{where}", detail, "secret_required")
     shown, secrets = sealed(told["config"], told["secrets"], editor.vault)
     return CheckedHook(told["kind"], told["version"], shown, secrets)
 
@@ -157,7 +165,7 @@ async def change_hook(
         before = await find(session, Hook, hook_id)
     fits = None
     if "config" in values:
-        fits = await checked(editor, before.hook, values["config"], before.secrets)
+        fits = await checked(editor, before.hook, values["config"], before)
 
     async def work(session: AsyncSession) -> Hook:
         hook = await find(session, Hook, hook_id)

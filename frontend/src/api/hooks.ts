@@ -3,7 +3,15 @@ import { useChange } from "./changes";
 import { tagOf } from "./client";
 import * as api from "./generated/hooks/hooks";
 import { listOptions } from "./lists";
-import type { HookCreate, HookDraft, HookPatch, HookRead } from "./models";
+import type {
+  HookCreate,
+  HookDraft,
+  HookPatch,
+  HookRead,
+  HookReplay,
+  ListHookRunsParams,
+  ReplayHooksParams,
+} from "./models";
 
 export const hookKeys = { all: ["hooks"] as const };
 
@@ -27,3 +35,21 @@ export const useDeleteHook = (read: HookRead) =>
 
 /** What a draft would have done; nothing is written, so nothing becomes stale. */
 export const useTryHook = () => useChange((draft: HookDraft) => api.testHook(draft));
+
+export type HookRunFilters = Omit<ListHookRunsParams, "limit" | "cursor">;
+
+/** What hooks said, the newest first. */
+export const hookRunsQuery = (filters: HookRunFilters) =>
+  listOptions([...hookKeys.all, "runs"], filters, api.listHookRuns);
+
+interface ReplayInput {
+  body: HookReplay;
+  where: ReplayHooksParams;
+}
+
+/** Ask hooks again; a dry run says what would change. */
+export const useReplayHooks = () =>
+  useChange(
+    ({ body, where }: ReplayInput) => api.replayHooks(body, where),
+    [...hookKeys.all, "runs"],
+  );

@@ -136,8 +136,8 @@ def _draw_spectrum(
     if version.size_bytes > MOST_PREVIEW_BYTES:
         found.no_preview(f"it has {version.size_bytes:,} bytes.")
         return
-    if not {"SW_h", "O1", "BF1"} <= said.keys():
-        found.no_preview("its parameters name no frequencies.")
+    if float(said["SW_h"]) > 0 and not {"O1", "BF1"} <= said.keys():
+        found.no_preview("its parameters do not say where its middle is.")
         return
     is_float, is_big = said.get("DTYPA") == 2, said.get("BYTORDA") == 1
     values = version.size_bytes // (8 if is_float else 4)

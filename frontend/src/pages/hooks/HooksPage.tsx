@@ -14,6 +14,7 @@ import type { HookRead } from "@/api/models";
 import { ConfirmDialog } from "@/components/ConfirmDialog";
 import { DataTable } from "@/components/DataTable";
 import { InstrumentName } from "@/components/InstrumentChoice";
+import { ButtonLink } from "@/components/links";
 import { Code } from "@/components/Mono";
 import { NoteBox } from "@/components/NoteBox";
 import { Page } from "@/components/Page";
@@ -30,13 +31,27 @@ export function HooksPage() {
   const source = useRows(hooksQuery());
   const [task, setTask] = useState<Task | null>(null);
   const done = () => setTask(null);
+  const log = (
+    <ButtonLink variant="default" to="/hooks/log">
+      {t("hooks.log.open")}
+    </ButtonLink>
+  );
   const add = (
     <Button leftSection={<IconPlus size={16} />} onClick={() => setTask({ kind: "add" })}>
       {t("hooks.add")}
     </Button>
   );
   return (
-    <Page title={t("hooks.title")} lead={t("hooks.lead")} actions={add}>
+    <Page
+      title={t("hooks.title")}
+      lead={t("hooks.lead")}
+      actions={
+        <>
+          {log}
+          {add}
+        </>
+      }
+    >
       <Problems />
       <DataTable
         name="hooks"
