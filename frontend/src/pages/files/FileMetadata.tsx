@@ -55,7 +55,10 @@ export function FileMetadata({ fileId }: { fileId: string }) {
           ))}
         </Group>
       )}
-      <Facts items={flat(data.fields).map(({ name, of, value }) => fact(name, of, value, data))} />
+      <Facts
+        isData
+        items={flat(data.fields).map(({ name, of, value }) => fact(name, of, value, data))}
+      />
       <Notices data={data} />
       {data.waiting
         .filter((one) => one.error_code)
