@@ -125,8 +125,10 @@ function DeleteHook({ hook, onClose }: { hook: HookRead; onClose: () => void }) 
 function Scope({ hook }: { hook: HookRead }) {
   const { t } = useTranslation();
   return (
-    <Stack gap={0}>
-      {hook.instrument_id ? <InstrumentName id={hook.instrument_id} /> : t("hooks.all")}
+    <Stack gap={0} miw={0}>
+      <Text size="sm" truncate>
+        {hook.instrument_id ? <InstrumentName id={hook.instrument_id} /> : t("hooks.all")}
+      </Text>
       {hook.pattern && <Code>{hook.pattern}</Code>}
     </Stack>
   );
@@ -144,38 +146,38 @@ function useColumns(onTask: (task: Task) => void): Column<HookRead>[] {
       {
         id: "position",
         header: t("hooks.columns.position"),
-        width: "80px",
+        width: "70px",
         align: "end",
         cell: (one) => one.position,
       },
       {
         id: "hook",
         header: t("hooks.columns.hook"),
-        width: "170px",
+        width: "155px",
         cell: (one) => <Code>{one.hook}</Code>,
       },
       {
         id: "kind",
         header: t("hooks.columns.kind"),
-        width: "150px",
+        width: "140px",
         cell: (one) => t(`hooks.kind.${one.kind}`),
       },
       {
         id: "scope",
         header: t("hooks.columns.scope"),
-        width: "190px",
+        width: "165px",
         cell: (one) => <Scope hook={one} />,
       },
       {
         id: "policy",
         header: t("hooks.columns.policy"),
-        width: "130px",
+        width: "105px",
         cell: (one) => t(`hooks.policy.${one.failure_policy}`),
       },
       {
         id: "enabled",
         header: t("hooks.columns.enabled"),
-        width: "110px",
+        width: "90px",
         cell: (one) => (
           <Pill
             icon={one.enabled ? IconCircleCheck : IconCircleDashed}
