@@ -94,7 +94,7 @@ class HookAsker:
         facts = _facts_of(instrument, files)
         for hook in hooks:
             left = [one for one in files if _goes_on(batch.of(one.source_file_id))]
-            asked = [one for one in left if is_in_scope(hook.pattern, one)]
+            asked = [one for one in left if is_in_scope(hook.pattern, one.path)]
             answers = await self._ask(hook, facts, asked, source) if asked else []
             for file, answered in zip(asked, answers, strict=True):
                 batch.rows.append(_row(hook, instrument, file, answered))
@@ -176,12 +176,12 @@ def _goes_on(decision: Decision) -> bool:
     return decision.error is None and decision.skipped is None
 
 
-def is_in_scope(pattern: str | None, file: Complete) -> bool:
+def is_in_scope(pattern: str | None, path: bytes) -> bool:
     """Return whether a hook with this pattern is asked about a file."""
     if pattern is None:
         return True
     try:
-        return fits_glob(pattern, display(file.path))
+        return fits_glob(pattern, display(path))
     except PatternTooSlow:
         return True  # asked once too often is better than never
 

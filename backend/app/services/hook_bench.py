@@ -114,7 +114,7 @@ async def try_draft(editor: Editor, draft: Draft, sender: Sender) -> list[Trial]
     runner = HookRunner(editor.settings.hooks_folder)
     setting = Setting(editor, spec, runner, sender, instrument, places)
     try:
-        asked = [one for one in files if is_in_scope(draft.pattern, one.complete)]
+        asked = [one for one in files if is_in_scope(draft.pattern, one.complete.path)]
         if fits.kind == HookKind.PRE_TRANSFER:
             found = await _before(setting, asked)
         else:

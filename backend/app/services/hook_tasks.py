@@ -18,7 +18,6 @@ from app.clock import from_ns, utcnow
 from app.database import lease_clock_ms, lease_now
 from app.harvest.store.among import among
 from app.harvest.store.bulk import insert_new_rows
-from app.hooks.builtin.patterns import PatternTooSlow, fits_glob
 from app.models import (
     Hook,
     HookKind,
@@ -30,6 +29,7 @@ from app.models import (
     Version,
     new_id,
 )
+from app.services.hook_asking import is_in_scope
 from app.services.outbox import cursor_of, move_cursor, newest_seq, rows_after
 from app.transfers.paths import display
 
@@ -127,14 +127,8 @@ async def add_tasks(
 
 def is_for(hook: Hook, instrument_id: uuid.UUID, path: bytes) -> bool:
     """Return whether a file is in a hook's scope."""
-    if hook.instrument_id not in (None, instrument_id):
-        return False
-    if hook.pattern is None:
-        return True
-    try:
-        return fits_glob(hook.pattern, display(path))
-    except PatternTooSlow:
-        return True  # asked once too often is better than never
+    is_mine = hook.instrument_id in (None, instrument_id)
+    return is_mine and is_in_scope(hook.pattern, path)
 
 
 async def due_hooks(session: AsyncSession, zones: Sequence[str]) -> list[Hook]:
