@@ -81,17 +81,25 @@ class PostHooks:
         self._working: dict[uuid.UUID, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Look for work until cancelled."""
+        """Look for work until cancelled. A disk without room for hooks' files ends no worker."""
         try:
-            with self._reading.room.opened():
-                while True:
-                    try:
-                        await self.look()
-                    except SQLAlchemyError as error:
-                        logger.warning("the database is away: %s", type(error).__name__)
-                    await asyncio.sleep(_LOOK_SECONDS)
+            while True:
+                try:
+                    with self._reading.room.opened():
+                        await self._look_on()
+                except OSError as error:
+                    logger.warning("no room for the files of hooks: %s", error)
+                await asyncio.sleep(_RESTING_SECONDS)
         finally:
             await self.stop()
+
+    async def _look_on(self) -> None:
+        while True:
+            try:
+                await self.look()
+            except SQLAlchemyError as error:
+                logger.warning("the database is away: %s", type(error).__name__)
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def look(self) -> int:
         """Begin with each hook that has work and is not at it; return how many are at work."""
