@@ -145,7 +145,8 @@ class Demo:
     def _set_up(self, client: Client) -> DemoHooks:
         hooks = DemoHooks(self.lab)
         if hooks.missing:
-            self._say(f"No metadata of NMR: {' and '.join(hooks.missing)} is not installed.")
+            missing = " and ".join(hooks.missing)
+            self._say(f"No metadata of NMR: the extra 'extractors' ({missing}) is not installed.")
         archive = _named(client, "storage", "Archive") or client.post(
             "storage", {"name": "Archive", "kind": "posix", "path": str(self.archive)}
         )
