@@ -1,7 +1,7 @@
 import { ActionIcon, Button } from "@mantine/core";
 import { withTheme } from "@rjsf/core";
 import { Theme } from "@rjsf/mantine";
-import type { IconButtonProps, RJSFSchema, UiSchema } from "@rjsf/utils";
+import type { ErrorTransformer, IconButtonProps, RJSFSchema, UiSchema } from "@rjsf/utils";
 import { IconPlus, IconX } from "@tabler/icons-react";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
@@ -59,6 +59,11 @@ export default function SchemaForm({ schema, value, onChange }: SchemaFormProps)
     const { title: _title, description: _description, ...rest } = friendly(schema as RJSFSchema);
     return rest;
   }, [schema]);
+  const { t } = useTranslation();
+  const inWords: ErrorTransformer = (errors) =>
+    errors.map((error) =>
+      error.name === "required" ? { ...error, message: t("common.form.required") } : error,
+    );
   return (
     <ThemedForm
       tagName="div"
@@ -67,6 +72,7 @@ export default function SchemaForm({ schema, value, onChange }: SchemaFormProps)
       uiSchema={OPTIONS}
       formData={value}
       validator={validator}
+      transformErrors={inWords}
       liveValidate="onChange" // on leaving a field, a sentence that goes away would move the button
       noHtml5Validate
       showErrorList={false}

@@ -36,8 +36,9 @@ function errorsOf(schema: RJSFSchema, data: unknown): RJSFValidationError[] {
 
 /** Checks configurations in the browser as one types; the server checks again when it is saved. */
 export const validator: ValidatorType = {
-  validateFormData(data, schema) {
-    const errors = errorsOf(schema, data);
+  validateFormData(data, schema, _own, transform) {
+    const found = errorsOf(schema, data);
+    const errors = transform ? transform(found) : found;
     return { errors, errorSchema: toErrorSchema(errors) };
   },
   isValid(schema, data, root) {

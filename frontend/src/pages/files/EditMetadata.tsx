@@ -45,6 +45,7 @@ export function EditMetadata({ data, onClose }: { data: MetadataRead; onClose: (
           <Group key={row.key} wrap="nowrap" align="flex-end" gap="xs">
             <TextInput
               label={t("files.metadata.name")}
+              flex={1}
               {...form.getInputProps(`rows.${at}.name`)}
             />
             <TextInput
