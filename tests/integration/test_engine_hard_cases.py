@@ -53,6 +53,18 @@ async def _make_due(database: Database) -> None:
         )
 
 
+async def _die_in_publishing(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a kill before `available` is committed, as far as the engine can tell."""
+
+    async def die(self: BatchWork, proofs: Any) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BatchWork, "_commit_available", die)
+        with pytest.raises(asyncio.CancelledError):
+            await lab.engine.transfer(["main"])
+
+
 async def test_a_file_touched_while_its_publishing_fails_is_delivered(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,14 +91,7 @@ async def test_a_file_touched_while_its_dead_worker_was_publishing_gets_no_secon
 ) -> None:
     path = lab.write("a.raw", b"precious")
     await _scan_twice(lab)
-    with monkeypatch.context() as patch:
-
-        async def die(self: BatchWork, proofs: Any) -> None:
-            raise asyncio.CancelledError
-
-        patch.setattr(BatchWork, "_commit_available", die)
-        with pytest.raises(asyncio.CancelledError):
-            await lab.engine.transfer(["main"])
+    await _die_in_publishing(lab, monkeypatch)
     os.utime(path, ns=(OLD_NS + 10**9, OLD_NS + 10**9))
     await _scan_twice(lab)
     await lab.drain()  # the lease of the dead one has not run out
@@ -108,14 +113,7 @@ async def test_a_linked_file_is_found_though_storage_and_source_were_away(
 ) -> None:
     path = lab.write("a.raw", b"precious")
     await _scan_twice(lab)
-    with monkeypatch.context() as patch:
-
-        async def die(self: BatchWork, proofs: Any) -> None:
-            raise asyncio.CancelledError
-
-        patch.setattr(BatchWork, "_commit_available", die)
-        with pytest.raises(asyncio.CancelledError):
-            await lab.engine.transfer(["main"])
+    await _die_in_publishing(lab, monkeypatch)
     assert [name for name in lab.delivered() if name.endswith("/a.raw")]
     await _make_due(lab.database)
     away = lab.target.with_name("away")

@@ -109,9 +109,10 @@ def test_any_text_is_a_template_or_refused(text: str) -> None:
         compiled_template(text)
     except ValueError:
         return
-    try_post_hook(PathMetadata, a_version("a/b.a"), config={
+    answer = try_post_hook(PathMetadata, a_version("a/b.a"), config={
         "patterns": [{"name": "any", "template": text}],
     })  # fmt: skip
+    assert answer.metadata.get("pattern") in (None, "any")
 
 
 @pytest.mark.parametrize(

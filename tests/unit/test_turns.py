@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from app.turns import Turns, turn_of
 
 
@@ -54,10 +56,10 @@ async def test_who_is_cancelled_leaves_no_turn_behind() -> None:
 
 async def test_an_error_passes_the_turn_on() -> None:
     turns = Turns()
-    try:
+    with pytest.raises(ValueError, match="within"):
         async with turns:
-            raise ValueError
-    except ValueError:
-        pass
-    async with asyncio.timeout(1), turns:
-        pass
+            raise ValueError("within")
+    said = list[str]()
+    async with asyncio.timeout(1):
+        await _wait(turns, "next", said)
+    assert said == ["next"]
