@@ -155,6 +155,18 @@ _ENTRIES = (
           "Look at both files; move the one that stands there away, then retry."),
     Entry("destination_taken", _X, 409, "Another file of StreamWeave owns this destination path.",
           "Rename one of the two on the instrument; on this storage their names are the same."),
+    # --- movers ------------------------------------------------------------------------------
+    Entry("mover_unknown", _C, 409, "The instrument's mover is not installed.",
+          "Install it on the workers and on the API's machine, or choose another mover."),
+    Entry("mover_unavailable", _C, 503, "The mover cannot work on this worker.",
+          "Follow the detail: a program or a library is missing on the worker's machine."),
+    Entry("mover_unsuitable", _R, 422, "This mover cannot reach this source.",
+          "Follow the detail, or choose another mover; docs/transfers.md says what each needs."),
+    Entry("mover_error", _T, 502, "The mover failed with an error that is not catalogued.",
+          "It is tried again; if it stays, report the detail to the mover's author."),
+    Entry("landing_full", _T, 507, "The worker has no room for what the mover brings.",
+          "Free space below STREAMWEAVE_DATA on the worker; the files wait and go on by "
+          "themselves."),
     # --- work --------------------------------------------------------------------------------
     Entry("lost_repeatedly", _P, 500, "The worker died three times while it had this file alone.",
           "Look at the worker's log for a crash or lack of memory, then retry."),

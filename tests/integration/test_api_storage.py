@@ -16,6 +16,7 @@ from app.database import lease_clock_ms
 from app.errors import CATALOGUE
 from app.harvest.backfill import backfill
 from app.models import StorageLocation, Worker, new_id
+from app.services.movers import MoverOpener
 from app.transfers.base import Source
 from app.transfers.local import LocalSource
 from app.worker.checks import Checker
@@ -35,7 +36,8 @@ async def _worker(api: Api) -> AsyncIterator[None]:
         until = await lease_clock_ms(session) + 60_000
         session.add(Worker(id=new_id(), name="w", zone="main", until_ms=until, seen_at=utcnow()))
     storages = StorageChecker(api.database, opener_for(api.database, api.settings))
-    checker = Checker(api.database, api.app.state.vault, cast(Daemon, None), "w", storages)
+    movers = MoverOpener(api.database, api.settings, api.app.state.vault)
+    checker = Checker(api.database, movers, cast(Daemon, None), "w", storages)
 
     async def answer() -> None:
         while True:

@@ -15,6 +15,7 @@ import pytest
 from app.clock import utcnow
 from app.database import lease_clock_ms
 from app.models import Worker, new_id
+from app.services.movers import MoverOpener
 from app.services.previews import Rules, judge
 from app.worker import browsing
 from app.worker.checks import Checker
@@ -34,7 +35,8 @@ async def _worker(api: Api) -> AsyncIterator[None]:
         until = await lease_clock_ms(session) + 60_000
         session.add(Worker(id=new_id(), name="w", zone="main", until_ms=until, seen_at=utcnow()))
     storages = StorageChecker(api.database, opener_for(api.database, api.app.state.settings))
-    checker = Checker(api.database, api.app.state.vault, cast(Daemon, None), "w", storages)
+    movers = MoverOpener(api.database, api.app.state.settings, api.app.state.vault)
+    checker = Checker(api.database, movers, cast(Daemon, None), "w", storages)
 
     async def answer() -> None:
         while True:

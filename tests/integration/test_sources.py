@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.models import ServiceAccount
+from app.services.movers import MoverOpener
 from app.worker.checks import Checker
 from app.worker.storage_checks import StorageChecker
 from simlab.servers import load_or_make_key
@@ -155,7 +156,8 @@ async def test_a_source_is_looked_around_on_before_it_is_saved(
         "port": None, "url": None, "root": "", "host_key": None, "options": {}, **reach.values,
     }  # fmt: skip
     storages = StorageChecker(worker.database, opener_for(worker.database, worker.settings))
-    checker = Checker(worker.database, worker.vault, worker.daemon, "w", storages)
+    movers = MoverOpener(worker.database, worker.settings, worker.vault)
+    checker = Checker(worker.database, movers, worker.daemon, "w", storages)
     root = await checker._answer("browse", {**request, "path": ""})
     below = await checker._answer("browse", {**request, "path": "2026"})
     newest = await checker._answer("sample", request)

@@ -37,7 +37,10 @@ from app.services.edits import InvalidField
 from app.services.instruments import InstrumentFilter, InstrumentState, InstrumentView
 
 router = APIRouter(prefix="/instruments", tags=["instruments"], responses=SIGNED_IN)
-_HIDDEN = ("host", "port", "url", "root", "host_key", "options", "service_account_id")
+_HIDDEN = (
+    "host", "port", "url", "root", "host_key", "options", "service_account_id", "mover",
+    "mover_options",
+)  # fmt: skip
 _SOURCE_ERRORS = documented(
     "invalid_request", "path_not_allowed", "zone_unknown", "secret_required"
 )

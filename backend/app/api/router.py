@@ -13,6 +13,7 @@ from app.api import (
     hooks,
     instruments,
     metadata,
+    movers,
     overview,
     runs,
     schedules,
@@ -27,7 +28,7 @@ from app.api import (
 api = APIRouter(prefix="/api")
 # harvest before instruments: `/instruments/check` is no instrument's id.
 for module in (
-    setup, auth, users, tokens, accounts, storage, harvest, hooks, hook_runs, instruments,
+    setup, auth, users, tokens, accounts, storage, harvest, hooks, hook_runs, instruments, movers,
     schedules, runs, files, metadata, downloads, transfers, system, events, overview,
 ):  # fmt: skip
     api.include_router(module.router)

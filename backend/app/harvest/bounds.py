@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.database import lease_clock, lease_now
 from app.errors import StreamWeaveError
 from app.models import ScanState, Slot
-from app.transfers.base import Entry, FileFacts, Piece, Source, Wanted, read_many
+from app.transfers.base import Entry, FileFacts, Piece, Source, Wanted, notes_of, read_many
 
 _FEWEST_STATS = 50  # asking for fewer in a call costs more by the call than by the file
 
@@ -117,6 +117,7 @@ class BoundedSource:
         self._permits = permits
         self._gate = asyncio.Semaphore(permits)
         self.capabilities = source.capabilities
+        self.notes = notes_of(source)
 
     async def list_directory(self, directory: bytes) -> Sequence[Entry]:
         """List with one permit."""

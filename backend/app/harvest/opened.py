@@ -90,7 +90,7 @@ class OpenInstruments:
         except asyncio.CancelledError:
             await self._free(owner)  # or nobody would have them until their lease is over
             raise
-        if facts.bandwidth_bytes_per_second:
+        if facts.bandwidth_bytes_per_second and not source.capabilities.limits_bandwidth:
             share = facts.bandwidth_bytes_per_second * len(taken) / facts.connections
             source = ThrottledSource(source, TokenBucket(share))
         return Opened(BoundedSource(source, len(taken)), len(taken), owner)

@@ -17,6 +17,9 @@ INSTRUMENT_LEVEL = frozenset(
         "source_host_key_mismatch",
         "source_share_missing",
         "rclone_unavailable",
+        "mover_unknown",
+        "mover_unavailable",
+        "landing_full",
         "instrument_quiet",
     }
 )

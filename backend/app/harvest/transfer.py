@@ -22,15 +22,15 @@ from app.transfers.base import (
     ObjectFacts,
     ReadsAhead,
     Source,
+    SourceCapabilities,
     StorageBatch,
     Temporary,
     Wanted,
+    notes_of,
     read_many,
 )
 
 _FUSES = INSTRUMENT_LEVEL | STORAGE_LEVEL
-_WINDOW_FILES = 16
-_WINDOW_BYTES = 1 << 20
 _LARGE_BYTES = 256 << 10
 
 
@@ -51,7 +51,8 @@ async def receive(
 
     async def work() -> None:
         while pending and not receiver.is_blown:
-            await receiver.take(_next_window(pending, lanes=concurrency))
+            window = _next_window(pending, source.capabilities, lanes=concurrency)
+            await receiver.take(window)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(min(concurrency, len(copies))):
@@ -59,14 +60,16 @@ async def receive(
     return receiver.proofs, receiver.failures, [*receiver.untried, *pending]
 
 
-def _next_window(pending: list[ClaimedCopy], *, lanes: int) -> list[ClaimedCopy]:
+def _next_window(
+    pending: list[ClaimedCopy], source: SourceCapabilities, *, lanes: int
+) -> list[ClaimedCopy]:
     """Take what one connection is asked for at once: a few small files, or one large one."""
-    most = min(_WINDOW_FILES, -(-len(pending) // lanes))
+    most = min(source.window_files, -(-len(pending) // lanes))
     window = [pending.pop()]
     size = window[0].expected.size_bytes
     while pending and len(window) < most:
         size += pending[-1].expected.size_bytes
-        if size > _WINDOW_BYTES:
+        if size > source.window_bytes:
             break
         window.append(pending.pop())
     return window
@@ -74,7 +77,8 @@ def _next_window(pending: list[ClaimedCopy], *, lanes: int) -> list[ClaimedCopy]
 
 def _wanted(copy: ClaimedCopy) -> Wanted:
     if copy.origin is None:
-        return Wanted(copy.path, copy.expected.size_bytes)
+        size_bytes, mtime_ns = copy.expected
+        return Wanted(copy.path, size_bytes, mtime_ns=mtime_ns, previous=copy.previous)
     return Wanted(copy.origin.path, copy.expected.size_bytes, copy.origin.object_id)
 
 
@@ -126,6 +130,7 @@ class _Receiver:
         arriving: dict[uuid.UUID, Arriving],
     ) -> None:
         self._source = source
+        self._notes = notes_of(source)
         self._destination = destination
         self._arriving = arriving
         self.is_blown = False
@@ -137,11 +142,11 @@ class _Receiver:
         """Receive some files over one connection, or note of each why not."""
         files = [_wanted(copy) for copy in window]
         arriving: Arriving | None = None
-        over = 0  # files before this one are done or have failed
+        over: set[int] = set()  # files that came or failed; a mover brings them in any order
         try:
             async with aclosing(read_many(self._source, files)) as pieces:
                 async for number, piece in pieces:
-                    if number < over:
+                    if number in over:
                         continue  # the rest of a file that could not be written
                     is_last = False
                     try:
@@ -157,16 +162,17 @@ class _Receiver:
                         self._fail(window[number], error)
                         if arriving is not None:
                             await arriving.abandon()
-                        is_last = number + 1 == len(window)  # do not read the rest of it
+                        is_last = len(over) + 1 == len(window)  # do not read the rest of it
                     self._arriving.pop(window[number].copy_id, None)
-                    arriving, over = None, number + 1
+                    arriving = None
+                    over.add(number)
                     if self.is_blown or is_last:
                         break
         finally:
             if arriving is not None:
                 self._arriving.pop(arriving.copy.copy_id, None)
                 await arriving.abandon()
-        self.untried.extend(window[over:])
+        self.untried.extend(copy for at, copy in enumerate(window) if at not in over)
 
     def _fail(self, copy: ClaimedCopy, error: StreamWeaveError) -> None:
         self.failures.append(Failure(copy, error))
@@ -191,6 +197,7 @@ class _Receiver:
         )
 
     def _facts(self, copy: ClaimedCopy, digest: str, received: int) -> dict[str, Any]:
+        noted = self._notes.pop(copy.path, None)
         capabilities = self._source.capabilities
         size_bytes, mtime_ns = copy.expected
         read: dict[str, Any]
@@ -209,4 +216,5 @@ class _Receiver:
             "received_sha256": digest,
             "received_at": utcnow().isoformat(),
             "double_read": "no",
+            **({"mover_notes": dict(noted)} if noted else {}),
         }

@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from app.errors import StreamWeaveError
@@ -45,6 +46,7 @@ class ClaimedCopy:
     earlier_sha256: bytes | None = None  # of the version before this one
     earlier_size_bytes: int | None = None
     origin: Origin | None = None  # otherwise it comes from the instrument
+    previous: Path | None = None  # the version before, for a mover that moves less then
 
     target: Target = field(init=False)  # where it goes
 

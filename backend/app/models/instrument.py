@@ -27,6 +27,9 @@ class Protocol(StrEnum):
     S3 = "s3"
     WEBDAV = "webdav"
     LOCAL = "local"
+    RSYNC = "rsync"  # an rsync daemon
+    GLOBUS = "globus"
+    ADAPTER = "adapter"  # whatever the instrument's mover of a third party reaches
 
 
 class IncarnationPolicy(StrEnum):
@@ -79,6 +82,9 @@ class Instrument(Identified, Edited, Base):
     host_key: Mapped[str | None] = mapped_column(String(2000))
     options: Mapped[JsonDict] = mapped_column(Json, default=dict)
     service_account_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("service_accounts.id"))
+    # What brings the files; empty is the protocol's default.
+    mover: Mapped[str] = mapped_column(String(60), default="")
+    mover_options: Mapped[JsonDict] = mapped_column(Json, default=dict)
     quiet_seconds: Mapped[float] = mapped_column(default=120.0)
     incarnation_policy: Mapped[str] = mapped_column(String(20), default=IncarnationPolicy.VERSION)
     start_from: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -99,6 +105,19 @@ class Instrument(Identified, Edited, Base):
         CheckConstraint("connections BETWEEN 1 AND 64", name="connections"),
         Index(None, "service_account_id"),
     )
+
+
+class MoverTask(Base):
+    """What a mover must remember of an instrument beyond its process: tasks that it submitted."""
+
+    __tablename__ = "mover_tasks"
+
+    instrument_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("instruments.id", ondelete="CASCADE"), primary_key=True
+    )
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    record: Mapped[JsonDict] = mapped_column(Json, default=dict)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
 class InstrumentStorage(Base):

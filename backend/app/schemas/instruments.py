@@ -34,6 +34,17 @@ Options = Annotated[
     ),
 ]
 
+MoverName = Annotated[
+    str,
+    Field(
+        max_length=60,
+        pattern=r"^[a-z0-9_.-]*$",
+        description="what brings the files; empty is the protocol's default (listMovers)",
+    ),
+]
+MoverOptions = Annotated[
+    JsonObject, Field(description="the mover's own settings; listMovers has their schemas")
+]
 Secret = Annotated[
     SecretStr,
     Field(
@@ -118,6 +129,8 @@ class InstrumentRead(Output):
     host_key: str | None
     options: JsonObject | None
     service_account_id: uuid.UUID | None
+    mover: str | None = Field(description="what brings the files; empty is the protocol's default")
+    mover_options: JsonObject | None
     quiet_seconds: float
     incarnation_policy: str
     start_from: datetime | None
@@ -146,6 +159,8 @@ class _Source(Input):
     host_key: LongLine | None = Field(default=None, description="sftp: the server's public key")
     options: Options = Field(default_factory=dict)
     service_account_id: uuid.UUID | None = None
+    mover: MoverName = ""
+    mover_options: MoverOptions = Field(default_factory=dict)
     secret: Secret | None = None
 
     def secret_text(self) -> str | None:
@@ -276,6 +291,8 @@ class InstrumentPatch(Patch):
     host_key: LongLine | None = None
     options: Options = Field(default_factory=dict)
     service_account_id: uuid.UUID | None = None
+    mover: MoverName = ""
+    mover_options: MoverOptions = Field(default_factory=dict)
     quiet_seconds: float = Field(default=120.0, ge=0, le=86400 * 30)
     incarnation_policy: IncarnationPolicy = IncarnationPolicy.VERSION
     start_from: UtcTime | None = None

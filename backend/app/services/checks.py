@@ -21,7 +21,8 @@ from app.services.zones import check_zone, zone_is_served
 _POLL_SECONDS = 0.2
 _PATIENCE_SECONDS = 45.0
 _SOURCE_FIELDS = (
-    "protocol", "host", "port", "url", "root", "host_key", "options", "service_account_id"
+    "protocol", "host", "port", "url", "root", "host_key", "options", "service_account_id",
+    "mover", "mover_options",
 )  # fmt: skip
 
 

@@ -17,8 +17,9 @@ from app.services.credentials import Vault
 from app.services.edits import InvalidField
 
 # What decides where the bytes of a log-on go. All options: a vendor, a region or a domain names
-# other servers to ask.
-ADDRESS = ("protocol", "host", "port", "url", "host_key", "options")
+# other servers to ask, and a mover sends it wherever it likes.
+ADDRESS = ("protocol", "host", "port", "url", "host_key", "options", "mover", "mover_options")
+_OF_STORAGE = ADDRESS[:-2]  # nothing but us writes there
 
 
 async def confirm_address(
@@ -63,10 +64,11 @@ async def _is_confirmed(
     for model in (Instrument, StorageLocation):
         # A share is reached in the same way whether it is read or written.
         first = Instrument.protocol if model is Instrument else StorageLocation.kind
-        columns = [first, *(getattr(model, name) for name in ADDRESS[1:])]
+        names = ADDRESS if model is Instrument else _OF_STORAGE
+        columns = [first, *(getattr(model, name) for name in names[1:])]
         query = select(*columns).where(model.service_account_id == account.id)
         rows = (await session.execute(query)).all()
-        known += [_address(dict(zip(ADDRESS, row, strict=True))) for row in rows]
+        known += [_address(dict(zip(names, row, strict=True))) for row in rows]
     is_new = not account.is_used and account.proven_version == 0 and not known
     return is_new or _address(source) in known
 

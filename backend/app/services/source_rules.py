@@ -6,9 +6,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.config import Settings
+from app.errors import StreamWeaveError
 from app.models import Protocol
 from app.services.edits import InvalidField
 from app.services.local_paths import check_local_path
+from app.services.movers import chosen_mover, place_of
+from app.transfers.movers import ensure_suitable, known_movers, options_of
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,15 @@ NEEDS: Mapping[Protocol, Needs] = {
     ),
     Protocol.WEBDAV: Needs(("url",), ("host", "port", "host_key"), {"vendor": str}),
     Protocol.LOCAL: Needs(("root",), ("host", "port", "url", "host_key", "service_account_id")),
+    Protocol.RSYNC: Needs(("host", "root"), ("url", "host_key")),
+    Protocol.GLOBUS: Needs(("service_account_id",), ("host", "port", "url", "host_key")),
+    Protocol.ADAPTER: Needs(("mover",), ()),
 }
-_FIRST = {Protocol.SMB: "share", Protocol.S3: "bucket"}
+_FIRST = {Protocol.SMB: "share", Protocol.S3: "bucket", Protocol.RSYNC: "module"}
 # A change of these makes the worker's daemon build a new remote.
 REMOTE = (
-    "protocol", "host", "port", "url", "root", "host_key", "options", "service_account_id"
+    "protocol", "host", "port", "url", "root", "host_key", "options", "service_account_id",
+    "mover", "mover_options",
 )  # fmt: skip
 
 
@@ -55,10 +62,30 @@ def check_source(values: Mapping[str, Any], settings: Settings) -> None:
     _check_options(protocol, needs, values.get("options") or {})
     if values.get("url"):
         check_url(values["url"])
+    _check_mover(values, settings)
     if protocol is Protocol.LOCAL:
         check_local_path(values["root"], settings, "/root")
     else:
         check_root(values.get("root") or "", "/root", _FIRST.get(protocol))
+
+
+def _check_mover(values: Mapping[str, Any], settings: Settings) -> None:
+    """Refuse a mover that is not here, cannot reach this source, or lacks settings."""
+    given = values.get("mover_options") or {}
+    try:
+        mover = known_movers().find(chosen_mover(values))
+    except StreamWeaveError as error:
+        raise InvalidField("/mover", error.detail) from error
+    try:
+        options = options_of(mover, given)
+        ensure_suitable(mover, place_of(values), options)
+    except StreamWeaveError as error:
+        pointer = "/mover_options" if given or mover.options_model.model_fields else "/mover"
+        raise InvalidField(pointer, error.detail) from error
+    for name, field_info in type(options).model_fields.items():
+        extra = field_info.json_schema_extra
+        if isinstance(extra, dict) and extra.get("format") == "local-path":
+            check_local_path(str(getattr(options, name)), settings, f"/mover_options/{name}")
 
 
 def _check_options(protocol: Protocol, needs: Needs, options: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Opening an instrument's source: local paths directly, others through the worker's supervisor."""
+"""Opening an instrument's source: local paths directly, by rclone's daemon, or by a mover."""
 
 import asyncio
 import json
@@ -9,7 +9,10 @@ from typing import Any
 from app.config import Settings
 from app.database import Database
 from app.errors import StreamWeaveError
-from app.models import Instrument, Protocol
+from app.models import Instrument, Protocol, ServiceAccount
+from app.services.credentials import Vault
+from app.services.log_on import prove_log_on
+from app.services.movers import MoverOpener, Reach, fields_of, is_adapted
 from app.transfers.base import Source
 from app.transfers.local import LocalSource
 from app.transfers.rclone.rc import RcAddress
@@ -36,6 +39,8 @@ class SourceOpener:
             instrument = await session.get(Instrument, instrument_id)
         if instrument is None:
             raise StreamWeaveError("not_found", "The instrument is gone.")
+        if is_adapted(fields_of(instrument)):
+            return await self._adapted(instrument, concurrency)
         if instrument.protocol == Protocol.LOCAL:
             seconds = self._settings.io_timeout_seconds
             return LocalSource(Path(instrument.root), stall_seconds=seconds)
@@ -45,6 +50,42 @@ class SourceOpener:
             await ask(self._control, instrument_id),
             timeout_seconds=self._settings.io_timeout_seconds,
         )
+
+    async def _adapted(self, instrument: Instrument, concurrency: int) -> Source:
+        """Open by a mover, after its secret logged on once."""
+        database, settings = self._database, self._settings
+        account = await self._account(instrument)
+        share = instrument.bandwidth_bytes_per_second
+        reach = Reach(
+            fields_of(instrument),
+            account,
+            connections=concurrency,
+            bandwidth_bytes_per_second=(
+                share * concurrency // instrument.connections if share else None
+            ),
+            instrument_id=instrument.id,
+        )
+        source = await MoverOpener(database, settings, Vault.from_settings(settings))(reach)
+
+        async def try_it() -> None:
+            await source.list_directory(b"")
+
+        try:
+            await prove_log_on(database, account, try_it)
+        except StreamWeaveError:
+            await source.close()
+            raise
+        return source
+
+    async def _account(self, instrument: Instrument) -> ServiceAccount | None:
+        if instrument.service_account_id is None:
+            return None
+        async with self._database.read() as session:
+            account = await session.get(ServiceAccount, instrument.service_account_id)
+        if account is not None and account.refused_version == account.secret_version:
+            detail = f"The server refused '{account.name}' and is not asked again."
+            raise StreamWeaveError("source_account_paused", detail)
+        return account
 
 
 async def ask(control: Path, instrument_id: uuid.UUID) -> RemoteAddress:

@@ -7,13 +7,16 @@ engine calls in that order and may stop after any call; every call is safe to re
 """
 
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from app.errors import StreamWeaveError
+from streamweave_sdk.transfers import Entry, FileFacts, SourceCapabilities, Wanted
+
+__all__ = ["Entry", "FileFacts", "SourceCapabilities", "Wanted"]
 
 
 class ReadBackFrom(StrEnum):
@@ -24,17 +27,6 @@ class ReadBackFrom(StrEnum):
     SERVER_CACHE = "server_cache"
     STORAGE_CHECKSUM = "storage_checksum"
     MOVER_CHECKSUM = "mover_checksum"
-
-
-@dataclass(frozen=True, slots=True)
-class SourceCapabilities:
-    """What a source adapter can do. `mtime_precision_ns` is that of both list and stat."""
-
-    mover: str
-    protocol: str
-    mtime_precision_ns: int
-    stat_opens: bool  # stat asks the server about the file itself, not a directory entry
-    carries_any_name: bool  # names are bytes; otherwise they must be valid UTF-8
 
 
 class Overwriting(StrEnum):
@@ -58,22 +50,6 @@ class StorageCapabilities:
     case_insensitive: bool
     publishes_by_writing: bool = False
     concurrency: int = 1  # files that are published at a time: a network has latency to hide
-
-
-class FileFacts(NamedTuple):  # a million of them are made in a scan
-    """Size and modification time (nanoseconds since 1970 UTC) of a source file."""
-
-    size_bytes: int
-    mtime_ns: int
-
-
-class Entry(NamedTuple):
-    """One name in a directory. `error_code` marks a name that cannot be carried."""
-
-    name: bytes
-    is_directory: bool
-    facts: FileFacts
-    error_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +122,8 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A file to read: its path, the bytes that it must have; of a storage also which object."""
-
-    path: bytes
-    size_bytes: int
-    object_id: str = ""
-
-
+# What a mover noted of files that came, by path, until their evidence is written.
+Notes = dict[bytes, Mapping[str, Any]]
 # What comes of several files: which one, and a chunk, its end (None), or why it cannot be read.
 Piece = tuple[int, bytes | StreamWeaveError | None]
 
@@ -171,6 +140,12 @@ class ReadsAhead(Protocol):
     def read_many(self, files: Sequence[Wanted]) -> AsyncGenerator[Piece, None]:
         """Stream files one after the other; an error is that file's, the next ones follow."""
         ...
+
+
+def notes_of(source: object) -> Notes:
+    """Return where a source keeps what its mover noted; most note nothing."""
+    notes = getattr(source, "notes", None)
+    return notes if isinstance(notes, dict) else {}
 
 
 async def chunks_of(pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[bytes, None]:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from app.clock import monotonic
 from app.errors import StreamWeaveError
-from app.transfers.base import Entry, FileFacts, Piece, Source, Wanted, read_many
+from app.transfers.base import Entry, FileFacts, Piece, Source, Wanted, notes_of, read_many
 
 
 class TokenBucket:
@@ -34,6 +34,7 @@ class ThrottledSource:
         self._source = source
         self._bucket = bucket
         self.capabilities = source.capabilities
+        self.notes = notes_of(source)
 
     async def list_directory(self, directory: bytes) -> Sequence[Entry]:
         """Pass through."""

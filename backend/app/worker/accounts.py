@@ -1,22 +1,14 @@
-"""From rows to source addresses: decrypts the secret, and lets a new one log on once only."""
+"""From rows to the daemon's source addresses, with the decrypted secret."""
 
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from app.clock import utcnow
 from app.database import Database
 from app.errors import StreamWeaveError
 from app.models import Instrument, ServiceAccount
 from app.services.credentials import Vault
-from app.services.leases import give_lease_back, take_lease
 from app.transfers.rclone.remotes import SourceAddress
-from app.worker.daemon import Daemon
-
-_LOGON_LEASE_SECONDS = 60.0
 
 
 def address(
@@ -64,54 +56,3 @@ async def instrument_address(
 
 
 _ADDRESS = ("protocol", "host", "port", "url", "root", "host_key", "options")
-
-
-async def prove_log_on(
-    database: Database, daemon: Daemon, source: SourceAddress, account: ServiceAccount | None
-) -> None:
-    """Let a secret version that never logged on do so once, alone among all workers.
-
-    Raises:
-        StreamWeaveError: `source_logon_failed` (then nobody tries it again), or what happened.
-    """
-    if account is None or account.proven_version == account.secret_version:
-        return
-    name, owner = f"logon:{account.id}", uuid.uuid4().hex
-    taken = await database.run(lambda s: take_lease(s, name, owner, _LOGON_LEASE_SECONDS))
-    if not taken:
-        raise StreamWeaveError("instrument_busy", "Another worker tries the new secret just now.")
-    try:
-        await _log_on_once(database, daemon, source, account)
-    finally:
-        await database.run(lambda s: give_lease_back(s, name, owner))
-
-
-async def _log_on_once(
-    database: Database, daemon: Daemon, source: SourceAddress, account: ServiceAccount
-) -> None:
-    async with database.read() as session:
-        now = await session.scalar(
-            select(ServiceAccount.refused_version).where(ServiceAccount.id == account.id)
-        )
-    if now == account.secret_version:
-        raise StreamWeaveError("source_account_paused", "The server refused it a moment ago.")
-    version = account.secret_version
-    try:
-        await daemon.try_log_on(source)
-    except StreamWeaveError as error:
-        if error.code == "source_logon_failed":
-            refused = {"refused_version": version, "refused_at": utcnow()}
-            await database.run(lambda s: _note(s, account, refused))
-        raise
-    await database.run(lambda s: _note(s, account, {"proven_version": version}))
-
-
-async def _note(session: AsyncSession, account: ServiceAccount, values: dict[str, Any]) -> None:
-    await session.execute(
-        update(ServiceAccount)
-        .where(
-            ServiceAccount.id == account.id,
-            ServiceAccount.secret_version == account.secret_version,
-        )
-        .values(**values)
-    )

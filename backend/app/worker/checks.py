@@ -18,8 +18,9 @@ from app.database import Database
 from app.errors import StreamWeaveError
 from app.harvest.store.instruments import let_account_go
 from app.models import Check, ServiceAccount
-from app.services.credentials import Vault
-from app.transfers.base import Entry
+from app.services.movers import MoverOpener, Reach, is_adapted
+from app.transfers.adapted import AdaptedSource
+from app.transfers.base import Entry, Source
 from app.transfers.local import LocalSource
 from app.transfers.paths import display
 from app.transfers.rclone.remotes import SourceAddress
@@ -32,20 +33,28 @@ from app.worker.storage_checks import StorageChecker
 _SHOWN = 20
 
 
+async def _first_entries(source: Source) -> dict[str, Any]:
+    """List the root, nothing else: whether the account may write is not asked."""
+    entries = await source.list_directory(b"")
+    shown = [{"name": display(e.name), "directory": e.is_directory} for e in entries]
+    return {"entries": shown[:_SHOWN], "write_refused": None, "steps": ["list"]}
+
+
 class Checker:
     """Answers the checks of a zone, one at a time."""
 
     def __init__(
         self,
         database: Database,
-        vault: Vault,
+        movers: MoverOpener,
         daemon: Daemon,
         worker: str,
         storage_checker: StorageChecker,
     ) -> None:
         self._storage_checker = storage_checker
         self._database = database
-        self._vault = vault
+        self._movers = movers
+        self._vault = movers.vault
         self._daemon = daemon
         self._worker = worker
 
@@ -93,6 +102,8 @@ class Checker:
         look: Callable[[ListFolder], Awaitable[dict[str, Any]]],
     ) -> dict[str, Any]:
         """Look around on a source, with one log-on."""
+        if is_adapted(request):
+            return await self._by_mover(request, lambda source: look(source.list_directory))
         if request["protocol"] == "local":
             return await look(LocalSource(Path(request["root"])).list_directory)
         account = await self._account(request.get("service_account_id"))
@@ -132,11 +143,30 @@ class Checker:
             check.claimed_by = self._worker
         return check
 
+    async def _by_mover(
+        self,
+        request: dict[str, Any],
+        look: Callable[[AdaptedSource], Awaitable[dict[str, Any]]],
+    ) -> dict[str, Any]:
+        """Look at a source by its mover, with one log-on."""
+        account = await self._account(request.get("service_account_id"))
+        try:
+            source = await self._movers(Reach(request, account))
+            try:
+                answer = await look(source)
+            finally:
+                await source.close()
+        except StreamWeaveError as error:
+            await self._note(account, refused=error.code == "source_logon_failed")
+            raise
+        await self._note(account, refused=False)
+        return answer
+
     async def _source(self, request: dict[str, Any]) -> dict[str, Any]:
+        if is_adapted(request):
+            return await self._by_mover(request, _first_entries)
         if request["protocol"] == "local":
-            entries = await LocalSource(Path(request["root"])).list_directory(b"")
-            shown = [{"name": display(e.name), "directory": e.is_directory} for e in entries]
-            return {"entries": shown[:_SHOWN], "write_refused": None, "steps": ["list"]}
+            return await _first_entries(LocalSource(Path(request["root"])))
         account = await self._account(request.get("service_account_id"))
         source = address(request, account, self._vault, f"check{secrets.token_hex(6)}")
         try:

@@ -14,9 +14,10 @@ from typing import Any
 from app.database import Database
 from app.errors import StreamWeaveError
 from app.services.credentials import Vault
+from app.services.log_on import prove_log_on
 from app.services.sources import encode
 from app.transfers.rclone.source import RemoteAddress
-from app.worker.accounts import instrument_address, prove_log_on
+from app.worker.accounts import instrument_address
 from app.worker.daemon import Daemon
 
 logger = logging.getLogger("streamweave.control")
@@ -62,5 +63,5 @@ class ControlServer:
     async def open(self, instrument_id: uuid.UUID) -> RemoteAddress:
         """Return the sockets of an instrument's remote, after its secret logged on once."""
         source, account = await instrument_address(self._database, self._vault, instrument_id)
-        await prove_log_on(self._database, self._daemon, source, account)
+        await prove_log_on(self._database, account, lambda: self._daemon.try_log_on(source))
         return await self._daemon.remote(str(instrument_id), source)

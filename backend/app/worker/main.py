@@ -27,6 +27,7 @@ from app.services.credentials import Vault
 from app.services.downloads import Sender
 from app.services.hook_posting import PostHooks, PostSettings
 from app.services.hook_reading import Reading, Room
+from app.services.movers import MoverOpener
 from app.services.prefect_api import PrefectApi
 from app.services.storages import StorageOpener, Writer
 from app.worker.checks import Checker
@@ -82,7 +83,8 @@ class WorkerSupervisor:
         self._control = ControlServer(database, vault, self.daemon, control)
         self._storages = StorageOpener(database, settings, Writer("check000", self.name))
         storage_checker = StorageChecker(database, self._storages)
-        self._checker = Checker(database, vault, self.daemon, self.name, storage_checker)
+        movers = MoverOpener(database, settings, vault)
+        self._checker = Checker(database, movers, self.daemon, self.name, storage_checker)
         self._hooks = self._post_hooks(vault)
         self._prefect = [self._prefect_worker(zone, control) for zone in settings.zone_names]
 

@@ -936,6 +936,11 @@ export const IncarnationPolicy = {
 } as const;
 
 /**
+ * the mover's own settings; listMovers has their schemas
+ */
+export type InstrumentCreateMoverOptions = { [key: string]: unknown };
+
+/**
  * smb: domain; s3: region, provider, force_path_style; webdav: vendor
  */
 export type InstrumentCreateOptions = {[key: string]: string | boolean};
@@ -952,6 +957,9 @@ export const Protocol = {
   s3: 's3',
   webdav: 'webdav',
   local: 'local',
+  rsync: 'rsync',
+  globus: 'globus',
+  adapter: 'adapter',
 } as const;
 
 /**
@@ -999,6 +1007,14 @@ export interface InstrumentCreate {
   /** sftp: the server's public key */
   host_key?: string | null;
   incarnation_policy?: IncarnationPolicy;
+  /**
+     * what brings the files; empty is the protocol's default (listMovers)
+     * @maxLength 60
+     * @pattern ^[a-z0-9_.-]*$
+     */
+  mover?: string;
+  /** the mover's own settings; listMovers has their schemas */
+  mover_options?: InstrumentCreateMoverOptions;
   /**
      * @minLength 1
      * @maxLength 200
@@ -1075,6 +1091,8 @@ export interface StoragePolicyRead {
   template: string | null;
 }
 
+export type InstrumentReadMoverOptions = { [key: string]: unknown } | null;
+
 export type InstrumentReadOptions = { [key: string]: unknown } | null;
 
 export type InstrumentReadQuietHours = { [key: string]: unknown } | null;
@@ -1091,6 +1109,9 @@ export interface InstrumentRead {
   host_key: string | null;
   id: string;
   incarnation_policy: string;
+  /** what brings the files; empty is the protocol's default */
+  mover: string | null;
+  mover_options: InstrumentReadMoverOptions;
   name: string;
   options: InstrumentReadOptions;
   paused: boolean;
@@ -1120,6 +1141,11 @@ export interface InstrumentPage {
 }
 
 /**
+ * the mover's own settings; listMovers has their schemas
+ */
+export type InstrumentPatchMoverOptions = { [key: string]: unknown };
+
+/**
  * smb: domain; s3: region, provider, force_path_style; webdav: vendor
  */
 export type InstrumentPatchOptions = {[key: string]: string | boolean};
@@ -1142,6 +1168,14 @@ export interface InstrumentPatch {
   host?: string | null;
   host_key?: string | null;
   incarnation_policy?: IncarnationPolicy;
+  /**
+     * what brings the files; empty is the protocol's default (listMovers)
+     * @maxLength 60
+     * @pattern ^[a-z0-9_.-]*$
+     */
+  mover?: string;
+  /** the mover's own settings; listMovers has their schemas */
+  mover_options?: InstrumentPatchMoverOptions;
   /**
      * @minLength 1
      * @maxLength 200
@@ -1382,6 +1416,46 @@ export interface MetadataRead {
   /** of which hooks said something */
   version: number | null;
   waiting: WaitingHookRead[];
+}
+
+/**
+ * JSON Schema of an instrument's `mover_options`
+ */
+export type MoverReadOptionsSchema = { [key: string]: unknown };
+
+/**
+ * A mover that this installation has.
+ */
+export interface MoverRead {
+  /** protocols that it serves when nothing is chosen */
+  default_for: string[];
+  name: string;
+  /** program | local_path | collection */
+  needs: string[];
+  /** JSON Schema of an instrument's `mover_options` */
+  options_schema: MoverReadOptionsSchema;
+  /** why it cannot work on this machine; workers may have what is missing here */
+  problem: string | null;
+  /** of instruments that it serves */
+  protocols: string[];
+  title: string;
+  version: string;
+}
+
+/**
+ * A package that could not be loaded.
+ */
+export interface MoverProblem {
+  reason: string;
+  where: string;
+}
+
+/**
+ * The movers, by name.
+ */
+export interface MoverList {
+  items: MoverRead[];
+  problems: MoverProblem[];
 }
 
 /**
@@ -2005,6 +2079,11 @@ export interface SignInForm {
 }
 
 /**
+ * the mover's own settings; listMovers has their schemas
+ */
+export type SourceBrowseMoverOptions = { [key: string]: unknown };
+
+/**
  * smb: domain; s3: region, provider, force_path_style; webdav: vendor
  */
 export type SourceBrowseOptions = {[key: string]: string | boolean};
@@ -2016,6 +2095,14 @@ export interface SourceBrowse {
   host?: string | null;
   /** sftp: the server's public key */
   host_key?: string | null;
+  /**
+     * what brings the files; empty is the protocol's default (listMovers)
+     * @maxLength 60
+     * @pattern ^[a-z0-9_.-]*$
+     */
+  mover?: string;
+  /** the mover's own settings; listMovers has their schemas */
+  mover_options?: SourceBrowseMoverOptions;
   /** smb: domain; s3: region, provider, force_path_style; webdav: vendor */
   options?: SourceBrowseOptions;
   /**
@@ -2045,6 +2132,11 @@ export interface SourceBrowse {
 }
 
 /**
+ * the mover's own settings; listMovers has their schemas
+ */
+export type SourceDraftMoverOptions = { [key: string]: unknown };
+
+/**
  * smb: domain; s3: region, provider, force_path_style; webdav: vendor
  */
 export type SourceDraftOptions = {[key: string]: string | boolean};
@@ -2056,6 +2148,14 @@ export interface SourceDraft {
   host?: string | null;
   /** sftp: the server's public key */
   host_key?: string | null;
+  /**
+     * what brings the files; empty is the protocol's default (listMovers)
+     * @maxLength 60
+     * @pattern ^[a-z0-9_.-]*$
+     */
+  mover?: string;
+  /** the mover's own settings; listMovers has their schemas */
+  mover_options?: SourceDraftMoverOptions;
   /** smb: domain; s3: region, provider, force_path_style; webdav: vendor */
   options?: SourceDraftOptions;
   port?: number | null;
@@ -2079,6 +2179,11 @@ export interface SourceDraft {
 }
 
 /**
+ * the mover's own settings; listMovers has their schemas
+ */
+export type SourcePreviewMoverOptions = { [key: string]: unknown };
+
+/**
  * smb: domain; s3: region, provider, force_path_style; webdav: vendor
  */
 export type SourcePreviewOptions = {[key: string]: string | boolean};
@@ -2090,6 +2195,14 @@ export interface SourcePreview {
   host?: string | null;
   /** sftp: the server's public key */
   host_key?: string | null;
+  /**
+     * what brings the files; empty is the protocol's default (listMovers)
+     * @maxLength 60
+     * @pattern ^[a-z0-9_.-]*$
+     */
+  mover?: string;
+  /** the mover's own settings; listMovers has their schemas */
+  mover_options?: SourcePreviewMoverOptions;
   /** smb: domain; s3: region, provider, force_path_style; webdav: vendor */
   options?: SourcePreviewOptions;
   port?: number | null;

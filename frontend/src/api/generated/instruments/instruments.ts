@@ -22,6 +22,7 @@ import type {
   InstrumentRead,
   ListInstrumentsParams,
   LiveRead,
+  MoverList,
   PreviewRead,
   ProgressRead,
   SourceBrowse,
@@ -313,6 +314,18 @@ export const grantInstrument = (
     },
       options);
     }
+  /**
+ * List the movers that are installed, with the schemas of their settings.
+ * @summary List Movers
+ */
+export const listMovers = (
+
+ options?: SecondParameter<typeof request<MoverList>>,) => {
+      return request<MoverList>(
+      {url: `/api/movers`, method: 'GET'
+    },
+      options);
+    }
   export type ListInstrumentsResult = NonNullable<Awaited<ReturnType<typeof listInstruments>>>
 export type CreateInstrumentResult = NonNullable<Awaited<ReturnType<typeof createInstrument>>>
 export type BrowseDraftResult = NonNullable<Awaited<ReturnType<typeof browseDraft>>>
@@ -334,3 +347,4 @@ export type ListInstrumentUsersResult = NonNullable<Awaited<ReturnType<typeof li
 export type RevokeInstrumentResult = NonNullable<Awaited<ReturnType<typeof revokeInstrument>>>
 export type GetInstrumentUserResult = NonNullable<Awaited<ReturnType<typeof getInstrumentUser>>>
 export type GrantInstrumentResult = NonNullable<Awaited<ReturnType<typeof grantInstrument>>>
+export type ListMoversResult = NonNullable<Awaited<ReturnType<typeof listMovers>>>
