@@ -38,7 +38,15 @@ describe("the draft of an instrument", () => {
   });
 
   it("knows when a chosen folder stands on another server", () => {
-    const one = { protocol: "smb", host: "tem", port: null, url: "", root: "data" } as const;
+    const one = {
+      protocol: "smb",
+      host: "tem",
+      port: null,
+      url: "",
+      root: "data",
+      mover: "",
+      mover_options: {},
+    } as const;
     expect(isSameAddress(one, { ...one })).toBe(true);
     expect(isSameAddress(one, { ...one, root: "raw" })).toBe(false);
   });

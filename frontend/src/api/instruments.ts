@@ -115,3 +115,11 @@ export const useRevoke = (instrumentId: string) =>
     (userId: string) => api.revokeInstrument(instrumentId, userId),
     instrumentKeys.people(instrumentId),
   );
+
+/** What can bring files to this installation; packages come and go with a restart only. */
+export const moversQuery = () =>
+  queryOptions({
+    queryKey: ["movers"],
+    queryFn: () => api.listMovers(),
+    staleTime: "static",
+  });
