@@ -164,6 +164,9 @@ _ENTRIES = (
           "Follow the detail, or choose another mover; docs/transfers.md says what each needs."),
     Entry("mover_error", _T, 502, "The mover failed with an error that is not catalogued.",
           "It is tried again; if it stays, report the detail to the mover's author."),
+    Entry("flight_no_file", _C, 409, "No file of the instrument is complete yet.",
+          "Let the instrument write a file and wait for its quiet time, then fly again. Everything "
+          "before this station worked."),
     Entry("globus_consent_required", _C, 403, "Globus asks for a consent.",
           "Give the client's application the consent for the collection in Globus, then test the "
           "connection."),

@@ -205,6 +205,15 @@ const editInstrument = createRoute({
   ),
 });
 
+const flight = createRoute({
+  ...page("/instruments/$instrumentId/flight"),
+  beforeLoad: adminsOnly,
+  component: lazyRouteComponent(
+    () => import("./pages/instruments/flight/FlightPage"),
+    "FlightPage",
+  ),
+});
+
 const storage = createRoute({
   ...page("/storage"),
   beforeLoad: adminsOnly,
@@ -292,6 +301,7 @@ const tree = root.addChildren([
     wizard,
     instrument,
     editInstrument,
+    flight,
     storage,
     schedules,
     accounts,

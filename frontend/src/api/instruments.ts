@@ -123,3 +123,22 @@ export const moversQuery = () =>
     queryFn: () => api.listMovers(),
     staleTime: "static",
   });
+
+const FLIGHT_POLL = 500;
+
+/** A flight check; asked often while it flies: its stations are no events. */
+export const flightQuery = (instrumentId: string, flightId: string) =>
+  queryOptions({
+    queryKey: [...instrumentKeys.one(instrumentId), "flight", flightId],
+    queryFn: () => api.getFlight(instrumentId, flightId),
+    refetchInterval: ({ state }) =>
+      state.data?.state === "over" || state.data?.state === "lost" ? false : FLIGHT_POLL,
+  });
+
+export const lastFlightQuery = (instrumentId: string) =>
+  queryOptions({
+    queryKey: [...instrumentKeys.one(instrumentId), "flight"],
+    queryFn: () => api.getLastFlight(instrumentId),
+  });
+
+export const useStartFlight = () => useChange((id: string) => api.startFlight(id));

@@ -428,6 +428,47 @@ export interface FillRead {
   used_bytes: number | null;
 }
 
+export type StationReadEvidence = { [key: string]: unknown };
+
+/**
+ * One step of the way, with what shows that it was reached.
+ */
+export interface StationRead {
+  code?: string | null;
+  detail?: string | null;
+  evidence: StationReadEvidence;
+  ok: boolean;
+  remedy?: string | null;
+  seconds: number;
+  /** source | file | ready | received | proven | published | removed */
+  station: string;
+  /** of stations at a destination */
+  storage_location_id: string | null;
+  storage_name: string | null;
+}
+
+/**
+ * A flight check: the smallest complete file travels to a scratch name and is removed.
+ */
+export interface FlightRead {
+  created_at: string;
+  done_at: string | null;
+  id: string;
+  instrument_id: string;
+  /** null until it is over */
+  ok: boolean | null;
+  /** waiting | flying | over | lost (its worker is gone: fly again) */
+  state: string;
+  stations: StationRead[];
+}
+
+/**
+ * The last flight check of an instrument, if there was one.
+ */
+export interface FlightLast {
+  flight: FlightRead | null;
+}
+
 /**
  * A folder of an instrument.
  */
