@@ -19,15 +19,18 @@ from app.harvest.run import RunSettings
 from app.harvest.store.instruments import let_go
 from app.models import (
     Attempt,
+    Copy,
     Instrument,
     InstrumentStorage,
     MoverTask,
     Run,
     RunOutcome,
     ServiceAccount,
+    User,
 )
 from app.services.credentials import Vault
 from app.services.sources import SourceOpener
+from app.services.transfers import get_transfer
 from app.transfers.base import ReadsAhead, Wanted, chunks_of
 from tests.integration.engine_fixtures import OLD_NS, Lab, engine_for
 from tests.integration.factories import make_instrument, make_storage
@@ -350,3 +353,13 @@ async def test_waiting_tasks_keep_no_other_instrument_waiting(
     globus.service.holds.clear()
     assert await asyncio.wait_for(draining, 30) == RunOutcome.COMPLETED
     assert await globus.states() == {"available": 21}
+
+
+async def test_a_copy_says_why_this_mover(globus: GlobusLab) -> None:
+    globus.write("a", b"content")
+    await globus.harvest()
+    async with globus.database.read() as session:
+        copy_id = (await session.scalars(select(Copy.id))).one()
+    admin = User(id=uuid.uuid4(), is_superuser=True)
+    view, _ = await get_transfer(globus.database, admin, copy_id)
+    assert view.why_mover == "Globus is the default for globus."

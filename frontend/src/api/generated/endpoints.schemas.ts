@@ -2525,6 +2525,8 @@ export interface TransferDetail {
   id: string;
   instrument_id: string;
   instrument_name: string;
+  /** what brings it, and why that */
+  mover: string;
   path: string;
   remedy: string | null;
   required: boolean;

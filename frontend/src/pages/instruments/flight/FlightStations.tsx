@@ -68,7 +68,7 @@ function Line({ title, names, stations, isAloft }: LineProps) {
           <Timeline.Item
             key={name}
             bullet={<Bullet station={station} isNext={name === next} />}
-            title={t(`instruments.flight.station.${name}`)}
+            title={t(`instruments.flight.station.${isReadLater(station) ? "asked" : name}`)}
           >
             {station && <Reached station={station} />}
           </Timeline.Item>
@@ -77,6 +77,10 @@ function Line({ title, names, stations, isAloft }: LineProps) {
     </Timeline>
   );
 }
+
+/** Where publishing is writing (S3), it is read back after that. */
+const isReadLater = (station: StationRead | undefined): boolean =>
+  station?.station === "proven" && station.ok && !(station.evidence as Found).read_back_sha256;
 
 function Bullet({ station, isNext }: { station: StationRead | undefined; isNext: boolean }) {
   if (station?.ok) return <IconCheck size={14} aria-hidden />;
