@@ -4,9 +4,11 @@ Built from the public reference of the API, version 0.10: collections are folder
 real files between them, with the failures that the service has. Only for tests.
 """
 
+import base64
 import json
 import os
 import shutil
+import sys
 import threading
 import time
 import uuid
@@ -68,6 +70,9 @@ class FakeGlobus:
         self.unreadable: set[str] = set()  # source paths that the collection may not read
         self.holds = threading.Event()  # set: tasks stay ACTIVE
         self.refused: dict[str, Answer] = {}  # part of a path -> what is answered instead
+        self.refusals: list[Answer] = []  # what is answered to the next requests
+        self.skips_next = 0  # files that tasks leave out for no good reason
+        self.ends_next: list[dict[str, str]] = []  # how the next tasks end, half done
         self.fails_after_accepting = 0  # submissions that are answered by 500
         self.fatal: dict[str, str] | None = None  # tasks end with it, half done
         self.damages: Callable[[Path], None] | None = None  # what a landed file goes through
@@ -83,6 +88,8 @@ class FakeGlobus:
     def answer(self, method: str, path: str, query: dict[str, str], body: dict[str, Any]) -> Answer:
         """Answer a request of the Transfer API."""
         self.calls.append(f"{method} {path}")
+        if self.refusals:
+            return self.refusals.pop()
         for part, answer in self.refused.items():
             if part in path:
                 return answer
@@ -137,9 +144,10 @@ class FakeGlobus:
             self._end(task, "FAILED", {"code": "DEADLINE", "description": "deadline expired"})
             return
         items = task.data["DATA"]
+        fatal = self.ends_next.pop() if self.ends_next else self.fatal
         for number, item in enumerate(items):
-            if self.fatal is not None and number * 2 >= len(items):
-                self._end(task, "FAILED", self.fatal)
+            if fatal is not None and number * 2 >= len(items):
+                self._end(task, "FAILED", fatal)
                 return
             self._move(task, item)
         self._end(task, "SUCCEEDED", None)
@@ -154,6 +162,9 @@ class FakeGlobus:
             self._skip(task, item, "FILE_NOT_FOUND")
         elif item["source_path"] in self.unreadable:
             self._skip(task, item, "PERMISSION_DENIED")
+        elif self.skips_next:
+            self.skips_next -= 1
+            self._skip(task, item, "ENDPOINT_ERROR")
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
@@ -260,8 +271,6 @@ class _Handler(BaseHTTPRequestHandler):
         self._say(*self.service.answer(method, parts.path, query, data))
 
     def _token(self) -> Answer:
-        import base64
-
         said = base64.b64decode(self.headers["Authorization"].removeprefix("Basic ")).decode()
         self.service.calls.append("POST token")
         if said != f"{CLIENT_ID}:{SECRET}":
@@ -284,12 +293,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was killed needs no answer."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def running_globus() -> Iterator[tuple[FakeGlobus, dict[str, str]]]:
     """Run the service; give it, and the environment that leads the library to it."""
     service = FakeGlobus()
     handler = type("Handler", (_Handler,), {"service": service})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/"
     try:

@@ -7,6 +7,7 @@ from tests.faults.campaign.databases import PostgresqlDatabases, SqliteDatabases
 from tests.integration.source_fixtures import Servers
 
 REMOTE = ("sftp", "webdav", "smb", "s3")
+BY_SERVICE = ("globus",)  # moved by a service that is asked to
 SERVED = ("s3", "smb")  # storage behind a server
 
 
@@ -52,7 +53,7 @@ def setting_of(number: int, services: Services) -> Setting:
     """The setting of a round by its number: mostly local, each combination in its turn."""
     source = "local"
     if number % 5 == 4:
-        kinds = [kind for kind in REMOTE if kind != "smb" or services.samba]
+        kinds = [kind for kind in (*REMOTE, *BY_SERVICE) if kind != "smb" or services.samba]
         source = kinds[(number // 5) % len(kinds)]
     storage = "disk" if services.can_mount and number % 3 == 1 else "folder"
     if source == "local" and number % 7 in (3, 6):
