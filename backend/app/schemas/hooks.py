@@ -116,6 +116,9 @@ class HookRead(Output):
     config: JsonObject
     timeout_seconds: float = Field(examples=[30.0])
     memory_bytes: int = Field(examples=[1 << 30])
+    warnings: list[str] = Field(
+        default_factory=list, description="what was saved and cannot work beside other hooks"
+    )
     revision: int
     created_at: datetime
     updated_at: datetime

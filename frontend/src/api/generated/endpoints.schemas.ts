@@ -687,6 +687,8 @@ export interface HookRead {
   revision: number;
   timeout_seconds: number;
   updated_at: string;
+  /** what was saved and cannot work beside other hooks */
+  warnings?: string[];
 }
 
 /**

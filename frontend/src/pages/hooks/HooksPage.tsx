@@ -53,6 +53,7 @@ export function HooksPage() {
       }
     >
       <Problems />
+      <Warnings hooks={source.rows} />
       <DataTable
         name="hooks"
         label={t("hooks.title")}
@@ -82,6 +83,30 @@ function Problems() {
         <Stack key={where} gap={0}>
           <Code>{where}</Code>
           <Text size="sm">{String(why)}</Text>
+        </Stack>
+      ))}
+    </NoteBox>
+  );
+}
+
+/** Hooks that were saved and cannot work beside others. */
+function Warnings({ hooks }: { hooks: HookRead[] }) {
+  const { t } = useTranslation();
+  const warned = hooks.filter((hook) => hook.warnings?.length);
+  if (warned.length === 0) return null;
+  return (
+    <NoteBox tone="warning">
+      <Text fw={600}>{t("hooks.warnings")}</Text>
+      {warned.map((hook) => (
+        <Stack key={hook.id} gap={0}>
+          <Text size="sm" fw={600} translate="no">
+            {hook.name}
+          </Text>
+          {hook.warnings?.map((one) => (
+            <Text key={one} size="sm">
+              {one}
+            </Text>
+          ))}
         </Stack>
       ))}
     </NoteBox>
