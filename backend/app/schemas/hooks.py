@@ -110,6 +110,10 @@ class HookRead(Output):
     kind: HookKind
     position: int = Field(examples=[10])
     enabled: bool
+    stopped_reason: str | None = Field(
+        description="why it stopped itself; saving its configuration or switching it on goes on"
+    )
+    stopped_at: datetime | None
     failure_policy: FailurePolicy
     instrument_id: uuid.UUID | None = Field(description="null: of all instruments")
     pattern: str | None

@@ -685,6 +685,9 @@ export interface HookRead {
   pattern: string | null;
   position: number;
   revision: number;
+  stopped_at: string | null;
+  /** why it stopped itself; saving its configuration or switching it on goes on */
+  stopped_reason: string | null;
   timeout_seconds: number;
   updated_at: string;
   /** what was saved and cannot work beside other hooks */
@@ -1405,7 +1408,7 @@ export interface NeedRead {
   code: string | null;
   count: number;
   instrument_id: string | null;
-  /** failed, conflict, damaged, missing, held, refused, silent, listing_held, instrument_trouble, storage_trouble, storage_nearly_full, account_refused, run_lost, zone_not_served, audit_unsealed */
+  /** failed, conflict, damaged, missing, held, refused, silent, listing_held, instrument_trouble, storage_trouble, storage_nearly_full, account_refused, run_lost, zone_not_served, audit_unsealed, hook_stopped */
   kind: string;
   more: boolean;
   name: string | null;
