@@ -3021,6 +3021,13 @@ size_min?: number | null;
 size_max?: number | null;
 };
 
+export type ReplayHooksHeaders = {
+/**
+ * the same key within 24 hours gets the same answer
+ */
+'idempotency-key'?: string | null;
+};
+
 export type ListHooksParams = {
 /**
  * those that hold for it
