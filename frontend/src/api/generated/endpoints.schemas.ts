@@ -387,7 +387,7 @@ export interface StoryStep {
   error_detail: string | null;
   evidence: StoryStepEvidence;
   identifier: string | null;
-  /** first_seen, settling, held, skipped, refused, absent, planned, identifier_minted, attempt, available, conflict, superseded, removed, damaged, missing, retried, version.seen_again, or another action of the audit trail */
+  /** first_seen, settling, held, skipped, refused, absent, planned, identifier_minted, attempt, available, conflict, superseded, removed, damaged, missing, retried, access_granted, version.seen_again, or another action of the audit trail */
   kind: string;
   /** of an attempt */
   number: number | null;
