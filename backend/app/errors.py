@@ -212,6 +212,8 @@ _ENTRIES = (
           "It is tried again. If it stays, mend the hook; it may need more memory."),
     Entry("hook_later", _T, 503, "A hook waits for something and asks to be asked again.",
           "Nothing to do: it is asked again. The hook's log says what it waits for."),
+    Entry("hook_stopped", _C, 409, "A hook stopped itself: what it calls wants no more.",
+          "Once settled, save its configuration or switch it on; what waits is asked then."),
     Entry("hook_not_startable", _C, 500, "A hook cannot be started.",
           "Follow the detail: it is not installed, or its configuration does not fit it any more."),
     Entry("hook_storage_unknown", _C, 409, "A hook sends a file to a storage location that is not "

@@ -387,7 +387,7 @@ export interface StoryStep {
   error_detail: string | null;
   evidence: StoryStepEvidence;
   identifier: string | null;
-  /** first_seen, settling, held, skipped, refused, absent, planned, identifier_minted, attempt, available, conflict, superseded, removed, damaged, missing, retried, version.seen_again, or another action of the audit trail */
+  /** first_seen, settling, held, skipped, refused, absent, planned, identifier_minted, attempt, available, conflict, superseded, removed, damaged, missing, retried, access_granted, version.seen_again, or another action of the audit trail */
   kind: string;
   /** of an attempt */
   number: number | null;
@@ -726,8 +726,13 @@ export interface HookRead {
   pattern: string | null;
   position: number;
   revision: number;
+  stopped_at: string | null;
+  /** why it stopped itself; saving its configuration or switching it on goes on */
+  stopped_reason: string | null;
   timeout_seconds: number;
   updated_at: string;
+  /** what was saved and cannot work beside other hooks */
+  warnings?: string[];
 }
 
 /**
@@ -1518,7 +1523,7 @@ export interface NeedRead {
   code: string | null;
   count: number;
   instrument_id: string | null;
-  /** failed, conflict, damaged, missing, held, refused, silent, listing_held, instrument_trouble, storage_trouble, storage_nearly_full, account_refused, run_lost, zone_not_served, audit_unsealed */
+  /** failed, conflict, damaged, missing, held, refused, silent, listing_held, instrument_trouble, storage_trouble, storage_nearly_full, account_refused, run_lost, zone_not_served, audit_unsealed, hook_stopped */
   kind: string;
   more: boolean;
   name: string | null;
@@ -3170,6 +3175,13 @@ complete_after?: string | null;
 complete_before?: string | null;
 size_min?: number | null;
 size_max?: number | null;
+};
+
+export type ReplayHooksHeaders = {
+/**
+ * the same key within 24 hours gets the same answer
+ */
+'idempotency-key'?: string | null;
 };
 
 export type ListHooksParams = {
