@@ -14,6 +14,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -109,6 +110,28 @@ class Calls:
         if self.is_disk:
             return work(*arguments)
         return await self.run(work, *arguments)
+
+    async def opened(self, work: Callable[..., int], *arguments: Any) -> int:
+        """Open a file; who is cancelled or gives up meanwhile leaves no descriptor behind."""
+        found: list[int] = []
+        is_given_up = threading.Event()
+
+        def close() -> None:
+            # The thread and the one who waits may both come here: the list gives it once.
+            with suppress(IndexError):
+                os.close(found.pop())
+
+        def keep() -> None:
+            found.append(work(*arguments))
+            if is_given_up.is_set():
+                close()
+
+        try:
+            await self.brief(keep)
+            return found.pop()
+        finally:
+            is_given_up.set()
+            close()
 
     async def run(self, work: Callable[..., T], *arguments: Any, seconds: float | None = None) -> T:
         """Make a call in a thread; who is cancelled waits for its end, or a descriptor that it uses

@@ -76,7 +76,7 @@ class LocalSource:
     async def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:
         """Stream the file's bytes."""
         calls = self._calls
-        descriptor = await calls.brief(self._opened, path)
+        descriptor = await calls.opened(self._opened, path)
         received = 0
         try:
             while True:

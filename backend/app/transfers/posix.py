@@ -299,7 +299,7 @@ class PosixStorage:
     ) -> AsyncGenerator[bytes, None]:
         """Stream a published file, or `size_bytes` of it from `offset`."""
         calls = self._calls
-        descriptor = await calls.run(self._opened, path)
+        descriptor = await calls.opened(self._opened, path)
         left = sys.maxsize if size_bytes is None else size_bytes
         try:
             while left and (
