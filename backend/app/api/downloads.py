@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from email.utils import format_datetime
@@ -12,20 +12,31 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from app.api.deps import ONE, SIGNED_IN, Caller, Db, Id
 from app.api.file_query import FileQuery
 from app.api.problems import documented
 from app.clock import from_ns, utcnow
 from app.errors import StreamWeaveError
-from app.services.archives import Selection, contents_of, zip_of
+from app.schemas.files import ArchiveSizeRead
+from app.services.archives import Archive
 from app.services.downloads import Content, Sender, find_content
+from app.services.selections import (
+    MOST_NAMED,
+    Selection,
+    check_selection,
+    contents_of,
+    measure,
+)
 
 router = APIRouter(tags=["files"], responses=SIGNED_IN)
 _RANGE = re.compile(r"^bytes=(\d{0,18})-(\d{0,18})$")
 _OCTETS: dict[str, Any] = {
     "application/octet-stream": {"schema": {"$ref": "#/components/schemas/FileContent"}}
 }
+Ending = Callable[[], Awaitable[None]]
+_CLOSING: set[asyncio.Task[None]] = set()  # the loop itself holds tasks weakly
 CONTENT_SCHEMAS = {
     "FileContent": {
         "title": "FileContent",
@@ -115,7 +126,7 @@ async def download_file(
         await sender.note(caller, content, f"0-{whole}")
         headers["Content-Length"] = str(whole)
         body = await _begun(sender.stream(content))
-        return StreamingResponse(body, headers=headers, media_type="application/octet-stream")
+        return _Closing(body, headers=headers, media_type="application/octet-stream")
     first, size = part
     await sender.note(caller, content, f"{first}-{first + size}")
     headers |= {
@@ -123,16 +134,14 @@ async def download_file(
         "Content-Range": f"bytes {first}-{first + size - 1}/{whole}",
     }
     body = await _begun(sender.stream(content, offset=first, size_bytes=size))
-    return StreamingResponse(
-        body, status_code=206, headers=headers, media_type="application/octet-stream"
-    )
+    return _Closing(body, status_code=206, headers=headers, media_type="application/octet-stream")
 
 
-async def _begun(chunks: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+async def _begun(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     """Wait for the first chunk: what cannot be read is an error, not a file that breaks off."""
     first = await anext(chunks, None)
 
-    async def all_chunks() -> AsyncIterator[bytes]:
+    async def all_chunks() -> AsyncGenerator[bytes, None]:
         async with aclosing(chunks):
             if first is not None:
                 yield first
@@ -189,6 +198,41 @@ def _modified(content: Content) -> Any:
         return utcnow().replace(microsecond=0)
 
 
+class _Closing(StreamingResponse):
+    """A stream that is closed as soon as its client is gone, whatever it was waiting for."""
+
+    def __init__(
+        self, body: AsyncGenerator[bytes, None], *, afterwards: Ending | None = None, **how: Any
+    ) -> None:
+        super().__init__(body, **how)
+        self._body, self._afterwards = body, afterwards
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            # In a task of its own: this one is cancelled when the client has gone.
+            closing = asyncio.create_task(self._close())
+            _CLOSING.add(closing)
+            closing.add_done_callback(_CLOSING.discard)
+            await asyncio.shield(closing)
+
+    async def _close(self) -> None:
+        await self._body.aclose()
+        if self._afterwards is not None:
+            await self._afterwards()
+
+
+Named = Annotated[list[Id], Query(default_factory=list, max_length=MOST_NAMED)]
+Whole = Annotated[
+    bool,
+    Query(
+        description="all or nothing: Content-Length is told (up to 10,000 files), and what cannot "
+        "be read breaks it off instead of being left out"
+    ),
+]
+
+
 @router.get(
     "/files.zip",
     operation_id="downloadFiles",
@@ -200,22 +244,43 @@ async def download_files(
     caller: Caller,
     sender: Sends,
     narrowed: FileQuery,
-    id: Annotated[list[Id], Query(default_factory=list, max_length=500)],
+    id: Named,
+    whole: Whole = False,
 ) -> StreamingResponse:
     """Send the newest proven versions of a selection: of the named files, or of a filter."""
-    files = contents_of(database, caller, Selection(narrowed, tuple(dict.fromkeys(id))))
-    first = await anext(files, None)  # a file that one may not see is told before anything is sent
-
-    async def all_files() -> AsyncIterator[Any]:
-        if first is not None:
-            yield first
-        async for one in files:
-            yield one
-
-    body = zip_of(sender, caller, all_files(), asyncio.get_running_loop())
+    selection = Selection(narrowed, tuple(dict.fromkeys(id)))
+    await check_selection(database, caller, selection)
     name = f"files-{utcnow():%Y%m%d-%H%M}.zip"
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Cache-Control": "no-store",
     }
-    return StreamingResponse(body, media_type="application/zip", headers=headers)
+    if whole:
+        size = await measure(database, caller, selection)
+        if size.left_out:
+            raise StreamWeaveError("no_proven_copy", f"{size.left_out} of the files have none.")
+        if not size.more:
+            headers["Content-Length"] = str(size.archive_bytes)
+    await sender.note_archive_begun(caller, f"{len(selection.ids)} named" if id else "filter")
+    archive = Archive(sender, caller, contents_of(database, caller, selection), whole=whole)
+    return _Closing(
+        archive.stream(),
+        afterwards=archive.note_end,
+        media_type="application/zip",
+        headers=headers,
+    )
+
+
+@router.get(
+    "/files/archive",
+    operation_id="measureFiles",
+    response_model=ArchiveSizeRead,
+    responses=documented("not_found"),
+)
+async def measure_files(
+    database: Db, caller: Caller, narrowed: FileQuery, id: Named
+) -> ArchiveSizeRead:
+    """Say what a ZIP of a selection would have, before it is downloaded; exact to 10,000 files."""
+    selection = Selection(narrowed, tuple(dict.fromkeys(id)))
+    await check_selection(database, caller, selection)
+    return ArchiveSizeRead.model_validate(await measure(database, caller, selection))

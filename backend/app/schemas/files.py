@@ -89,6 +89,18 @@ class FileCountsRead(Output):
     statuses: dict[FileStatus, FileCount]
 
 
+class ArchiveSizeRead(Output):
+    """What a ZIP of a selection would have; with `more`, at least so much."""
+
+    files: int = Field(examples=[1204])
+    size_bytes: int = Field(description="of its files", examples=[2_480_000_000])
+    archive_bytes: int = Field(
+        description="of the ZIP itself, exact if all can be read", examples=[2_480_412_903]
+    )
+    left_out: int = Field(description="files that have no proven copy now", examples=[2])
+    more: bool
+
+
 class CopyEvidence(CopyRead):
     """A copy with what proves it."""
 

@@ -1,127 +1,128 @@
-"""A selection of files as one ZIP, made while it is sent: memory does not grow with its size.
+"""A selection of files as one ZIP, made while it is sent: memory does not grow with its bytes.
 
 The last entry is `manifest-sha256.txt` (the form of BagIt, RFC 8493): the hash of each file, so
 that whoever unpacks it can check it (`sha256sum -c`). What could not be read is named in
 `left-out.txt`; an archive that breaks off in a file has no directory and does not open.
 """
 
-import asyncio
-import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 
 import zipstream
 
-from app.database import Database
 from app.errors import StreamWeaveError
 from app.models import User
-from app.services.downloads import Content, Sender, find_content
-from app.services.file_filters import FileFilter
-from app.services.files import FileView, get_file, list_files
-from app.services.pagination import PageRequest
-from app.transfers.paths import display
+from app.services.downloads import Content, Sender
+from app.services.selections import Found, Listing
 
-T = TypeVar("T")
-_PAGE = 200
+# Headers and small files go out together.
+_PIECE_BYTES = 256 << 10
 
 
-@dataclass
-class _Written:
-    """What the archive says of itself at its end."""
+class Archive:
+    """One ZIP: streamed once, and noted in the audit trail however it ends."""
 
-    names: set[str] = field(default_factory=set)
-    manifest: list[str] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
+    def __init__(
+        self,
+        sender: Sender,
+        user: User,
+        files: AsyncGenerator[Found, None],
+        *,
+        whole: bool = False,
+    ) -> None:
+        """Take the files as they come; `whole`: what cannot be read breaks it off."""
+        self._sender = sender
+        self._user = user
+        self._files = files
+        self._whole = whole
+        self._zip = zipstream.ZipStream()
+        self._listing = Listing()
+        self._is_noted = False
 
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes.
 
-Found = tuple[str, Content | StreamWeaveError]
+        Raises:
+            StreamWeaveError: `copy_differs` in the middle of an entry; with `whole` also
+                `no_proven_copy`.
+        """
+        pending: list[bytes] = []
+        size = 0
+        pieces = self._pieces()
+        async with aclosing(pieces):
+            async for piece in pieces:
+                pending.append(piece)
+                size += len(piece)
+                if size >= _PIECE_BYTES:
+                    yield b"".join(pending)
+                    pending, size = [], 0
+        yield b"".join(pending)
 
+    async def _pieces(self) -> AsyncGenerator[bytes, None]:
+        async with aclosing(self._files):
+            async for name, content in self._files:
+                if isinstance(content, StreamWeaveError):
+                    self._leave_out(name, content)
+                    continue
+                entry = self._entry(name, content)
+                async with aclosing(entry):
+                    async for piece in entry:
+                        yield piece
+        await self._note(complete=True)
+        for name, text in self._listing.entries():
+            self._zip.add(text, name)
+        for piece in self._zip.finalize():
+            yield piece
 
-@dataclass(frozen=True)
-class Selection:
-    """Which files: those named, or all of a filter."""
+    async def _entry(self, name: str, content: Content) -> AsyncGenerator[bytes, None]:
+        chunks = self._sender.stream(content)
+        async with aclosing(chunks):
+            try:
+                # What cannot be read is left out before its entry is begun.
+                chunk = await anext(chunks, None)
+            except StreamWeaveError as error:
+                self._leave_out(name, error)
+                return
+            fed = _Fed()
+            self._zip.add(fed, name, size=content.version.size_bytes)
+            entry = self._zip.file()
+            yield next(entry)
+            while chunk is not None:
+                fed.piece = chunk
+                yield next(entry)
+                chunk = await anext(chunks, None)
+        for piece in entry:
+            yield piece
+        self._listing.add(name, content)
 
-    narrowed: FileFilter
-    ids: tuple[uuid.UUID, ...] = ()
+    def _leave_out(self, name: str, error: StreamWeaveError) -> None:
+        if self._whole:
+            raise error
+        self._listing.leave_out(name, error)
 
+    async def note_end(self) -> None:
+        """Note what was sent of an archive that broke off; nothing when it was noted."""
+        if not self._is_noted:
+            await self._note(complete=False)
 
-async def contents_of(database: Database, user: User, selection: Selection) -> AsyncIterator[Found]:
-    """Yield the newest proven version of each file of a selection, with its name in the archive."""
-    for one in selection.ids:
-        view = await get_file(database, user, one)
-        yield await _content(database, user, view)
-    cursor: str | None = None
-    while not selection.ids:
-        page = await list_files(database, user, PageRequest(_PAGE, cursor), selection.narrowed)
-        for view in page.items:
-            yield await _content(database, user, view)
-        if (cursor := page.next_cursor) is None:
-            return
-
-
-async def _content(database: Database, user: User, view: FileView) -> Found:
-    name = f"{view.instrument_name}/{display(view.file.path_bytes)}"
-    try:
-        async with database.read() as session:
-            return name, await find_content(session, user, view.file.id, None)
-    except StreamWeaveError as error:
-        return name, error
-
-
-def zip_of(
-    sender: Sender, user: User, files: AsyncIterator[Found], loop: asyncio.AbstractEventLoop
-) -> Iterator[bytes]:
-    """Yield the bytes of a ZIP; to be run in a thread beside the event loop."""
-    archive, written = zipstream.ZipStream(), _Written()
-    while (found := _wait(_next(files), loop)) is not None:
-        name, content = found
-        if isinstance(content, StreamWeaveError):
-            written.left_out.append(f"{name}: {content.detail}")
-            continue
-        name = _free(name, written.names)
-        chunks = sender.stream(content)
-        try:
-            # What cannot be read is left out before its entry is begun.
-            first = _wait(_next(chunks), loop)
-        except StreamWeaveError as error:
-            written.left_out.append(f"{name}: {error.detail}")
-            continue
-        archive.add(_chunks(first, chunks, loop), name, size=content.version.size_bytes)
-        yield from archive.file()
-        written.manifest.append(f"{content.sha256.hex()}  {name}\n")
-    _wait(sender.note_archive(user, written.manifest, len(written.left_out)), loop)
-    yield from _last_words(archive, written)
-
-
-def _last_words(archive: zipstream.ZipStream, written: _Written) -> Iterator[bytes]:
-    if written.left_out:
-        archive.add("\n".join([*written.left_out, ""]), "left-out.txt")
-    archive.add("".join(written.manifest), "manifest-sha256.txt")
-    yield from archive.finalize()
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """Return a name that no other entry has: two paths may look alike when they are shown."""
-    found, number = name, 2
-    while found in taken:
-        found, number = f"{name}~{number}", number + 1
-    taken.add(found)
-    return found
-
-
-def _chunks(
-    first: bytes | None, rest: AsyncGenerator[bytes, None], loop: asyncio.AbstractEventLoop
-) -> Iterator[bytes]:
-    chunk = first
-    while chunk is not None:
-        yield chunk
-        chunk = _wait(_next(rest), loop)
-
-
-async def _next(things: AsyncIterator[T]) -> T | None:
-    return await anext(things, None)
+    async def _note(self, *, complete: bool) -> None:
+        self._is_noted = True
+        listing = self._listing
+        await self._sender.note_archive(
+            self._user, listing.manifest, len(listing.left_out), complete=complete
+        )
 
 
-def _wait(work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
-    return asyncio.run_coroutine_threadsafe(work, loop).result()
+class _Fed:
+    """The bytes of an entry, put down one piece at a time just before zipstream takes it."""
+
+    piece: bytes | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if self.piece is None:
+            raise StopIteration
+        piece, self.piece = self.piece, None
+        return piece

@@ -10,8 +10,9 @@ import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
@@ -34,6 +35,7 @@ from app.services.edits import user_actor
 from app.services.storages import StorageOpener
 from app.transfers.base import Storage
 
+_Proven = tuple[Version, Copy, StorageLocation]
 _UNREADABLE = "no_proven_copy"
 _SMALL_BYTES = 1 << 20
 
@@ -82,28 +84,64 @@ async def content_of(session: AsyncSession, file: SourceFile, number: int | None
     Raises:
         StreamWeaveError: `no_proven_copy` when none can be read now.
     """
-    paused = StorageLocation.paused_until
-    query = (
-        select(Version, Copy, StorageLocation)
-        .join(Copy, Copy.version_id == Version.id)
-        .join(StorageLocation, StorageLocation.id == Copy.storage_location_id)
-        .where(
-            Version.source_file_id == file.id,
-            Copy.state == CopyState.AVAILABLE,
-            StorageLocation.state != StorageState.RETIRED,
-            or_(paused.is_(None), paused <= utcnow()),
-        )
-        .order_by(
-            Version.number.desc(),
-            StorageLocation.kind.in_([StorageKind.POSIX, StorageKind.NFS]).desc(),
-            Copy.id,
-        )
-    )
+    query = _nearest_first(
+        _proven(select(Version, Copy, StorageLocation).join(Copy, Copy.version_id == Version.id))
+    ).where(Version.source_file_id == file.id)
     if number is not None:
         query = query.where(Version.number == number)
     rows = (await session.execute(query)).all()
     if not rows:
         raise StreamWeaveError(_UNREADABLE)
+    return _newest(file, [(version, copy, place) for version, copy, place in rows])
+
+
+async def find_contents(
+    session: AsyncSession, user: User, file_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, Content]:
+    """Return the newest proven version of each file that a person may see; without it, none."""
+    number = func.rank().over(partition_by=Version.source_file_id, order_by=Version.number.desc())
+    newest = _proven(
+        select(Copy.id.label("copy_id"), number.label("nth")).join(
+            Version, Version.id == Copy.version_id
+        )
+    ).where(Version.source_file_id.in_(file_ids))
+    ranked = newest.subquery()
+    query = (
+        select(SourceFile, Version, Copy, StorageLocation)
+        .join(Version, Version.source_file_id == SourceFile.id)
+        .join(Copy, Copy.version_id == Version.id)
+        .join(StorageLocation, StorageLocation.id == Copy.storage_location_id)
+        .join(ranked, ranked.c.copy_id == Copy.id)
+        .where(SourceFile.id.in_(file_ids), ranked.c.nth == 1)
+    )
+    found: dict[uuid.UUID, tuple[SourceFile, list[_Proven]]] = {}
+    rows = await session.execute(_nearest_first(only_readable_files(query, user)))
+    for file, version, copy, place in rows.all():
+        found.setdefault(file.id, (file, []))[1].append((version, copy, place))
+    return {key: _newest(file, proven) for key, (file, proven) in found.items()}
+
+
+def _proven(query: Select[Any]) -> Select[Any]:
+    """Narrow a query of versions and copies to what can be read now."""
+    paused = StorageLocation.paused_until
+    return query.join_from(
+        Copy, StorageLocation, StorageLocation.id == Copy.storage_location_id
+    ).where(
+        Copy.state == CopyState.AVAILABLE,
+        StorageLocation.state != StorageState.RETIRED,
+        or_(paused.is_(None), paused <= utcnow()),
+    )
+
+
+def _nearest_first(query: Select[Any]) -> Select[Any]:
+    return query.order_by(
+        Version.number.desc(),
+        StorageLocation.kind.in_([StorageKind.POSIX, StorageKind.NFS]).desc(),
+        Copy.id,
+    )
+
+
+def _newest(file: SourceFile, rows: Sequence[_Proven]) -> Content:
     newest = rows[0][0]
     places = tuple(
         Place(place, copy.dest_path_bytes, object_of(copy.intent))
@@ -139,8 +177,27 @@ class Sender:
 
         await self._database.run(work)
 
-    async def note_archive(self, user: User, manifest: Sequence[str], left_out: int) -> None:
-        """Write an archive into the audit trail: the hash of its manifest says what was in it."""
+    async def note_archive_begun(self, user: User, what: str) -> None:
+        """Write an archive into the audit trail, before its first byte is sent."""
+
+        async def work(session: AsyncSession) -> None:
+            await audit.record(
+                session,
+                actor=user_actor(user.id),
+                action="files.archive_begun",
+                subject=f"user:{user.id}",
+                details={"selection": what},
+            )
+
+        await self._database.run(work)
+
+    async def note_archive(
+        self, user: User, manifest: Sequence[str], left_out: int, *, complete: bool
+    ) -> None:
+        """Write into the audit trail what an archive had: the hash of its manifest says it.
+
+        Of one that broke off, the manifest is that of the files that were sent whole.
+        """
 
         async def work(session: AsyncSession) -> None:
             text = "".join(manifest).encode()
@@ -150,6 +207,7 @@ class Sender:
                 action="files.archived",
                 subject=f"user:{user.id}",
                 details={
+                    "complete": complete,
                     "files": len(manifest),
                     "left_out": left_out,
                     "manifest_sha256": hashlib.sha256(text).hexdigest(),

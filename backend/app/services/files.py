@@ -89,7 +89,8 @@ async def status_of_path(session: AsyncSession, instrument_id: uuid.UUID, path: 
     return derive_status(file.state, [(copy.state, copy.required) for copy, _ in mine])
 
 
-def _readable_files(user: User) -> Select[Any]:
+def readable_files(user: User) -> Select[Any]:
+    """Return the query for the files that a person may see, with their instruments' names."""
     query = select(SourceFile, Instrument.name).join(
         Instrument, Instrument.id == SourceFile.instrument_id
     )
@@ -122,7 +123,7 @@ async def find_files(
     """Return a page of files with their instruments' names."""
     by_path = FileOrder.PATH_BACK if order is FileOrder.PATH_BACK else FileOrder.PATH
     order = by_path if narrowed.q else order or FileOrder.NEWEST
-    query = narrowed.apply(_readable_files(user))
+    query = narrowed.apply(readable_files(user))
     if narrowed.search:
         search = Search(narrowed.search, narrowed.instruments)
         return await search_files(session, user, request, search, query)
@@ -135,7 +136,7 @@ async def find_files(
 
 async def get_file(database: Database, user: User, file_id: uuid.UUID) -> FileView:
     """Return one file."""
-    query = _readable_files(user).where(SourceFile.id == file_id)
+    query = readable_files(user).where(SourceFile.id == file_id)
     async with database.read() as session:
         row = (await session.execute(query)).one_or_none()
         if row is None:

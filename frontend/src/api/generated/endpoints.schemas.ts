@@ -5,6 +5,20 @@
  * Scientific data harvesting, simplified.
  * OpenAPI spec version: 0.1.0
  */
+/**
+ * What a ZIP of a selection would have; with `more`, at least so much.
+ */
+export interface ArchiveSizeRead {
+  /** of the ZIP itself, exact if all can be read */
+  archive_bytes: number;
+  files: number;
+  /** files that have no proven copy now */
+  left_out: number;
+  more: boolean;
+  /** of its files */
+  size_bytes: number;
+}
+
 export type AttemptReadEvidence = { [key: string]: unknown } | null;
 
 /**
@@ -2923,6 +2937,85 @@ size_max?: number | null;
 };
 
 export type DownloadFilesParams = {
+/**
+ * @maxItems 500
+ */
+id?: string[];
+/**
+ * all or nothing: Content-Length is told (up to 10,000 files), and what cannot be read breaks it off instead of being left out
+ */
+whole?: boolean;
+/**
+ * any of these instruments
+ * @maxItems 100
+ */
+instrument?: string[];
+/**
+ * any of these derived statuses
+ * @maxItems 20
+ */
+state?: FileStatus[];
+/**
+ * any of these extensions, in lower case
+ * @maxItems 20
+ * @items.pattern ^[a-z0-9]{1,16}$
+ */
+type?: string[];
+/**
+ * how the path begins
+ */
+q?: string | null;
+/**
+ * the exact path
+ */
+path?: string | null;
+/**
+ * beginnings of words of the name; finds in the name's order
+ */
+search?: string | null;
+/**
+ * the error code of a file that is held or refused
+ */
+reason?: string | null;
+/**
+ * whether the last look at the source saw it
+ */
+present?: boolean | null;
+/**
+ * one of its tags
+ */
+tag?: string | null;
+/**
+ * KEY=VALUE: a metadata field of one plain value
+ */
+meta?: string | null;
+/**
+ * true: single files that hooks let you see
+ */
+shared?: boolean | null;
+first_seen_after?: string | null;
+first_seen_before?: string | null;
+/**
+ * the source's time
+ */
+modified_after?: string | null;
+/**
+ * the source's time
+ */
+modified_before?: string | null;
+/**
+ * a version of it was complete then or later
+ */
+complete_after?: string | null;
+/**
+ * a version of it was complete before
+ */
+complete_before?: string | null;
+size_min?: number | null;
+size_max?: number | null;
+};
+
+export type MeasureFilesParams = {
 /**
  * @maxItems 500
  */

@@ -6,6 +6,7 @@
  * OpenAPI spec version: 0.1.0
  */
 import type {
+  ArchiveSizeRead,
   ChangeFileMetadataHeaders,
   CountFilesParams,
   CsvText,
@@ -20,6 +21,7 @@ import type {
   FileRead,
   FileStory,
   ListFilesParams,
+  MeasureFilesParams,
   MetadataPatch,
   MetadataRead,
   VersionList
@@ -87,6 +89,19 @@ export const downloadFiles = (
       {url: `/api/files.zip`, method: 'GET',
         params,
         responseType: 'blob'
+    },
+      options);
+    }
+  /**
+ * Say what a ZIP of a selection would have, before it is downloaded; exact to 10,000 files.
+ * @summary Measure Files
+ */
+export const measureFiles = (
+    params?: MeasureFilesParams,
+ options?: SecondParameter<typeof request<ArchiveSizeRead>>,) => {
+      return request<ArchiveSizeRead>(
+      {url: `/api/files/archive`, method: 'GET',
+        params
     },
       options);
     }
@@ -204,6 +219,7 @@ export const listFileVersions = (
 export type ListFilesResult = NonNullable<Awaited<ReturnType<typeof listFiles>>>
 export type ExportFilesResult = NonNullable<Awaited<ReturnType<typeof exportFiles>>>
 export type DownloadFilesResult = NonNullable<Awaited<ReturnType<typeof downloadFiles>>>
+export type MeasureFilesResult = NonNullable<Awaited<ReturnType<typeof measureFiles>>>
 export type CountFilesResult = NonNullable<Awaited<ReturnType<typeof countFiles>>>
 export type GetFileResult = NonNullable<Awaited<ReturnType<typeof getFile>>>
 export type DownloadFileResult = NonNullable<Awaited<ReturnType<typeof downloadFile>>>
