@@ -1,7 +1,7 @@
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import * as api from "./generated/files/files";
 import { csvHref, listOptions } from "./lists";
-import type { CountFilesParams, ListFilesParams, VersionRead } from "./models";
+import type { CountFilesParams, ListFilesParams, MeasureFilesParams, VersionRead } from "./models";
 
 export type FileFilters = Omit<ListFilesParams, "limit" | "cursor">;
 
@@ -35,8 +35,19 @@ export const versionsQuery = (id: string) =>
 export const contentHref = (id: string, version?: number): string =>
   `/api/files/${id}/content${version === undefined ? "" : `?version=${version}`}`;
 
-/** Where the newest proven versions of a list's files are, in one archive. */
-export const zipHref = (filters: CountFilesParams): string => csvHref("/api/files.zip", filters);
+/** As many files can be named for one archive. */
+export const MOST_NAMED = 500;
+
+/** Where the newest proven versions of a list's files, or of those named, are in one archive. */
+export const zipHref = (filters: MeasureFilesParams): string => csvHref("/api/files.zip", filters);
+
+/** What such an archive would have; asked when somebody wants it, not with each live event. */
+export const archiveQuery = (filters: MeasureFilesParams) =>
+  queryOptions({
+    queryKey: ["archive", filters],
+    queryFn: () => api.measureFiles(filters),
+    placeholderData: keepPreviousData,
+  });
 
 /** The newest version that has a proven copy, of those that are listed newest first. */
 export const newestProven = (versions: VersionRead[]): VersionRead | undefined =>

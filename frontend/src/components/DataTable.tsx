@@ -75,6 +75,7 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
         {props.downloads}
         <ViewOptions table={table} dense={dense} onDense={setDense} columns={columns} />
       </Group>
+      {props.choiceBar}
       <TableRows {...props} shown={shown} dense={dense} />
     </Stack>
   );

@@ -1,4 +1,4 @@
-import { Button, Skeleton, Text } from "@mantine/core";
+import { Button, Checkbox, Skeleton, Text, VisuallyHidden } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, memo, useEffect, useRef, useState } from "react";
@@ -7,7 +7,7 @@ import classes from "./DataTable.module.css";
 import { Empty } from "./Empty";
 import { formatNumber } from "./format";
 import { ProblemPanel } from "./ProblemPanel";
-import type { Column, DataTableProps, RowSource } from "./table";
+import type { Column, DataTableProps, RowChoice, RowSource } from "./table";
 
 const ROW_HEIGHT = 45;
 const DENSE_ROW_HEIGHT = 34;
@@ -43,6 +43,8 @@ export function TableRows<Row>({ source, shown, dense, ...props }: TableRowsProp
   const keyboard = useRowKeyboard(rows.length, (index) => virtual.scrollToIndex(index), scroller);
   const above = items[0]?.start ?? 0;
   const below = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
+  const { choice } = props;
+  const span = shown.length + (choice ? 1 : 0);
   const isSearching = source.isPending || (rows.length === 0 && Boolean(hasNextPage));
 
   if (source.error && rows.length === 0) {
@@ -58,9 +60,9 @@ export function TableRows<Row>({ source, shown, dense, ...props }: TableRowsProp
           aria-rowcount={hasNextPage ? -1 : rows.length + 1}
           aria-busy={isSearching || Boolean(source.isOld)}
         >
-          <Head columns={shown} />
+          <Head columns={shown} isChoosing={Boolean(choice)} />
           <tbody onKeyDown={keyboard.onKeyDown}>
-            {above > 0 && <Spacer height={above} span={shown.length} />}
+            {above > 0 && <Spacer height={above} span={span} />}
             {items.map((item) => {
               const row = rows[item.index] as Row;
               return (
@@ -72,15 +74,19 @@ export function TableRows<Row>({ source, shown, dense, ...props }: TableRowsProp
                   href={props.rowHref?.(row)}
                   isCurrent={keyboard.current === item.index}
                   onFocus={keyboard.setCurrent}
+                  choice={choice && choiceOf(choice, props.rowKey(row))}
+                  choose={choice?.choose}
+                  labelOf={choice?.labelOf}
+                  rowKey={props.rowKey(row)}
                   measure={virtual.measureElement}
                 />
               );
             })}
-            {below > 0 && <Spacer height={below} span={shown.length} />}
-            {isSearching && <Skeletons span={shown.length} />}
+            {below > 0 && <Spacer height={below} span={span} />}
+            {isSearching && <Skeletons span={span} />}
             {!isSearching && rows.length === 0 && (
               <tr>
-                <td className={classes.message} colSpan={shown.length}>
+                <td className={classes.message} colSpan={span}>
                   {props.isFiltered ? (
                     <Empty
                       title={t("common.empty.filtered")}
@@ -116,10 +122,16 @@ function ClearFilters() {
   );
 }
 
-function Head<Row>({ columns }: { columns: Column<Row>[] }) {
+function Head<Row>({ columns, isChoosing }: { columns: Column<Row>[]; isChoosing: boolean }) {
+  const { t } = useTranslation();
   return (
     <thead>
       <tr>
+        {isChoosing && (
+          <th scope="col" className={classes.choice}>
+            <VisuallyHidden>{t("common.choice.column")}</VisuallyHidden>
+          </th>
+        )}
         {columns.map((column) => (
           <th key={column.id} scope="col" data-align={column.align} style={{ width: column.width }}>
             {column.header}
@@ -148,8 +160,19 @@ function Skeletons({ span }: { span: number }) {
   ));
 }
 
+type Choice = "chosen" | "open" | "full";
+
+function choiceOf<Row>({ chosen, isFull }: RowChoice<Row>, key: string): Choice {
+  if (chosen.has(key)) return "chosen";
+  return isFull ? "full" : "open";
+}
+
 interface BodyRowProps<Row> {
   row: Row;
+  rowKey: string;
+  choice: Choice | undefined;
+  choose: RowChoice<Row>["choose"] | undefined;
+  labelOf: RowChoice<Row>["labelOf"] | undefined;
   index: number;
   columns: Column<Row>[];
   href: string | undefined;
@@ -164,6 +187,7 @@ const BodyRow = memo(OneRow) as typeof OneRow;
 
 function OneRow<Row>({ row, index, columns, href, ...props }: BodyRowProps<Row>) {
   const navigate = useNavigate();
+  const { choice } = props;
   const open = () => {
     if (href !== undefined) void navigate({ to: href });
   };
@@ -178,13 +202,31 @@ function OneRow<Row>({ row, index, columns, href, ...props }: BodyRowProps<Row>)
       onClick={(event) => {
         // Links, buttons and marked text inside a row keep their own meaning.
         const target = event.target as HTMLElement;
-        const inner = target.closest("a, button, input") || !event.currentTarget.contains(target);
+        const inner =
+          target.closest("a, button, input, [data-choice]") ||
+          !event.currentTarget.contains(target);
         if (!inner && !window.getSelection()?.toString()) open();
       }}
       onKeyDown={(event) => {
-        if (event.key === "Enter" && event.target === event.currentTarget) open();
+        if (event.target !== event.currentTarget) return;
+        if (event.key === "Enter") open();
+        if (event.key === " " && choice) {
+          event.preventDefault();
+          if (choice !== "full") props.choose?.(props.rowKey, choice !== "chosen");
+        }
       }}
     >
+      {choice && (
+        <td data-choice className={classes.choice}>
+          <Checkbox
+            size="xs"
+            aria-label={props.labelOf?.(row)}
+            checked={choice === "chosen"}
+            disabled={choice === "full"}
+            onChange={(event) => props.choose?.(props.rowKey, event.currentTarget.checked)}
+          />
+        </td>
+      )}
       {columns.map((column, number) => (
         <td
           key={column.id}

@@ -28,6 +28,16 @@ export interface RowSource<Row> {
   refetch: () => void;
 }
 
+/** Rows that a person has chosen; it outlives scrolling and other filters. */
+export interface RowChoice<Row> {
+  chosen: ReadonlySet<string>;
+  choose: (key: string, isChosen: boolean) => void;
+  /** No further row can be chosen. */
+  isFull: boolean;
+  /** What choosing a row is called, for those who hear it. */
+  labelOf: (row: Row) => string;
+}
+
 export interface DataTableProps<Row> {
   /** Names the table for those who hear it, and its kept choices. */
   name: string;
@@ -46,4 +56,8 @@ export interface DataTableProps<Row> {
   csvHref?: string;
   /** Other ways to take the list along. */
   downloads?: ReactNode;
+  /** Gives each row a checkbox. */
+  choice?: RowChoice<Row>;
+  /** Stands between the toolbar and the rows: what is done with the chosen ones. */
+  choiceBar?: ReactNode;
 }

@@ -2,11 +2,11 @@ import { Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import { fileCountsQuery, filesQuery, isProven, zipHref } from "@/api/files";
+import { fileCountsQuery, filesQuery, isProven } from "@/api/files";
 import { csvHref } from "@/api/lists";
 import type { FileRead } from "@/api/models";
 import { Bytes } from "@/components/Bytes";
-import { DataTable, DownloadLink } from "@/components/DataTable";
+import { DataTable } from "@/components/DataTable";
 import { formatCount } from "@/components/format";
 import { NameLink, TextLink } from "@/components/links";
 import { PathText } from "@/components/Mono";
@@ -16,6 +16,8 @@ import { Time } from "@/components/Time";
 import type { Column } from "@/components/table";
 import { useRows } from "@/components/useRows";
 import { WhyBox } from "@/components/WhyBox";
+import { ArchiveMenu } from "./Archive";
+import { ChosenFiles, useChosenFiles } from "./ChosenFiles";
 import { FileFilters, useFileSearch } from "./FileFilters";
 
 export function FilesPage() {
@@ -24,6 +26,7 @@ export function FilesPage() {
   const { sort: _, ...filters } = search;
   const source = useRows(filesQuery(search));
   const columns = useFileColumns();
+  const choice = useChosenFiles();
   return (
     <Page title={t("files.title")} lead={<Total />}>
       <DataTable
@@ -35,7 +38,9 @@ export function FilesPage() {
         rowHref={(file) => `/files/${file.id}`}
         toolbar={<FileFilters />}
         csvHref={csvHref("/api/files.csv", search)}
-        downloads={<ZipLink rows={source.rows} />}
+        downloads={<ListArchive rows={source.rows} />}
+        choice={choice}
+        choiceBar={<ChosenFiles chosen={choice.chosen} onClear={choice.clear} />}
         isFiltered={Object.keys(filters).length > 0}
         empty={{ title: t("files.empty"), hint: t("files.empty_hint") }}
       />
@@ -45,19 +50,13 @@ export function FilesPage() {
 }
 
 /** The files of this list in one archive, once something of it is proven. */
-function ZipLink({ rows }: { rows: FileRead[] }) {
-  const { t } = useTranslation();
+function ListArchive({ rows }: { rows: FileRead[] }) {
   const { search } = useFileSearch();
   const { sort: _, ...filters } = search;
   const { data: counts } = useQuery(fileCountsQuery(filters));
   const areListed = !search.state || search.state.includes("available");
   const isAny = rows.some(isProven) || (areListed && (counts?.statuses.available?.count ?? 0) > 0);
-  if (!isAny) return null;
-  return (
-    <DownloadLink href={zipHref(filters)} name="files.zip" hint={t("files.download.zip_hint")}>
-      {t("files.download.zip")}
-    </DownloadLink>
-  );
+  return isAny ? <ArchiveMenu filters={filters} /> : null;
 }
 
 function Total() {
