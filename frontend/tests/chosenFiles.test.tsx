@@ -36,12 +36,10 @@ function Files() {
 }
 
 describe("chosen files", () => {
-  const measured = vi.spyOn(api, "measureFiles");
   beforeEach(() => {
     // Nothing has a height in jsdom, and only the rows in sight are drawn.
-    vi.spyOn(HTMLElement.prototype, "offsetHeight", "get").mockReturnValue(400);
-    measured.mockReset();
-    measured.mockImplementation((params) =>
+    vi.spyOn(Element.prototype, "clientHeight", "get").mockReturnValue(400);
+    vi.spyOn(api, "measureFiles").mockImplementation((params) =>
       Promise.resolve(sizeOf((params as { id: string[] }).id.length) as never),
     );
   });
@@ -70,7 +68,7 @@ describe("chosen files", () => {
   });
 
   it("that have no proven copy are told, and nothing is offered when none has one", async () => {
-    measured.mockResolvedValue(sizeOf(0, { left_out: 1 }) as never);
+    vi.spyOn(api, "measureFiles").mockResolvedValue(sizeOf(0, { left_out: 1 }) as never);
     show(<Files />);
     fireEvent.click(await screen.findByRole("checkbox", { name: "Select a.raw" }));
     expect(await screen.findByText("1 has no proven copy and is left out.")).toBeTruthy();
