@@ -222,6 +222,9 @@ _ENTRIES = (
           "Correct the hook: a path has no empty part, no '..' and no name of StreamWeave's own."),
     Entry("hook_redirects_disagree", _C, 409, "Two hooks send a file to different places.",
           "Narrow one of the two, so that only one of them decides about this file."),
+    Entry("sdk_not_offered", _R, 404, "This server cannot offer the wheel of the SDK.",
+          "Install streamweave-sdk from the checkout of this version, or ask the operator: the "
+          "sources of the SDK are not beside this server."),
     Entry("hook_unknown", _R, 422, "There is no such hook in this installation.",
           "Install it, or put its script into STREAMWEAVE_HOOKS_FOLDER."),
     Entry("hook_config_invalid", _R, 422, "The configuration does not fit the hook's schema.",
