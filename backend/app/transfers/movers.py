@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from app.errors import StreamWeaveError
+from app.transfers.rsync import Rsync
 from streamweave_sdk.transfers import Mover, Need, NoOptions, Options, Place, find_movers
 
 RCLONE: Final = "rclone"
@@ -35,7 +36,7 @@ class Local(Mover[NoOptions]):
     needs = frozenset({Need.LOCAL_PATH})
 
 
-BUILTIN: tuple[type[Mover[Any]], ...] = (Rclone, Local)
+BUILTIN: tuple[type[Mover[Any]], ...] = (Rclone, Local, Rsync)
 DEFAULTS: Mapping[str, str] = {
     "smb": RCLONE, "sftp": RCLONE, "s3": RCLONE, "webdav": RCLONE, "local": LOCAL,
     "rsync": "rsync", "globus": "globus",
