@@ -13,7 +13,7 @@ import pytest
 from app.database import Database
 from app.migrations import migrate
 
-pytest_plugins = ["tests.no_skips"]
+pytest_plugins = ["tests.no_skips", "streamweave_sdk.conformance"]
 _NUMBERS = itertools.count()
 
 

@@ -44,7 +44,7 @@ class RsyncServers:
         folder.mkdir(parents=True, exist_ok=True)
         if kind == "local":
             return Place("local", root=str(folder)), folder
-        server = self._server(kind)
+        server = self.server(kind)
         at = Place("rsync", host=server.host, port=server.port, timeout_seconds=20.0)
         if isinstance(server, RsyncDaemon):
             return replace(at, root=f"{MODULE}/{name}", username=USER, secret=self.password), folder
@@ -61,14 +61,15 @@ class RsyncServers:
     def reach(self, kind: str) -> Reach:
         """The same as an instrument has it."""
         place, folder = self.place(kind)
-        server = None if kind == "local" else self._server(kind)
+        server = None if kind == "local" else self.server(kind)
         values: dict[str, Any] = {"root": place.root, "mover": "rsync"}
         if server is not None:
             values |= {"host": place.host, "port": place.port, "host_key": place.host_key}
         secret = (place.username, place.secret, place.secret_kind)
         return Reach(place.protocol, folder, server, *secret, values)  # type: ignore[arg-type]
 
-    def _server(self, kind: str) -> RsyncDaemon | OpenSshd:
+    def server(self, kind: str) -> RsyncDaemon | OpenSshd:
+        """The server of this kind, running."""
         if kind not in self._running:
             (self._folder / "files").mkdir(exist_ok=True)
             places: dict[str, Any] = {"state": self._folder / kind, "logs": self._folder / "logs"}
@@ -87,7 +88,7 @@ class RsyncServers:
 
     def daemon(self) -> RsyncDaemon:
         """The daemon itself."""
-        server = self._server("daemon")
+        server = self.server("daemon")
         assert isinstance(server, RsyncDaemon)
         return server
 
