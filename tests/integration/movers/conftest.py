@@ -1,6 +1,9 @@
 """The movers that the suite of `streamweave_sdk.conformance` runs over, with real servers."""
 
+import asyncio
 import contextlib
+import shutil
+import tempfile
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -10,10 +13,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app.config import Settings
 from app.errors import StreamWeaveError
 from app.transfers.base import Source
 from app.transfers.local import LocalSource
+from app.transfers.rclone.remotes import SourceAddress
+from app.transfers.rclone.source import RcloneSource
 from app.transfers.rsync import Rsync
+from app.worker.daemon import Daemon
+from simlab.process import ServerProcess
 from streamweave_sdk.conformance import MoverLab
 from streamweave_sdk.transfers import (
     Entry,
@@ -28,8 +36,9 @@ from streamweave_sdk.transfers import (
     Wanted,
 )
 from tests.integration.rsync_fixtures import RsyncServers, rsync_servers
+from tests.integration.source_fixtures import Servers, eventually, servers
 
-__all__ = ["rsync_servers"]
+__all__ = ["rsync_servers", "servers"]
 # A path of this machine cannot be made to hang from outside.
 _CANNOT_HANG = ("rsync-local", "direct")
 
@@ -84,18 +93,76 @@ class _Direct(Mover[NoOptions]):
         return _AsMover(LocalSource(Path(place.root)))
 
 
+class _Rclone(Mover[NoOptions]):
+    """rclone's daemon, one an opening, dressed as a mover."""
+
+    name = "rclone"
+    title = "rclone"
+    protocols = frozenset({"sftp"})
+
+    async def open(self, place: Place, options: NoOptions, around: Surroundings) -> MoverSource:
+        # A socket's path has 108 bytes in all.
+        sockets = Path(tempfile.mkdtemp(prefix="sw-", dir="/tmp"))
+        settings = Settings(data=around.folder, io_timeout_seconds=place.timeout_seconds)
+        daemon = Daemon(settings, sockets)
+        running = asyncio.create_task(daemon.child.run())
+        try:
+            await eventually(lambda: _is_up(daemon))
+            address = SourceAddress(
+                key="conformance", protocol=place.protocol, host=place.host, port=place.port,
+                root=place.root, host_key=place.host_key, username=place.username,
+                secret=place.secret,
+            )  # fmt: skip
+            source = RcloneSource(
+                await daemon.remote("conformance", address), timeout_seconds=place.timeout_seconds
+            )
+        except BaseException:
+            running.cancel()
+            raise
+        return _OfDaemon(source, running, sockets)
+
+
+async def _is_up(daemon: Daemon) -> bool:
+    with contextlib.suppress(StreamWeaveError):
+        await daemon.client.call("rc/noop", "asking")
+        return True
+    return False
+
+
+@dataclass
+class _OfDaemon(_AsMover):
+    running: asyncio.Task[None]
+    sockets: Path
+
+    async def close(self) -> None:
+        await self.source.close()
+        self.running.cancel()
+        await asyncio.gather(self.running, return_exceptions=True)
+        shutil.rmtree(self.sockets)
+
+
+def _rclone(servers: Servers) -> MoverLab:
+    reach = servers.fresh("sftp")
+    place = Place(
+        "sftp", root=reach.values["root"], host=reach.values["host"], port=reach.values["port"],
+        host_key=reach.values["host_key"], username=reach.username, secret=reach.secret,
+        timeout_seconds=20.0,
+    )  # fmt: skip
+    return MoverLab(_Rclone(), place, reach.folder, hanging=partial(_frozen, reach.server))
+
+
 def _rsync(kind: str, servers: RsyncServers) -> MoverLab:
     place, folder = servers.place(kind)
     lab = MoverLab(Rsync(), place, folder)
     if kind != "local":
-        lab.hanging = partial(_frozen, servers, kind)
+        lab.hanging = partial(_frozen, servers.server(kind))
     return lab
 
 
 @contextlib.contextmanager
-def _frozen(servers: RsyncServers, kind: str) -> Iterator[None]:
+def _frozen(running: ServerProcess) -> Iterator[None]:
     """Stop a server with the processes of its connections, which sshd gives groups of their own."""
-    server = psutil.Process(servers.server(kind).process.pid)
+    server = psutil.Process(running.process.pid)
     stopped = [server, *server.children(recursive=True)]
     for process in stopped:
         process.suspend()
@@ -107,7 +174,7 @@ def _frozen(servers: RsyncServers, kind: str) -> Iterator[None]:
                 process.resume()
 
 
-@pytest.fixture(params=["rsync-daemon", "rsync-ssh", "rsync-local", "direct"])
+@pytest.fixture(params=["rsync-daemon", "rsync-ssh", "rsync-local", "direct", "rclone-sftp"])
 def mover_lab(request: pytest.FixtureRequest, tmp_path: Path) -> MoverLab:
     """Each mover that needs nothing of a worker."""
     kind = request.param
@@ -115,6 +182,8 @@ def mover_lab(request: pytest.FixtureRequest, tmp_path: Path) -> MoverLab:
         folder = tmp_path / "source"
         folder.mkdir()
         return MoverLab(_Direct(), Place("local", root=str(folder)), folder)
+    if kind == "rclone-sftp":
+        return _rclone(request.getfixturevalue("servers"))
     servers = request.getfixturevalue("rsync_servers")
     return _rsync(kind.removeprefix("rsync-"), servers)
 
