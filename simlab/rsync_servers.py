@@ -119,6 +119,8 @@ class OpenSshd(ServerProcess):
             f"HostKey {(self._state / 'host_key').resolve()}", "UsePAM no",
             f"AuthorizedKeysFile {authorized.resolve()}", "PasswordAuthentication no",
             "KbdInteractiveAuthentication no", "PermitRootLogin prohibit-password",
+            # A shell's start-up file of who runs it could take longer than what is run.
+            f'SetEnv HOME="{self._state.resolve()}"',
             "Subsystem sftp internal-sftp", *self.settings(),
         ]  # fmt: skip
         config.write_text("\n".join(lines) + "\n")

@@ -2,12 +2,14 @@
 
 import asyncio
 import ctypes
+import multiprocessing
 import os
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from streamweave_sdk.transfers import Place, TransferError, Wanted
@@ -199,3 +201,37 @@ async def test_no_room_where_files_land_waits_and_harms_nothing(
         assert came.error is None
     finally:
         await source.close()
+
+
+async def test_a_killed_worker_leaves_neither_rsync_nor_ssh_behind(
+    rsync_servers: RsyncServers, tmp_path: Path
+) -> None:
+    """A process opens and starts to bring; SIGKILL ends it, and its programs with it."""
+    place, folder = rsync_servers.place("ssh")
+    (folder / "a").write_bytes(os.urandom(8 << 20))
+    slow = replace(place, bandwidth_bytes_per_second=1 << 20)
+    context = multiprocessing.get_context("spawn")
+    worker = context.Process(target=_bring_slowly, args=(slow, tmp_path / "landing"))
+    await asyncio.to_thread(worker.start)
+    started: list[psutil.Process] = []
+    async with asyncio.timeout(30):
+        while {"rsync", "ssh"} - {process.name() for process in started}:
+            await asyncio.sleep(0.05)
+            started = psutil.Process(worker.pid).children(recursive=True)
+    worker.kill()
+    async with asyncio.timeout(10):
+        while any(map(_runs, started)):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await asyncio.to_thread(worker.join)
+
+
+def _runs(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def _bring_slowly(place: Place, folder: Path) -> None:
+    async def work() -> None:
+        source = await opened(place, folder)
+        await fetched(source, [Wanted(b"a", 8 << 20)])
+
+    asyncio.run(work())

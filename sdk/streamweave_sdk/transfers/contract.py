@@ -75,6 +75,7 @@ class SourceCapabilities:
     window_bytes: int = 1 << 20
     uses_previous: bool = False  # moves less when it has the version before
     limits_bandwidth: bool = False  # keeps to its place's bound by itself
+    few_calls: bool = False  # a call costs more than many files: whole windows, not many calls
 
 
 class MoverSource(Protocol):

@@ -151,12 +151,11 @@ class Round:
             url=self.url,
             instrument=self.instrument,
             log=self.log,
-            data=self.folder,
             folder=self.files.truth.root if self.remote is None else None,
-            control=self.remote.control if self.remote else None,
             io_timeout_seconds=self._io_timeout_seconds,
             worker=worker,
             moments=moments,
+            **{"data": self.folder, **(self.remote.for_workers() if self.remote else {})},
             **options,
         )
         running = RunningWorker(given)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -43,7 +44,10 @@ class Child:
     ) -> "Child":
         """Start a program that reads `given`."""
         pipe = asyncio.subprocess.PIPE
+        guard = shutil.which("setpriv")
+        bound = [guard, "--pdeathsig", "KILL", "--"] if guard else []
         process = await asyncio.create_subprocess_exec(
+            *bound,
             *command,
             stdin=pipe,
             stdout=pipe,
@@ -52,7 +56,8 @@ class Child:
             env=dict(env),
             limit=_LINE_BYTES,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            # Forking a large process for it stops the event loop for 10 ms and more.
+            preexec_fn=None if guard else _die_with_parent,
         )
         return cls(process, given)
 

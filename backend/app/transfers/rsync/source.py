@@ -76,6 +76,7 @@ class RsyncSource:
             window_bytes=256 << 20,
             uses_previous=place.protocol != "local",  # there nothing is saved by it
             limits_bandwidth=True,
+            few_calls=True,
         )
 
     async def list_directory(self, directory: bytes) -> Sequence[Entry]:
@@ -191,28 +192,23 @@ class RsyncSource:
         rsync names a file before it renames it, so a name is looked for until it stands there.
         """
         named: dict[bytes, int] = {}  # names that may not stand there yet, with bytes that moved
-        reading = asyncio.ensure_future(child.line())
-        try:
-            while True:
-                done, _ = await asyncio.wait([reading], timeout=self._place.timeout_seconds / 4)
-                line = reading.result() if done else b""
-                if line is not None and line.startswith(b"came "):
-                    _, moved, name = line.split(b" ", 2)
-                    named[unescaped(name)] = int(moved)
-                if line is None:
-                    await child.wait()
-                for name in list(named):
-                    if (arrival := _arrived(errand, name, named[name])) is not None:
-                        del named[name]
-                        yield arrival
-                if line is None:
-                    return
-                if done:
-                    reading = asyncio.ensure_future(child.line())
-                else:
-                    yield Progress()
-        finally:
-            reading.cancel()
+        line: bytes | None = b""
+        while line is not None:
+            try:
+                async with asyncio.timeout(self._place.timeout_seconds / 4):
+                    line = await child.line()
+            except TimeoutError:
+                yield Progress()
+                line = b""
+            if line is None:
+                await child.wait()
+            elif line.startswith(b"came "):
+                _, moved, name = line.split(b" ", 2)
+                named[unescaped(name)] = int(moved)
+            for name in list(named):
+                if (arrival := _arrived(errand, name, named[name])) is not None:
+                    del named[name]
+                    yield arrival
 
     def _failed(
         self, exit_code: int, said: Sequence[bytes], errand: _Errand, told: set[int]
