@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     hooks_room_bytes: int = Field(
         default=4 << 30, ge=0, description="Room for files that hooks want as a path, a worker"
     )
+    hook_runs_days: int = Field(
+        default=90, ge=1, le=36_500, description="How long lines of the hooks' log are kept"
+    )
     zones: str = "main"
     prefect_api_url: str | None = None
     prefect_auth: SecretStr | None = None

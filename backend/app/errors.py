@@ -167,6 +167,21 @@ _ENTRIES = (
           "Follow the detail, or choose another mover; docs/transfers.md says what each needs."),
     Entry("mover_error", _T, 502, "The mover failed with an error that is not catalogued.",
           "It is tried again; if it stays, report the detail to the mover's author."),
+    Entry("flight_no_file", _C, 409, "No file of the instrument is complete yet.",
+          "Let the instrument write a file and wait for its quiet time, then fly again. Everything "
+          "before this station worked."),
+    Entry("globus_consent_required", _C, 403, "Globus asks for a consent.",
+          "Give the client's application the consent for the collection in Globus, then test the "
+          "connection."),
+    Entry("globus_session_expired", _C, 403, "Globus asks for a new log-on at the collection.",
+          "Renew the session or credential of the client at the named collection in Globus; its "
+          "task goes on then."),
+    Entry("globus_endpoint_paused", _C, 503, "The collection is paused by whoever runs it.",
+          "Ask the collection's administrator; the task goes on by itself when it is resumed."),
+    Entry("globus_throttled", _T, 429, "Globus asks for fewer requests.",
+          "Nothing to do: it goes on a little later."),
+    Entry("globus_task_failed", _T, 502, "Globus's task ended without this file.",
+          "It is tried again with a new task. If it stays, look at the task in Globus."),
     Entry("landing_full", _T, 507, "The worker has no room for what the mover brings.",
           "Free space below STREAMWEAVE_DATA on the worker; the files wait and go on by "
           "themselves."),
@@ -200,6 +215,8 @@ _ENTRIES = (
           "It is tried again. If it stays, mend the hook; it may need more memory."),
     Entry("hook_later", _T, 503, "A hook waits for something and asks to be asked again.",
           "Nothing to do: it is asked again. The hook's log says what it waits for."),
+    Entry("hook_stopped", _C, 409, "A hook stopped itself: what it calls wants no more.",
+          "Once settled, save its configuration or switch it on; what waits is asked then."),
     Entry("hook_not_startable", _C, 500, "A hook cannot be started.",
           "Follow the detail: it is not installed, or its configuration does not fit it any more."),
     Entry("hook_storage_unknown", _C, 409, "A hook sends a file to a storage location that is not "

@@ -32,7 +32,18 @@ import type { TransferFilters } from "./api/transfers";
 import { AppLayout } from "./layouts/AppLayout";
 import { BrokenPage } from "./pages/BrokenPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
-import { compact, flag, number, oneOf, type Raw, type Search, someOf, text, texts } from "./search";
+import {
+  compact,
+  flag,
+  keyValue,
+  number,
+  oneOf,
+  type Raw,
+  type Search,
+  someOf,
+  text,
+  texts,
+} from "./search";
 
 interface Context {
   client: QueryClient;
@@ -121,6 +132,8 @@ const files = createRoute({
       complete_before: text(raw, "complete_before"),
       reason: text(raw, "reason"),
       present: flag(raw, "present"),
+      tag: text(raw, "tag"),
+      meta: keyValue(raw, "meta"),
       sort: oneOf(raw, "sort", Object.values(FileOrder)),
     }),
   component: lazyRouteComponent(() => import("./pages/files/FilesPage"), "FilesPage"),
@@ -202,6 +215,15 @@ const editInstrument = createRoute({
   component: lazyRouteComponent(
     () => import("./pages/instruments/edit/EditInstrumentPage"),
     "EditInstrumentPage",
+  ),
+});
+
+const flight = createRoute({
+  ...page("/instruments/$instrumentId/flight"),
+  beforeLoad: adminsOnly,
+  component: lazyRouteComponent(
+    () => import("./pages/instruments/flight/FlightPage"),
+    "FlightPage",
   ),
 });
 
@@ -292,6 +314,7 @@ const tree = root.addChildren([
     wizard,
     instrument,
     editInstrument,
+    flight,
     storage,
     schedules,
     accounts,

@@ -10,6 +10,12 @@ export function text(raw: Raw, name: string): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
+/** KEY=VALUE; anything else is no filter. */
+export function keyValue(raw: Raw, name: string): string | undefined {
+  const value = text(raw, name);
+  return value !== undefined && /^[^=]{1,64}=.{0,200}$/.test(value) ? value : undefined;
+}
+
 export function oneOf<Choice extends string>(
   raw: Raw,
   name: string,

@@ -22,6 +22,8 @@ const READ = {
   root: "data",
   host_key: null,
   options: { domain: "LAB" },
+  mover: "",
+  mover_options: {},
   service_account_id: "a",
   quiet_seconds: 120,
   incarnation_policy: "version",

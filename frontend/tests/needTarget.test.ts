@@ -50,6 +50,9 @@ describe("where a need leads", () => {
     const trouble = need({ kind: "storage_trouble", storage_id: "s1" });
     expect(needTarget(trouble, true)?.to).toBe("/storage");
     expect(needTarget(trouble, false)).toBeNull();
+    const stopped = need({ kind: "hook_stopped", instrument_id: "i1" });
+    expect(needTarget(stopped, true)?.to).toBe("/hooks");
+    expect(needTarget(stopped, false)).toBeNull();
     expect(needTarget(need({ kind: "silent", instrument_id: "i1" }), false)?.to).toBe(
       "/instruments/i1",
     );

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { csvHref } from "@/api/lists";
+import { metaOf, partsOf } from "@/pages/files/metaFilter";
 import { type Draft, isSameAddress, slugOf, sourceOf } from "@/pages/wizard/draft";
-import { compact, number, oneOf, someOf, text, texts } from "@/search";
+import { compact, keyValue, number, oneOf, someOf, text, texts } from "@/search";
 
 describe("what stands in the address", () => {
   it("reads a text that looks like a number as a text", () => {
@@ -17,6 +18,17 @@ describe("what stands in the address", () => {
     expect(texts({ type: "raw" }, "type")).toEqual(["raw"]);
     expect(texts({ type: ["raw", "tif"] }, "type")).toEqual(["raw", "tif"]);
     expect(texts({ type: 264 }, "type")).toEqual(["264"]);
+  });
+
+  it("takes a metadata field with its value, and nothing by half", () => {
+    expect(keyValue({ meta: "run=7" }, "meta")).toBe("run=7");
+    expect(keyValue({ meta: "run" }, "meta")).toBeUndefined();
+    expect(keyValue({ meta: "=7" }, "meta")).toBeUndefined();
+    expect(partsOf("formula=a=b")).toEqual({ name: "formula", value: "a=b" });
+    expect(partsOf(undefined)).toEqual({ name: "", value: "" });
+    expect(metaOf({ name: " run ", value: " 7 " })).toBe("run=7");
+    expect(metaOf({ name: "run", value: " " })).toBeUndefined();
+    expect(metaOf({ name: "", value: "7" })).toBeUndefined();
   });
 
   it("leaves out what is not set", () => {
@@ -38,7 +50,15 @@ describe("the draft of an instrument", () => {
   });
 
   it("knows when a chosen folder stands on another server", () => {
-    const one = { protocol: "smb", host: "tem", port: null, url: "", root: "data" } as const;
+    const one = {
+      protocol: "smb",
+      host: "tem",
+      port: null,
+      url: "",
+      root: "data",
+      mover: "",
+      mover_options: {},
+    } as const;
     expect(isSameAddress(one, { ...one })).toBe(true);
     expect(isSameAddress(one, { ...one, root: "raw" })).toBe(false);
   });

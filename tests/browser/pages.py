@@ -1,6 +1,8 @@
 """Every page of StreamWeave, for whoever goes through all of them."""
 
+import time
 from dataclasses import dataclass
+from typing import Any
 
 from tests.browser.lab import LiveLab
 
@@ -32,6 +34,7 @@ def places(lab: LiveLab) -> list[Place]:
         Place("instruments", "/instruments"),
         Place("instrument", f"/instruments/{file['instrument_id']}"),
         Place("instrument-edit", f"/instruments/{file['instrument_id']}/edit", admin_only=True),
+        Place("flight", f"/instruments/{_flown(lab, file)}/flight", admin_only=True),
         Place("wizard", "/instruments/new", admin_only=True),
         Place("storage", "/storage", admin_only=True),
         Place("schedules", "/schedules", admin_only=True),
@@ -44,3 +47,15 @@ def places(lab: LiveLab) -> list[Place]:
         Place("system", "/system", admin_only=True),
         Place("not-found", "/nowhere"),
     ]
+
+
+def _flown(lab: LiveLab, file: dict[str, Any]) -> str:
+    """Return the file's instrument, which a flight check has been made of."""
+    path = f"instruments/{file['instrument_id']}/flights"
+    if lab.client.get(f"{path}/last")["flight"] is None:
+        lab.client.post(path)
+    until = time.monotonic() + 60
+    while lab.client.get(f"{path}/last")["flight"]["state"] != "over":
+        assert time.monotonic() < until, "nobody flew it"
+        time.sleep(0.2)
+    return str(file["instrument_id"])

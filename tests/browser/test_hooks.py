@@ -105,6 +105,25 @@ def test_what_a_hook_said_is_in_its_log_and_on_the_file_s_page(
     form.get_by_role("button", name="Save").click()
     expect(known).to_contain_text("water")
 
+    # What was said finds the file: its tag as a link, a metadata field among the filters.
+    known.get_by_role("link", name="run-77").click()
+    page.wait_for_url("**/files?tag=run-77")
+    expect(page.get_by_role("table")).to_contain_text("hooked_77.csv")
+    page.get_by_role("button", name="More filters").click()
+    more = page.get_by_role("dialog")
+    expect(more.get_by_label("Tag", exact=True)).to_have_value("run-77")
+    more.get_by_label("Tag", exact=True).fill("")
+    more.get_by_label("Metadata field").fill("solvent")
+    more.get_by_label("Its value").fill("water")
+    page.wait_for_url("**/files?meta=solvent%3Dwater")
+    row = page.get_by_role("row", name="hooked_77.csv")
+    expect(row).to_be_visible()
+    more.get_by_label("Its value").fill("ether")
+    expect(row).to_have_count(0)
+    page.reload()
+    page.get_by_role("button", name="More filters").click()
+    expect(page.get_by_role("dialog").get_by_label("Its value")).to_have_value("ether")
+
 
 def test_a_scientist_finds_no_hooks(as_scientist: Open) -> None:
     page = as_scientist().open("/hooks")

@@ -111,9 +111,61 @@ async def test_a_named_person_sees_this_file_alone(api: Api) -> None:
     assert (await api.stranger.get(f"/api/files/{other}")).status_code == 404
     instrument = await api.stranger.get(f"/api/instruments/{file['instrument_id']}")
     assert instrument.status_code == 404
+    # It is in the list as it is, and its story says why.
+    assert await _listed(api.stranger) == ["a.raw"]
+    assert await _listed(api.stranger, "type=raw&sort=first_seen") == ["a.raw"]
+    assert await _listed(api.stranger, f"instrument={new_id()}") == []
+    assert await _listed(api.stranger, "first_seen_before=2020-01-01T00:00:00Z") == []
+    story = (await api.stranger.get(f"/api/files/{file_id}/story")).json()
+    (granted,) = [one for one in story["steps"] if one["kind"] == "access_granted"]
+    assert granted["details"] == {"hook": "hook 0", "person": "stranger@lab.example"}
+    assert (await api.stranger.get(f"/api/files/{other}/story")).status_code == 404
     # The hook does not name them any more.
     await _say(api, file_id, hook)
     assert (await api.stranger.get(f"/api/files/{file_id}")).status_code == 404
+    assert await _listed(api.stranger) == []
+
+
+async def test_single_files_stand_once_among_those_of_instruments(api: Api) -> None:
+    storage = (await api.make_storage())["id"]
+    own, foreign = await api.make_instrument(), await api.make_instrument("sem-1")
+    files = {}
+    for number in range(6):
+        where = own if number % 2 else foreign
+        files[number], _ = await api.make_file(
+            where["id"], storage, f"{number}.raw", state=CopyState.AVAILABLE
+        )
+    users = (await api.admin.get("/api/users")).json()["items"]
+    me = next(one["id"] for one in users if one["email"] == "stranger@lab.example")
+    await api.admin.put(f"/api/instruments/{own['id']}/users/{me}")
+    for number in (0, 1, 4):
+        for hook in (new_id(), new_id()):  # two hooks name the same person
+            access = [{"email": "stranger@lab.example"}]
+            await _say(api, files[number], hook, access=access)
+    assert await _listed(api.stranger) == ["5.raw", "4.raw", "3.raw", "1.raw", "0.raw"]
+    assert await _listed(api.stranger, "sort=first_seen&limit=2") == ["0.raw", "1.raw"]
+    assert await _listed(api.stranger, "sort=-path") == [
+        "5.raw", "4.raw", "3.raw", "1.raw", "0.raw",
+    ]  # fmt: skip
+    assert await _listed(api.stranger, f"instrument={foreign['id']}") == ["4.raw", "0.raw"]
+    assert await _listed(api.stranger, "size_min=1") == [f"{n}.raw" for n in (5, 4, 3, 1, 0)]
+    found, cursor = [], ""
+    while True:
+        page = (await api.stranger.get(f"/api/files?limit=2{cursor}")).json()
+        found += [one["path"] for one in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert found == ["5.raw", "4.raw", "3.raw", "1.raw", "0.raw"]
+
+
+async def _listed(client: Any, query: str = "") -> list[str]:
+    """Return the paths of a list, of which the counts say the same when it is whole."""
+    answer = (await client.get(f"/api/files?{query}")).json()
+    if answer["next_cursor"] is None and "sort" not in query:
+        counted = (await client.get(f"/api/files/counts?{query}")).json()["total"]
+        assert counted == {"count": len(answer["items"]), "more": False}
+    return [one["path"] for one in answer["items"]]
 
 
 async def test_a_preview_is_served_as_nothing_but_a_picture(api: Api) -> None:

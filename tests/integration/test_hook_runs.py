@@ -129,6 +129,27 @@ async def test_files_and_selections_are_asked_about_again(logged: Logged) -> Non
     assert len(events) == 3
 
 
+async def test_a_replay_with_one_idempotency_key_asks_once(logged: Logged) -> None:
+    post, where = logged.api.admin.post, "/api/hook-runs/replay"
+    body, key = {"hook_id": logged.hook}, {"Idempotency-Key": "r1"}
+    tried = await post(where, json={**body, "dry_run": True}, headers=key)
+    assert tried.json()["asked"] == 0
+    first = await post(where, json=body, headers=key)
+    assert first.json()["asked"] == 3
+    await logged.settle(list(logged.files), state="done")
+    again = await post(where, json=body, headers={"Idempotency-Key": '"r1"'})
+    assert again.json() == first.json()
+    assert await logged.waiting() == []
+    for misused in (
+        await post(where, json={**body, "failed": True}, headers=key),
+        await post(f"{where}?q=x/", json=body, headers=key),
+    ):
+        assert (misused.status_code, misused.json()["code"]) == (422, "idempotency_mismatch")
+    assert (await post(where, json=body, headers={"Idempotency-Key": "r2"})).json()["asked"] == 3
+    events = (await logged.api.admin.get("/api/audit?action=hooks.replayed")).json()["items"]
+    assert len(events) == 2
+
+
 async def test_what_failed_and_a_time_are_asked_about_again(logged: Logged) -> None:
     await logged.replay(hook_id=logged.hook)
     later = utcnow() + timedelta(hours=1)

@@ -139,6 +139,31 @@ async def test_a_redirect_names_a_location_of_its_instrument(api: Api) -> None:
     await api.make("hooks", **body, instrument_id=mine["id"])
 
 
+async def test_redirects_of_everything_that_disagree_are_told_when_saved(api: Api) -> None:
+    for name in ("archive", "mirror"):
+        await api.make_storage(name)
+
+    async def save(name: str, storage: str, **more: Any) -> Any:
+        config = {"targets": [{"globs": ["*"], "storage": storage}]}
+        return await api.make("hooks", name=name, hook="redirect-files", config=config, **more)
+
+    first = await save("first", "archive")
+    assert first["warnings"] == []
+    assert (await save("same", "archive"))["warnings"] == []
+    assert (await save("off", "mirror", enabled=False))["warnings"] == []
+    other = await save("other", "mirror", pattern="*.raw")
+    assert len(other["warnings"]) == 2 and "'first' sends them to 'archive'" in other["warnings"][0]
+    shown = (await api.admin.get(f"/api/hooks/{first['id']}")).json()
+    assert len(shown["warnings"]) == 1 and "'other'" in shown["warnings"][0]
+    # What only a file can tell is told by a file that waits.
+    elsewhere = await save("elsewhere", "mirror", pattern="*.txt", position=1)
+    assert not any("'other'" in one for one in elsewhere["warnings"])
+    listed = (await api.admin.get("/api/hooks")).json()["items"]
+    assert {one["name"] for one in listed if one["warnings"]} == {
+        "first", "same", "other", "elsewhere",
+    }  # fmt: skip
+
+
 async def test_secrets_are_encrypted_never_shown_and_kept(api: Api, folder: Path) -> None:
     config = {"targets": [{"url": "https://a.example", "token": "geheim"}]}
     made = await api.make("hooks", name="a", hook="asks", config=config)

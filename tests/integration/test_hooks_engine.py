@@ -204,6 +204,33 @@ async def test_two_redirects_that_disagree_make_the_file_wait(hooked: Hooked) ->
     assert file.reason is not None and "to 2" in file.reason
 
 
+async def test_two_redirects_to_different_locations_make_the_file_wait(
+    hooked: Hooked, database: Database, tmp_path: Path
+) -> None:
+    lab = hooked.lab
+    for number in (1, 2):
+        folder = tmp_path / f"place-{number}"
+        folder.mkdir()
+        where = await make_storage(database, folder, lab.instrument)
+        async with database.write() as session:
+            await session.execute(
+                update(StorageLocation)
+                .where(StorageLocation.id == where)
+                .values(name=f"place-{number}")
+            )
+        target = {"globs": ["*.dat"], "storage": f"place-{number}"}
+        await hooked.add("redirect-files", {"targets": [target]}, name=f"to {number}")
+    lab.write("a.dat", b"1")
+    await lab.harvest()
+    file = (await lab.files())["a.dat"]
+    assert (file.state, file.reason_code) == ("held", "hook_redirects_disagree")
+    assert file.reason == "Hook 'to 2': About the storage location."
+    assert lab.delivered() == {}
+    async with lab.database.read() as session:
+        told = await explain(session, lab.instrument, "a.dat")
+    assert told.status == "held" and "to 2" in told.sentence
+
+
 async def test_a_blocking_hook_that_fails_holds_the_file_until_it_answers(hooked: Hooked) -> None:
     lab = hooked.lab
     await hooked.add("broken")

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from app.hooks.builtin.addresses import AddressRefused
 from app.hooks.builtin.calls import CallFailed
 from app.hooks.builtin.webhook import Webhook, WebhookConfig, sign
-from streamweave_sdk.hooks import PostAnswer, RetryLater
+from streamweave_sdk.hooks import PostAnswer, RetryLater, StopAsking
 from streamweave_sdk.testing import a_version, try_post_hook
 from tests.integration.receiver import LOOPBACK, Reply, Request, dripping, receiving
 
@@ -69,10 +69,9 @@ def test_a_repeat_has_the_same_id_and_another_version_another() -> None:
     assert all("." not in one for one in ids)
 
 
-def test_a_receiver_that_wants_no_more_is_shown() -> None:
-    with receiving(Reply(410)) as receiver:
-        (notice,) = _send(receiver.url).notices
-    assert (notice.level, "410 Gone" in notice.text) == ("warning", True)
+def test_a_receiver_that_wants_no_more_is_told_no_more() -> None:
+    with receiving(Reply(410)) as receiver, pytest.raises(StopAsking, match="410 Gone"):
+        _send(receiver.url)
 
 
 def test_a_busy_receiver_is_asked_later_when_it_wishes() -> None:

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request, Response
@@ -22,6 +23,7 @@ from app.errors import StreamWeaveError
 from app.models import User
 from app.services.credentials import Vault
 from app.services.edits import InvalidField, user_actor
+from app.services.idempotency import Trigger
 from app.services.instruments import Editor
 from app.services.pagination import MAX_LIMIT, PageRequest
 
@@ -50,6 +52,21 @@ def get_editor(database: Db, settings: AppSettings, vault: AppVault, admin: Admi
 
 
 Edits = Annotated[Editor, Depends(get_editor)]
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x20-\x7e]+$",
+        description="the same key within 24 hours gets the same answer",
+    ),
+]
+
+
+def trigger_of(user_id: uuid.UUID, key: str, request: Mapping[str, Any]) -> Trigger:
+    """Return who asks for what under which key; some clients put it between quotes."""
+    return Trigger(user_id, key.strip().removeprefix('"').removesuffix('"'), request)
 
 
 def get_revision(

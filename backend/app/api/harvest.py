@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from app.api.deps import (
     ONE,
@@ -12,7 +12,9 @@ from app.api.deps import (
     Db,
     Edits,
     Id,
+    IdempotencyKey,
     actor_of,
+    trigger_of,
 )
 from app.api.problems import documented
 from app.api.views import read_folder
@@ -34,7 +36,7 @@ from app.schemas.instruments import (
 from app.schemas.users import GrantedUser, GrantList, GrantRead
 from app.services import checks, previews, users
 from app.services.edits import InvalidField
-from app.services.idempotency import Trigger, once
+from app.services.idempotency import once
 from app.services.instruments import get_instrument
 from app.services.live_transfers import read_live
 from app.services.progress import Progress, Tally, read_progress
@@ -45,16 +47,6 @@ _DRAFT = {
     **documented("zone_not_served"),
     **documented("invalid_request", "path_not_allowed", "zone_unknown", "secret_required"),
 }
-
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        min_length=1,
-        max_length=200,
-        pattern=r"^[\x20-\x7e]+$",
-        description="the same key within 24 hours gets the same answer",
-    ),
-]
 
 
 @router.post(
@@ -84,8 +76,7 @@ async def harvest_now(
 
     if idempotency_key is None:
         return HarvestTicketRead.model_validate(await act())
-    key = idempotency_key.strip().removeprefix('"').removesuffix('"')
-    trigger = Trigger(caller.id, key, {"harvest": str(instrument_id)})
+    trigger = trigger_of(caller.id, idempotency_key, {"harvest": str(instrument_id)})
     return HarvestTicketRead.model_validate(await once(database, trigger, 202, act))
 
 

@@ -1,13 +1,28 @@
 """The log of hooks and their replay, for admins."""
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
+from pydantic_core import to_jsonable_python
 
-from app.api.deps import LISTED, ONE, SIGNED_IN, Admin, Cursor, Db, Edits, Id, Limit, page_request
+from app.api.deps import (
+    LISTED,
+    ONE,
+    SIGNED_IN,
+    Admin,
+    Cursor,
+    Db,
+    Edits,
+    Id,
+    IdempotencyKey,
+    Limit,
+    page_request,
+    trigger_of,
+)
 from app.api.downloads import Sends
 from app.api.file_query import FileQuery
+from app.api.problems import documented
 from app.api.views import remedy_of
 from app.models import HookRun
 from app.schemas.base import UtcTime
@@ -20,7 +35,8 @@ from app.schemas.hooks import (
     HookRunRead,
 )
 from app.services import hook_runs
-from app.services.hook_runs import Change, Replay, RunFilter
+from app.services.hook_runs import Change, Replay, Replayed, RunFilter
+from app.services.idempotency import once
 
 router = APIRouter(tags=["hooks"], responses=SIGNED_IN)
 
@@ -69,23 +85,40 @@ async def list_runs(
 
 
 @router.post(
-    "/hook-runs/replay", operation_id="replayHooks", response_model=HookReplayed, responses=ONE
+    "/hook-runs/replay",
+    operation_id="replayHooks",
+    response_model=HookReplayed,
+    responses={**ONE, **documented("invalid_request", "idempotency_mismatch")},
 )
 async def replay_hooks(
-    body: HookReplay, editor: Edits, sender: Sends, narrowed: FileQuery
+    body: HookReplay,
+    editor: Edits,
+    sender: Sends,
+    narrowed: FileQuery,
+    idempotency_key: IdempotencyKey = None,
 ) -> HookReplayed:
     """Ask hooks again: about named files, a filter's, a time's, or all for which one failed.
 
     Hooks after a transfer are asked about the newest available version, with the same key. Of
     hooks before a transfer, what was left out or waits is asked about at the next harvest. At most
-    20,000 files at once.
+    20,000 files at once. An `Idempotency-Key` is nothing to a dry run.
     """
     files = tuple(dict.fromkeys(body.files))
     wanted = Replay(narrowed, body.hook_id, files, body.failed, body.since, body.until)
     if body.dry_run:
-        done = await hook_runs.try_replay(editor, wanted, sender)
-    else:
-        done = await hook_runs.replay(editor, wanted)
+        return _replayed(await hook_runs.try_replay(editor, wanted, sender))
+    if idempotency_key is None:
+        return _replayed(await hook_runs.replay(editor, wanted))
+
+    async def act() -> dict[str, Any]:
+        return _replayed(await hook_runs.replay(editor, wanted)).model_dump(mode="json")
+
+    asked = {"replay": to_jsonable_python(asdict(wanted))}
+    trigger = trigger_of(editor.user_id, idempotency_key, asked)
+    return HookReplayed.model_validate(await once(editor.database, trigger, 200, act))
+
+
+def _replayed(done: Replayed) -> HookReplayed:
     return HookReplayed(
         files=done.files,
         asked=done.asked,

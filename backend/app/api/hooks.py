@@ -1,5 +1,6 @@
 """Hooks, for admins; which hold for an instrument, for whoever may see it."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -38,6 +39,7 @@ from app.schemas.hooks import (
     HookTypeList,
 )
 from app.services import hook_bench, hooks
+from app.services.hook_redirects import warnings_of
 
 router = APIRouter(tags=["hooks"], responses=SIGNED_IN)
 _BROKEN = documented("hook_timed_out", "hook_crashed")
@@ -51,9 +53,17 @@ _CHECKED = documented(
 )
 
 
-def _answer(response: Response, hook: Hook) -> HookRead:
+async def _answer(response: Response, database: Db, hook: Hook) -> HookRead:
     set_etag(response, hook.revision)
-    return HookRead.model_validate(hook)
+    return (await _read(database, [hook]))[0]
+
+
+async def _read(database: Db, found: Sequence[Hook]) -> list[HookRead]:
+    warnings = await warnings_of(database, found)
+    return [
+        HookRead.model_validate(one).model_copy(update={"warnings": warnings[one.id]})
+        for one in found
+    ]
 
 
 @router.get(
@@ -80,7 +90,7 @@ async def list_hooks(
     """List configured hooks, in the order in which they are asked."""
     request = page_request(limit, cursor, instrument=instrument)
     page = await hooks.list_hooks(database, request, instrument)
-    items = [HookRead.model_validate(one) for one in page.items]
+    items = await _read(database, page.items)
     return HookPage(items=items, next_cursor=page.next_cursor)
 
 
@@ -93,7 +103,8 @@ async def list_hooks(
 )
 async def create_hook(response: Response, body: HookCreate, editor: Edits) -> HookRead:
     """Add a hook. Its configuration is checked against its schema."""
-    return _answer(response, await hooks.create_hook(editor, body.model_dump()))
+    made = await hooks.create_hook(editor, body.model_dump())
+    return await _answer(response, editor.database, made)
 
 
 @router.post(
@@ -117,7 +128,7 @@ async def try_hook(body: HookDraft, editor: Edits, sender: Sends) -> HookTrialLi
 )
 async def get_hook(response: Response, hook_id: Id, database: Db, _admin: Admin) -> HookRead:
     """Return one hook, its secrets as placeholders."""
-    return _answer(response, await hooks.get_hook(database, hook_id))
+    return await _answer(response, database, await hooks.get_hook(database, hook_id))
 
 
 @router.patch(
@@ -135,7 +146,8 @@ async def change_hook(
     response: Response, hook_id: Id, body: HookPatch, editor: Edits, revision: Revision
 ) -> HookRead:
     """Change a hook, switch it on or off, or move it among the others."""
-    return _answer(response, await hooks.change_hook(editor, hook_id, revision, body.sent()))
+    changed = await hooks.change_hook(editor, hook_id, revision, body.sent())
+    return await _answer(response, editor.database, changed)
 
 
 @router.delete(

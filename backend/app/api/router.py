@@ -8,6 +8,7 @@ from app.api import (
     downloads,
     events,
     files,
+    flights,
     harvest,
     hook_runs,
     hooks,
@@ -28,7 +29,8 @@ from app.api import (
 api = APIRouter(prefix="/api")
 # harvest before instruments: `/instruments/check` is no instrument's id.
 for module in (
-    setup, auth, users, tokens, accounts, storage, harvest, hooks, hook_runs, instruments, movers,
-    schedules, runs, files, metadata, downloads, transfers, system, events, overview,
+    setup, auth, users, tokens, accounts, storage, harvest, flights, hooks, hook_runs,
+    instruments, movers, schedules, runs, files, metadata, downloads, transfers, system, events,
+    overview,
 ):  # fmt: skip
     api.include_router(module.router)

@@ -229,6 +229,7 @@ def read_transfer_detail(view: TransferView, attempts: Sequence[Attempt]) -> Tra
     """Return a transfer with its attempts for the wire."""
     return TransferDetail(
         **_transfer_values(view),
+        mover=view.why_mover,
         evidence=view.copy.intent,
         attempts=[AttemptRead.model_validate(attempt) for attempt in attempts],
     )

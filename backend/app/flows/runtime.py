@@ -12,16 +12,12 @@ from pathlib import Path
 from app.config import Settings, get_settings
 from app.database import Database
 from app.harvest.engine import Engine
-from app.harvest.ports import EngineSettings, Ports
-from app.harvest.retry import RetryPolicy
 from app.harvest.run import RunSettings
 from app.hooks.runner import HookRunner
-from app.services import audit
 from app.services.credentials import Vault
+from app.services.engine_ports import engine_ports
 from app.services.hook_asking import HookAsker
-from app.services.identifiers.ark import ArkMinter
 from app.services.installation import installation_id
-from app.services.sources import SourceOpener
 from app.services.storages import StorageOpener, Writer
 
 _SWITCH_SECONDS = 0.0001
@@ -67,25 +63,11 @@ async def runtime(settings: Settings | None = None) -> AsyncIterator[Runtime]:
         closing.push_async_callback(storages.close)
         hooks = HookRunner(settings.hooks_folder)
         closing.push_async_callback(hooks.close)
-        ports = Ports(
-            open_storage=storages,
-            open_source=SourceOpener(database, settings, Path(control) if control else None),
-            mint=ArkMinter(settings.ark_naan, settings.ark_shoulder).mint,
-            record=audit.record,
-            merkle_root=audit.merkle_root,
+        ports = engine_ports(
+            database,
+            settings,
+            storages,
+            Path(control) if control else None,
             pre_transfer=HookAsker(database, hooks, Vault.from_settings(settings)),
-            settings=EngineSettings(
-                installation=installation,
-                worker=worker,
-                lease_seconds=settings.lease_seconds,
-                publish_timeout_seconds=settings.publish_timeout_seconds,
-                stall_seconds=settings.io_timeout_seconds,
-                retry=RetryPolicy(
-                    settings.retry_base_seconds,
-                    settings.retry_cap_seconds,
-                    settings.max_attempts,
-                    settings.hold_seconds,
-                ),
-            ),
         )
         yield Runtime(settings, database, Engine(database, ports))

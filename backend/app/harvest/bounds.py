@@ -127,7 +127,7 @@ class BoundedSource:
     async def stat(self, paths: Sequence[bytes]) -> Sequence[FileFacts | StreamWeaveError]:
         """Ask in pieces, one permit each: all connections are used, and reads go on between."""
         can = self.capabilities
-        fewest = can.window_files if can.few_calls else _FEWEST_STATS
+        fewest = _FEWEST_STATS if can.splits else can.window_files
         piece = max(fewest, -(-len(paths) // self._permits))
 
         async def ask(part: Sequence[bytes]) -> Sequence[FileFacts | StreamWeaveError]:

@@ -36,14 +36,12 @@ from app.harvest.store.instruments import InstrumentFacts
 from app.harvest.store.news import tell
 from app.harvest.store.wall_clock import forget_future_times
 from app.harvest.transfer import Arriving
-from app.harvest.work import Batch
+from app.harvest.work import Batch, BatchSize
 from app.models import ScanState, StorageLocation, new_id
 from app.transfers.base import Storage
 from app.turns import turn_of
 
 logger = logging.getLogger("streamweave.engine")
-# Batches of one instrument at a time: one is read while others are proven.
-BATCHES_OF_ONE = 4
 _REAP_SECONDS = 5.0
 _SET_BACK_SECONDS = 30.0
 
@@ -85,6 +83,7 @@ class Engine:
         self.opened = OpenInstruments(database, ports)
         self._bell = asyncio.Event()
         self.batches = 0  # being worked on now
+        self.patient = 0  # of these, those that wait for somebody else's work
         self.arriving: dict[uuid.UUID, Arriving] = {}
         self._reaped_at = float("-inf")
         self._wall_ahead = float("inf")  # of the monotonic clock, in seconds
@@ -321,11 +320,13 @@ class Engine:
             if batch is None:
                 return 0
             self.batches += 1
+            self.patient += batch.is_patient
             try:
                 with turn_of(batch.instrument_id):
                     await BatchWork(self, batch, lease, claimed_before).run()
             finally:
                 self.batches -= 1
+                self.patient -= batch.is_patient
                 self.put_down(batch)
             self.ring()
         except asyncio.CancelledError:
@@ -356,13 +357,14 @@ class Engine:
                 return batch
         for instrument_id in self._in_turn(found.due.served):
             for place in found.due.places.get(instrument_id, []):
-                if self._in_hand[instrument_id] >= BATCHES_OF_ONE:
+                if self._in_hand[instrument_id] >= found.due.sizes[instrument_id].at_once:
                     break
                 # Counted before the claim: other hands are at it, too.
                 self._in_hand[instrument_id] += 1
                 batch = None
                 try:
-                    batch = await self._claim_for(instrument_id, place, lease)
+                    size = found.due.sizes[instrument_id]
+                    batch = await self._claim_for(instrument_id, place, lease, size)
                 finally:
                     self._in_hand[instrument_id] -= batch is None
                 if batch is not None:
@@ -370,7 +372,7 @@ class Engine:
         return await self._claim_fill(zones, found, lease) if only is None else None
 
     async def _claim_for(
-        self, instrument_id: uuid.UUID, place: Place, lease: Lease
+        self, instrument_id: uuid.UUID, place: Place, lease: Lease, size: BatchSize
     ) -> Batch | None:
         """Claim what fits; a location that has no room for the next copy rests."""
         location = place[0]
@@ -385,7 +387,7 @@ class Engine:
         try:
             with turn_of(instrument_id):
                 batch = await self.database.run(
-                    lambda s: claiming.claim(s, instrument_id, place, lease, room)
+                    lambda s: claiming.claim(s, instrument_id, place, lease, room, size)
                 )
         except StreamWeaveError as error:
             if error.code != "storage_full":

@@ -41,16 +41,19 @@ def journal_lines(proofs: Sequence[Proof], instrument: str) -> bytes:
 
 
 async def prove(
-    proofs: Sequence[Proof], source: Source | None, destination: StorageBatch, instrument: str
+    proofs: Sequence[Proof],
+    source: Source | None,
+    destination: StorageBatch,
+    instrument: str | None,
 ) -> tuple[list[Proof], list[Failure]]:
     """Return the files whose bytes are proven, and those whose are not.
 
     `source` is None when a copy is filled from a proven one: its hash is fixed already.
+    `instrument` is None when nothing of it is to be known later: no line is journaled.
     """
     failures: list[Failure] = []
-    unsynced = await destination.make_durable(
-        [proof.copy.target for proof in proofs], journal_lines(proofs, instrument)
-    )
+    lines = b"" if instrument is None else journal_lines(proofs, instrument)
+    unsynced = await destination.make_durable([proof.copy.target for proof in proofs], lines)
     durable_at = utcnow().isoformat()
     crash_point("after_sync")
     durable = []

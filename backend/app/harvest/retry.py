@@ -21,6 +21,10 @@ INSTRUMENT_LEVEL = frozenset(
         "mover_unknown",
         "mover_unavailable",
         "landing_full",
+        "globus_consent_required",
+        "globus_session_expired",
+        "globus_endpoint_paused",
+        "globus_throttled",
         "instrument_quiet",
     }
 )

@@ -15,15 +15,17 @@ from typing import Any
 
 from app.clock import monotonic, utcnow
 from app.errors import StreamWeaveError
-from app.harvest.engine import BATCHES_OF_ONE, Engine
+from app.harvest.engine import Engine
 from app.harvest.shown import show_progress
 from app.harvest.store import instruments, runs
 from app.harvest.store.runs import WatchedInstrument
 from app.harvest.sweep import sweep_when_due
+from app.harvest.work import BATCHES_OF_ONE
 from app.models import RunOutcome, StorageLocation, new_id
 
 logger = logging.getLogger("streamweave.run")
 
+_MOST_PATIENT = 32
 _HANDS = BATCHES_OF_ONE + 1  # however much one instrument has, another one finds a hand free
 _IDLE_SECONDS = 0.5
 _TICK_SECONDS = 0.5
@@ -72,7 +74,7 @@ class Run:
             self.engine.forget_journals()  # the database may be another one since the last run
             await self._read_journals()
             tasks.append(asyncio.create_task(self._sweep()))
-            tasks += [asyncio.create_task(self._hand()) for _ in range(_HANDS)]
+            tasks.append(asyncio.create_task(self._hands()))
             yield True
         finally:
             self.stopping.set()
@@ -149,6 +151,16 @@ class Run:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.stopping.wait()
+
+    async def _hands(self) -> None:
+        """Keep hands free beside those that wait for somebody else's work."""
+        async with asyncio.TaskGroup() as hands:
+            number = 0
+            while not self.stopping.is_set():
+                while number < _HANDS + min(self.engine.patient, _MOST_PATIENT):
+                    hands.create_task(self._hand())
+                    number += 1
+                await self.engine.news(_IDLE_SECONDS)
 
     async def _hand(self) -> None:
         """Claim and make batches until the run ends; a strange error costs one batch, not all."""

@@ -64,8 +64,8 @@ def _next_window(
     pending: list[ClaimedCopy], source: SourceCapabilities, *, lanes: int
 ) -> list[ClaimedCopy]:
     """Take what one connection is asked for at once: a few small files, or one large one."""
-    share = len(pending) if source.few_calls else -(-len(pending) // lanes)
-    most = min(source.window_files, share)
+    fair = -(-len(pending) // lanes) if source.splits else len(pending)
+    most = min(source.window_files, fair)
     window = [pending.pop()]
     size = window[0].expected.size_bytes
     while pending and len(window) < most:

@@ -9,8 +9,23 @@ from typing import Any
 from app.errors import StreamWeaveError
 from app.transfers.base import FileFacts, Target
 
+# Batches of one instrument at a time: one is read while others are proven.
+BATCHES_OF_ONE = 4
 BATCH_FILES = 200
 BATCH_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSize:
+    """How much is claimed at once of an instrument; some movers want more than others.
+
+    A patient one waits for somebody else's work: its batches take nobody's hand.
+    """
+
+    files: int = BATCH_FILES
+    size_bytes: int = BATCH_BYTES
+    at_once: int = BATCHES_OF_ONE
+    is_patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +85,7 @@ class Batch:
     copies: tuple[ClaimedCopy, ...]
     recovering: bool  # all of them were `publishing` when their worker died
     only_fill: bool = False  # the instrument itself is not to be asked now
+    is_patient: bool = False
 
 
 @dataclass(slots=True)

@@ -35,6 +35,7 @@ from streamweave_sdk.hooks import (
     RetryLater,
     Skip,
     SourceFacts,
+    StopAsking,
     VersionFacts,
 )
 
@@ -114,7 +115,7 @@ def _facts(sent: dict[str, Any]) -> SourceFacts:
 
 
 def answer_version(hook: PostTransfer[Any], version: VersionFacts, call: Call) -> Told:
-    """Return what a hook says of a version, that it asks to be asked later, or its error."""
+    """Return what a hook says of a version, that it waits or stops, or its error."""
     try:
         with RemoteReader(call, version.size_bytes) as reader:
             told = PostAnswer.model_validate(hook.run(version, reader)).model_dump_json()
@@ -122,6 +123,8 @@ def answer_version(hook: PostTransfer[Any], version: VersionFacts, call: Call) -
         wish = later.after_seconds
         after = wish if isinstance(wish, int | float) else None
         return {"later": {"reason": str(later)[:2000], "after_seconds": after}}
+    except StopAsking as stop:
+        return {"stop": str(stop)[:2000]}
     except MemoryError:
         raise
     except ValidationError as error:

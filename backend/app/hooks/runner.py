@@ -53,6 +53,7 @@ class Answered:
     version: str = ""
     later: Mapping[str, Any] | None = None  # reason, after_seconds: it asks to be asked again
     asked: bool = True  # not while the hook rests
+    stops: bool = False  # it asks to be asked no more, until a person has looked
 
 
 # Answers what a post-transfer hook asks while it works; never raises for what it cannot read.
@@ -153,6 +154,9 @@ class HookRunner:
         if "error" in told:
             error = StreamWeaveError("hook_failed", str(told["error"]))
             return Answered(None, error, log, ms, running.version)
+        if "stop" in told:
+            error = StreamWeaveError("hook_stopped", clean(str(told["stop"])))
+            return Answered(None, error, log, ms, running.version, stops=True)
         if "later" not in told and not isinstance(told.get("answer"), dict):
             await self._kill(seat)
             raise StreamWeaveError("hook_crashed", f"It answered nonsense: {told!r:.200}.")

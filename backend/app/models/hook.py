@@ -66,6 +66,9 @@ class Hook(Identified, Edited, Base):
     secrets: Mapped[JsonDict] = mapped_column(Json, default=dict)
     timeout_seconds: Mapped[float] = mapped_column(default=30.0)
     memory_bytes: Mapped[int] = mapped_column(BigInteger, default=1 << 30)
+    # Why it asked to be asked no more; a person who saves it or switches it on takes it away.
+    stopped_reason: Mapped[str | None] = mapped_column(SortedText)
+    stopped_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     __table_args__ = (
         CheckConstraint(enum_check("kind", HookKind), name="kind"),

@@ -146,7 +146,7 @@ class Check(Identified, Base):
     __tablename__ = "checks"
 
     zone: Mapped[str] = mapped_column(String(100))
-    kind: Mapped[str] = mapped_column(String(20))  # source | storage | browse | sample
+    kind: Mapped[str] = mapped_column(String(20))  # source | storage | browse | sample | flight
     request: Mapped[JsonDict] = mapped_column(Json)
     claimed_by: Mapped[str | None] = mapped_column(String(200))
     result: Mapped[JsonDict | None] = mapped_column(Json)

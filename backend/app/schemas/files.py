@@ -123,7 +123,7 @@ class StoryStep(Output):
     kind: str = Field(
         description="first_seen, settling, held, skipped, refused, absent, planned, "
         "identifier_minted, attempt, available, conflict, superseded, removed, damaged, missing, "
-        "retried, version.seen_again, or another action of the audit trail",
+        "retried, access_granted, version.seen_again, or another action of the audit trail",
         examples=["attempt"],
     )
     version: int | None = Field(examples=[1])

@@ -110,12 +110,19 @@ class HookRead(Output):
     kind: HookKind
     position: int = Field(examples=[10])
     enabled: bool
+    stopped_reason: str | None = Field(
+        description="why it stopped itself; saving its configuration or switching it on goes on"
+    )
+    stopped_at: datetime | None
     failure_policy: FailurePolicy
     instrument_id: uuid.UUID | None = Field(description="null: of all instruments")
     pattern: str | None
     config: JsonObject
     timeout_seconds: float = Field(examples=[30.0])
     memory_bytes: int = Field(examples=[1 << 30])
+    warnings: list[str] = Field(
+        default_factory=list, description="what was saved and cannot work beside other hooks"
+    )
     revision: int
     created_at: datetime
     updated_at: datetime

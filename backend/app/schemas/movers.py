@@ -9,8 +9,8 @@ class MoverRead(Output):
     """A mover that this installation has."""
 
     name: str = Field(examples=["rsync"])
-    title: str
-    version: str
+    title: str = Field(examples=["rsync"])
+    version: str = Field(examples=["1"])
     protocols: list[str] = Field(description="of instruments that it serves", examples=[["sftp"]])
     default_for: list[str] = Field(description="protocols that it serves when nothing is chosen")
     needs: list[str] = Field(description="program | local_path | collection")
@@ -23,8 +23,8 @@ class MoverRead(Output):
 class MoverProblem(Output):
     """A package that could not be loaded."""
 
-    where: str
-    reason: str
+    where: str = Field(examples=["lab_movers:Tape"])
+    reason: str = Field(examples=["ModuleNotFoundError: No module named 'tape'"])
 
 
 class MoverList(Output):

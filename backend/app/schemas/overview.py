@@ -73,7 +73,7 @@ class NeedRead(Output):
     kind: str = Field(
         description="failed, conflict, damaged, missing, held, refused, silent, listing_held, "
         "instrument_trouble, storage_trouble, storage_nearly_full, account_refused, run_lost, "
-        "zone_not_served, audit_unsealed",
+        "zone_not_served, audit_unsealed, hook_stopped",
         examples=["failed"],
     )
     severity: NeedSeverity

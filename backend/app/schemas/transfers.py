@@ -103,6 +103,9 @@ class AttemptRead(Output):
 class TransferDetail(TransferRead):
     """A copy with its attempts, newest first, and the evidence that stands for it."""
 
+    mover: str = Field(
+        description="what brings it, and why that", examples=["rclone is the default for smb."]
+    )
     evidence: JsonObject | None
     attempts: list[AttemptRead]
 

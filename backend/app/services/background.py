@@ -1,7 +1,7 @@
 """What the API process does beside answering; each under its lease.
 
 Reconcile, dispatch, seal, write the words of new files' names, count, prune,
-make tasks for post-transfer hooks.
+forget the hooks' log, make tasks for post-transfer hooks.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,6 +19,7 @@ from app.config import Settings
 from app.database import Database
 from app.errors import StreamWeaveError
 from app.services.audit import seal
+from app.services.hook_forgetting import forget_old_runs
 from app.services.hook_tasks import enqueue, is_any_unread
 from app.services.leases import give_lease_back, take_lease
 from app.services.outbox import dispatch, is_any_unnumbered
@@ -63,6 +65,10 @@ async def run_background(
             )
             forget = _until_done(database, forget_old, stop)
             group.create_task(_service(database, "pruner", _PRUNE_SECONDS, stop, forget))
+            runs = _until_done(
+                database, partial(forget_old_runs, kept_days=settings.hook_runs_days), stop
+            )
+            group.create_task(_service(database, "hook-log", _PRUNE_SECONDS, stop, runs))
             group.create_task(
                 _service(database, "sealer", 1.0, stop, _until_done(database, seal, stop))
             )

@@ -4,9 +4,8 @@ One statement counts the newest 10,000 by status. Is there more, the rare status
 where they are found (their copies, their own state), each up to the same bound.
 """
 
-import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -38,10 +37,12 @@ from app.services.file_status import (
 )
 from app.services.file_windows import (
     LOOKED_AT,
+    Branches,
     branches_of,
     holds_all,
     is_inside,
     readable_list,
+    single_files,
     window,
     word_window,
 )
@@ -83,13 +84,45 @@ async def count_files(database: Database, user: User, narrowed: FileFilter) -> F
     """Count the files that a person may see."""
     async with database.read() as session:
         branches = await branches_of(session, user, narrowed)
-        ids, ended = await _newest(session, user, narrowed, branches)
-        found = await _by_status(session, ids) if ended else {}
-        if ended and sum(found.values()) <= EXACT_TO:
-            statuses = {name: Count(found.get(name, 0)) for name in STATUSES}
-            return FileCounts(_total(narrowed, statuses, sum(found.values()), True), statuses)
-        statuses = await _rare(session, user, narrowed, branches)
-        known = await _number(session, ids)
+        if branches is None or branches.grantee is None:
+            return await _counted(session, user, narrowed, branches)
+        counts = await _counted(session, user, narrowed, replace(branches, grantee=None))
+        if narrowed.is_by_words or narrowed.q or narrowed.path or narrowed.search:
+            return counts  # read by an index of all files, single ones among them
+        return _together(counts, await _singles(session, narrowed, branches))
+
+
+def _together(one: FileCounts, other: FileCounts) -> FileCounts:
+    def added(first: Count, second: Count) -> Count:
+        count = first.count + second.count
+        return Count(min(count, EXACT_TO), first.more or second.more or count > EXACT_TO)
+
+    statuses = {name: added(one.statuses[name], other.statuses[name]) for name in one.statuses}
+    return FileCounts(added(one.total, other.total), statuses)
+
+
+async def _singles(session: AsyncSession, narrowed: FileFilter, branches: Branches) -> FileCounts:
+    """Count single files that hooks let a person see, of instruments that the person may not."""
+    assert branches.grantee is not None
+    keys = single_files(narrowed, branches.grantee).limit(LOOKED_AT)
+    query = select(SourceFile.id).where(SourceFile.instrument_id.not_in(branches.instruments))
+    ids = narrowed.apply_facts(query).where(is_inside(keys)).limit(EXACT_TO + 1)
+    found = await _by_status(session, ids)
+    ended = sum(found.values()) <= EXACT_TO and await _number(session, keys) < LOOKED_AT
+    statuses = {name: Count(found.get(name, 0), not ended) for name in STATUSES}
+    return FileCounts(_total(narrowed, statuses, sum(found.values()), ended), statuses)
+
+
+async def _counted(
+    session: AsyncSession, user: User, narrowed: FileFilter, branches: Branches | None
+) -> FileCounts:
+    ids, ended = await _newest(session, user, narrowed, branches)
+    found = await _by_status(session, ids) if ended else {}
+    if ended and sum(found.values()) <= EXACT_TO:
+        statuses = {name: Count(found.get(name, 0)) for name in STATUSES}
+        return FileCounts(_total(narrowed, statuses, sum(found.values()), True), statuses)
+    statuses = await _rare(session, user, narrowed, branches)
+    known = await _number(session, ids)
     # What is in no rare state is available: at least so many of those that were counted.
     least = max(0, known - sum(one.count for one in statuses.values()))
     statuses[CopyState.AVAILABLE.value] = Count(least, more=True)
@@ -108,7 +141,7 @@ async def _newest(
     session: AsyncSession,
     user: User,
     narrowed: FileFilter,
-    branches: Sequence[uuid.UUID] | None,
+    branches: Branches | None,
 ) -> tuple[Select[Any], bool]:
     """Return the ids of files of a filter, and whether these are all; in no order."""
     query = narrowed.apply_facts(only_readable_files(select(SourceFile.id), user))
@@ -181,7 +214,7 @@ async def _rare(
     session: AsyncSession,
     user: User,
     narrowed: FileFilter,
-    branches: Sequence[uuid.UUID] | None,
+    branches: Branches | None,
 ) -> dict[str, Count]:
     """Count the files of rare statuses from where they are found, each up to the bound."""
     query = narrowed.apply_facts(
@@ -200,12 +233,12 @@ async def _rare(
     return {name: Count(min(n, EXACT_TO), name in more) for name, n in counts.items()}
 
 
-def _sources(
-    status: str, narrowed: FileFilter, branches: Sequence[uuid.UUID] | None
-) -> list[Select[Any]]:
+def _sources(status: str, narrowed: FileFilter, branches: Branches | None) -> list[Select[Any]]:
     """Where the files of a status are found; only of the instruments that are asked for."""
-    wanted = list(branches) if branches is not None else list(narrowed.instruments) or None
+    wanted = list(narrowed.instruments) or None
     found: list[Select[Any]] = []
+    if branches is not None:
+        wanted = list(branches.instruments)
     for state in copy_states([status]):
         query = select(Copy.source_file_id).where(_is(Copy.state, state))
         if state in WORDS_OF_INDEX:

@@ -6,13 +6,14 @@ where the window does, and its cursor goes on from there.
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.models import NameWord, SourceFile, User
-from app.services.access import readable_instruments
+from app.models import FileGrant, NameWord, SourceFile, User
+from app.services.access import granted_files, readable_instruments
 from app.services.file_filters import FileFilter, FileOrder
 from app.services.pagination import Keyset, Page, PageRequest, decode_cursor, encode_cursor
 
@@ -22,14 +23,38 @@ _BRANCHES = 100  # instruments that are read side by side; more are asked row by
 _BY_WORD = Keyset((NameWord.source_file_id,), descending=True)
 
 
-async def branches_of(
-    session: AsyncSession, user: User, narrowed: FileFilter
-) -> list[uuid.UUID] | None:
-    """Return the instruments to read side by side, or None for all files in one walk."""
+@dataclass(frozen=True)
+class Branches:
+    """What is read side by side: instruments, and the single files that hooks let a person see."""
+
+    instruments: Sequence[uuid.UUID]
+    grantee: uuid.UUID | None = None  # of whom there are such files
+
+
+async def branches_of(session: AsyncSession, user: User, narrowed: FileFilter) -> Branches | None:
+    """Return what to read side by side, or None for all files in one walk."""
     if user.is_superuser and not narrowed.instruments and not narrowed.types:
         return None
     wanted = await readable_list(session, user, narrowed)
-    return wanted if len(wanted) <= _BRANCHES else None
+    if len(wanted) > _BRANCHES:
+        return None
+    is_any = not user.is_superuser and await session.scalar(
+        select(granted_files(user).limit(1).exists())
+    )
+    return Branches(wanted, user.id if is_any else None)
+
+
+def single_files(narrowed: FileFilter, grantee: uuid.UUID) -> Select[Any]:
+    """Return the single files of a filter's instruments and times that hooks let a person see."""
+    query = (
+        select(FileGrant.source_file_id)
+        .distinct()
+        .join(SourceFile, SourceFile.id == FileGrant.source_file_id)
+        .where(FileGrant.user_id == grantee, *narrowed.time_conditions())
+    )
+    if narrowed.instruments:
+        query = query.where(SourceFile.instrument_id.in_(narrowed.instruments))
+    return query
 
 
 async def readable_list(session: AsyncSession, user: User, narrowed: FileFilter) -> list[uuid.UUID]:
@@ -51,7 +76,7 @@ def word_window(instruments: Sequence[uuid.UUID], term: str, size: int) -> Selec
 def window(
     narrowed: FileFilter,
     order: FileOrder,
-    branches: Sequence[uuid.UUID] | None,
+    branches: Branches | None,
     after: list[Any] | None,
     size: int,
     *,
@@ -60,17 +85,19 @@ def window(
     """Return the keys of the next files in an order, of one index each; or of any files."""
     if order.is_by_path or branches is None:
         return _walk(narrowed, order.keyset, after, size)
-    if not branches:
-        return _walk(narrowed, order.keyset, after, 0)
-    parts = [
-        (part if ordered else part.order_by(None)).limit(size).subquery()
-        for one in branches
-        for part in _parts(narrowed, order.keyset, one, after)
+    found = [
+        part for one in branches.instruments for part in _parts(narrowed, order.keyset, one, after)
     ]
+    if branches.grantee is not None:
+        singles = Keyset((FileGrant.source_file_id,), order.keyset.descending)
+        found.append(_ordered(single_files(narrowed, branches.grantee), singles, after))
+    if not found:
+        return _walk(narrowed, order.keyset, after, 0)
+    parts = [(part if ordered else part.order_by(None)).limit(size).subquery() for part in found]
     rows = union_all(*(select(part) for part in parts)).subquery()
     if not ordered:
         return select(rows.c[0]).limit(size)
-    # The words of two types may name one file.
+    # The words of two types may name one file, and a single one be of a readable instrument.
     key = rows.c[0].desc() if order.keyset.descending else rows.c[0].asc()
     return select(rows.c[0]).distinct().order_by(key).limit(size)
 
@@ -148,7 +175,7 @@ async def fetch_window(
 
 
 def holds_all(
-    user: User, narrowed: FileFilter, order: FileOrder, branches: Sequence[uuid.UUID] | None
+    user: User, narrowed: FileFilter, order: FileOrder, branches: Branches | None
 ) -> bool:
     """Whether a window holds nothing but what is asked for, status apart."""
     if narrowed.is_loose:

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
+from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,6 +25,7 @@ from app.harvest.store.news import tell
 from app.hooks.frames import clean
 from app.hooks.runner import Answered, HookRunner, HookSpec
 from app.models import FailurePolicy, Hook, TaskState, new_id
+from app.services import audit
 from app.services.credentials import Vault
 from app.services.hook_answers import Said, save
 from app.services.hook_asking import HOOK_RUNS, spec_of
@@ -171,6 +173,8 @@ class PostHooks:
             if not answered.asked:
                 break
             batch.answered.append((task, answered))
+            if answered.stops:
+                break
             if monotonic() - batch.stored_at > _STORE_SECONDS:
                 await self._store(batch)
         await self._store(batch)
@@ -215,6 +219,9 @@ class PostHooks:
         )
         mine = [(task, one) for task, one in answered if task.id in held]
         await insert_rows(session, HOOK_RUNS, [run_row(hook, task, one) for task, one in mine])
+        for _, one in mine:
+            if one.stops and one.error is not None:
+                await stop(session, hook, self._settings.worker, one.error.detail)
         said = [said_by(hook, task, one) for task, one in mine if one.answer is not None]
         await save(session, said)
         for instrument_id in sorted({task.instrument_id for task, _ in mine}):
@@ -235,6 +242,8 @@ class PostHooks:
             else:
                 due += timedelta(seconds=min(_LATEST_SECONDS, max(_SOONEST_SECONDS, float(wish))))
             code, detail = "hook_later", clean(str(one.later["reason"]))
+        elif one.stops and one.error is not None:
+            code, detail = one.error.code, clean(one.error.detail)
         elif one.error is not None:
             failures += 1
             due += wait(failures, settings.retry_base_seconds, settings.retry_cap_seconds)
@@ -247,6 +256,25 @@ class PostHooks:
             "state": state.value, "failures": failures, "delays": delays, "due_at": due,
             "error_code": code, "error_detail": detail,
         }  # fmt: skip
+
+
+async def stop(session: AsyncSession, hook: Hook, worker: str, reason: str) -> None:
+    """Ask a hook no more until a person has looked; not if one has changed it meanwhile."""
+    done = await session.execute(
+        update(Hook)
+        .where(Hook.id == hook.id, Hook.revision == hook.revision, Hook.stopped_reason.is_(None))
+        .values(stopped_reason=clean(reason), stopped_at=utcnow())
+        .execution_options(synchronize_session=False)
+    )
+    if cast(Any, done).rowcount:
+        await audit.record(
+            session,
+            actor=f"worker:{worker}",
+            action="hook.stopped",
+            subject=f"hook:{hook.id}",
+            details={"name": hook.name, "reason": clean(reason)},
+            instrument_id=hook.instrument_id,
+        )
 
 
 def said_by(hook: Hook, task: ClaimedTask, one: Answered) -> Said:

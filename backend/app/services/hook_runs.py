@@ -193,11 +193,13 @@ async def _hooks(database: Database, wanted: Replay) -> list[Hook]:
         raise InvalidField("/search", "A replay is not narrowed by words or by what is shared.")
     async with database.read() as session:
         if wanted.hook_id is None:
-            query = select(Hook).where(Hook.enabled.is_(True))
+            query = select(Hook).where(Hook.enabled.is_(True), Hook.stopped_reason.is_(None))
             return list(await session.scalars(query.order_by(Hook.position, Hook.id)))
         hook = await find(session, Hook, wanted.hook_id)
     if not hook.enabled:
         raise InvalidField("/hook_id", f"'{hook.name}' is switched off.")
+    if hook.stopped_reason is not None:
+        raise InvalidField("/hook_id", f"'{hook.name}' stopped itself: {hook.stopped_reason}")
     return [hook]
 
 

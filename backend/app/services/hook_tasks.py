@@ -132,9 +132,14 @@ def is_for(hook: Hook, instrument_id: uuid.UUID, path: bytes) -> bool:
 
 
 async def due_hooks(session: AsyncSession, zones: Sequence[str]) -> list[Hook]:
-    """Return the enabled hooks that have something to be asked now."""
+    """Return the enabled hooks that have something to be asked now and did not stop themselves."""
     is_due = exists().where(HookTask.hook_id == Hook.id, *_claimable(session, zones))
-    query = select(Hook).where(Hook.kind == HookKind.POST_TRANSFER, Hook.enabled.is_(True), is_due)
+    query = select(Hook).where(
+        Hook.kind == HookKind.POST_TRANSFER,
+        Hook.enabled.is_(True),
+        Hook.stopped_reason.is_(None),
+        is_due,
+    )
     return list(await session.scalars(query.order_by(Hook.position, Hook.id)))
 
 

@@ -42,7 +42,7 @@ from app.services.pagination import Keyset, Page, PageRequest, fetch_page
 
 _ORDER = Keyset((Hook.position, Hook.id))
 _STEP = 10  # between positions: room for one that comes later
-_NOT_SHOWN = ("secrets",)
+_NOT_SHOWN = ("secrets", "stopped_at")
 
 
 @dataclass(frozen=True)
@@ -172,6 +172,8 @@ async def change_hook(
         given = dict(values)
         if fits is not None:
             given |= {"config": fits.config, "secrets": _kept(hook, fits, editor)}
+        if fits is not None or given.get("enabled"):
+            given |= {"stopped_reason": None, "stopped_at": None}  # a person has looked
         changed = changes(hook, given)
         merged = {name: changed.get(name, getattr(hook, name)) for name in ("instrument_id",)}
         if changed.get("instrument_id") is not None:

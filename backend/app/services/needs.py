@@ -20,6 +20,7 @@ from app.models import (
     Copy,
     CopyState,
     FileState,
+    Hook,
     Instrument,
     Run,
     RunOutcome,
@@ -99,6 +100,7 @@ async def read_needs(
     if user.is_superuser:
         needs += await _unserved_zones(session, streams)
         needs += await _unsealed(session)
+        needs += await _stopped_hooks(session)
     return sorted(needs, key=lambda one: _ORDER.index(one.severity))
 
 
@@ -314,6 +316,22 @@ async def _unserved_zones(session: AsyncSession, streams: Iterable[Stream]) -> l
             **_told("zone_not_served"),
         )
         for zone in sorted(used - alive)
+    ]
+
+
+async def _stopped_hooks(session: AsyncSession) -> list[Need]:
+    query = select(Hook).where(Hook.stopped_reason.is_not(None), Hook.enabled.is_(True))
+    return [
+        Need(
+            "hook_stopped",
+            Severity.WARNING,
+            f"The hook '{hook.name}' stopped itself: {hook.stopped_reason}",
+            since=hook.stopped_at,
+            name=hook.name,
+            instrument_id=hook.instrument_id,
+            **_told("hook_stopped"),
+        )
+        for hook in await session.scalars(query.order_by(Hook.name).limit(100))
     ]
 
 

@@ -159,7 +159,7 @@ class StorageOpener:
     def __init__(self, database: Database, settings: Settings, writer: Writer) -> None:
         self._database = database
         self._settings = settings
-        self._writer = writer
+        self.writer = writer
         self._open: dict[uuid.UUID, tuple[tuple[int, int], Storage]] = {}
         self._opening = asyncio.Lock()
 
@@ -203,7 +203,7 @@ class StorageOpener:
             username=account.username if account else "",
             secret=secret,
             secret_kind=account.secret_kind if account else "password",
-            writer=self._writer,
+            writer=self.writer,
             seconds=self._settings.io_timeout_seconds,
         )
         return _MAKERS[location.kind](opening)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
@@ -21,14 +21,16 @@ from app.models import (
     AuditEvent,
     Copy,
     CopyState,
+    FileGrant,
     FileState,
+    HookAnswer,
     Identifier,
     SourceFile,
     StorageLocation,
     User,
     Version,
 )
-from app.services.access import only_readable
+from app.services.access import only_readable_files
 
 _VERSIONS, _ATTEMPTS, _RETRIES = 50, 200, 500
 _BATCH_EVENTS = 20  # written after a batch's id, in the same transaction
@@ -98,9 +100,7 @@ async def read_story(database: Database, user: User, file_id: uuid.UUID) -> Stor
         StreamWeaveError: `not_found`.
     """
     async with database.read() as session:
-        query = only_readable(
-            select(SourceFile).where(SourceFile.id == file_id), user, SourceFile.instrument_id
-        )
+        query = only_readable_files(select(SourceFile).where(SourceFile.id == file_id), user)
         file: SourceFile | None = await session.scalar(query)
         if file is None:
             raise StreamWeaveError("not_found")
@@ -121,6 +121,7 @@ async def read_story(database: Database, user: User, file_id: uuid.UUID) -> Stor
             *_of_copies(places),
             *await _of_attempts(session, file, places, attempts),
             *await _of_people(session, file, places),
+            *await _of_grants(session, user, file_id),
         ]
     truncated = len(versions) == _VERSIONS or len(attempts) == _ATTEMPTS
     return Story(file_id, sorted(steps, key=_in_time), truncated)
@@ -264,6 +265,34 @@ async def _batch_events(
                 found[batch] = event_id
                 break
     return found
+
+
+async def _of_grants(session: AsyncSession, user: User, file_id: uuid.UUID) -> list[Step]:
+    """Whom hooks let see this one file; whoever is no admin hears of themselves alone."""
+    query = (
+        select(FileGrant, func.lower(User.email))
+        .join(User, User.id == FileGrant.user_id)
+        .where(FileGrant.source_file_id == file_id)
+    )
+    if not user.is_superuser:
+        query = query.where(FileGrant.user_id == user.id)
+    rows = (await session.execute(query.order_by(User.email, FileGrant.hook_id))).all()
+    if not rows:
+        return []
+    names = await session.execute(
+        select(HookAnswer.hook_id, HookAnswer.hook_name)
+        .where(HookAnswer.source_file_id == file_id)
+        .order_by(HookAnswer.at)
+    )
+    hooks = {hook_id: name for hook_id, name in names.all()}
+    return [
+        Step(
+            grant.created_at,
+            "access_granted",
+            details={"hook": hooks.get(grant.hook_id), "person": email},
+        )
+        for grant, email in rows
+    ]
 
 
 async def _of_people(

@@ -26,6 +26,7 @@ from app.services.access import only_readable
 from app.services.conditions import SLACK, id_at
 from app.services.edits import find, plain
 from app.services.pagination import Keyset, Page, PageRequest, fetch_page
+from app.transfers.movers import why
 
 _NEWEST = Keyset((Copy.id,), descending=True)
 _RETRYABLE = (CopyState.FAILED, CopyState.CONFLICT)
@@ -80,6 +81,18 @@ class TransferView:
     sha256: bytes | None
     instrument_name: str
     storage_name: str
+    protocol: str
+    mover: str  # as it was chosen
+
+    @property
+    def why_mover(self) -> str:
+        """A sentence for people: what brings, or brought, this copy, and why that."""
+        if (self.copy.intent or {}).get("filled_from"):
+            return "Filled from a proven copy: the instrument was not asked again."
+        try:
+            return why(self.protocol, self.mover)
+        except StreamWeaveError as error:
+            return error.detail  # it is not installed here
 
 
 def _readable_copies(user: User) -> Select[Any]:
@@ -91,6 +104,8 @@ def _readable_copies(user: User) -> Select[Any]:
             Version.sha256,
             Instrument.name,
             StorageLocation.name,
+            Instrument.protocol,
+            Instrument.mover,
         )
         .join(SourceFile, SourceFile.id == Copy.source_file_id)
         .join(Version, Version.id == Copy.version_id)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from app.errors import StreamWeaveError
+from app.transfers.globus import Globus
 from app.transfers.rsync import Rsync
 from streamweave_sdk.transfers import Mover, Need, NoOptions, Options, Place, find_movers
 
@@ -36,7 +37,8 @@ class Local(Mover[NoOptions]):
     needs = frozenset({Need.LOCAL_PATH})
 
 
-BUILTIN: tuple[type[Mover[Any]], ...] = (Rclone, Local, Rsync)
+_USUAL: Mover[Any] = Rclone()
+BUILTIN: tuple[type[Mover[Any]], ...] = (Rclone, Local, Rsync, Globus)
 DEFAULTS: Mapping[str, str] = {
     "smb": RCLONE, "sftp": RCLONE, "s3": RCLONE, "webdav": RCLONE, "local": LOCAL,
     "rsync": "rsync", "globus": "globus",
@@ -72,6 +74,11 @@ def known_movers() -> KnownMovers:
         if movers.setdefault(name, mover) is not mover:
             problems[type(mover).__module__] = f"'{name}' is built in."
     return KnownMovers(movers, problems)
+
+
+def mover_of(protocol: str, chosen: str) -> Mover[Any]:
+    """Return the mover of an instrument for whoever only plans; an unknown one counts as usual."""
+    return known_movers().movers.get(chosen or DEFAULTS.get(protocol, ""), _USUAL)
 
 
 def mover_name(protocol: str, chosen: str) -> str:

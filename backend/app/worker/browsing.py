@@ -3,14 +3,15 @@
 Reads only, as many folders as fit a few seconds, one at a time: it is the instrument's own disk.
 """
 
+import heapq
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.clock import monotonic
+from app.clock import monotonic, utcnow
 from app.errors import StreamWeaveError
-from app.transfers.base import Entry
+from app.transfers.base import Entry, FileFacts
 from app.transfers.paths import display, join, path_problem
 
 SHOWN = 500
@@ -57,41 +58,68 @@ def _shown(entry: Entry) -> dict[str, Any]:
     }
 
 
-async def sample(list_folder: ListFolder) -> dict[str, Any]:
-    """Return the newest files of the folders that can be looked into in a few seconds.
+@dataclass
+class _Walk:
+    """The folders of a source, as many as can be looked into in a few seconds.
 
     Folders of later names come first: instruments name them by date.
     """
-    folders, until = deque([b""]), monotonic() + _SECONDS
-    found: list[_Found] = []
-    looked = files = 0
-    while folders and looked < _FOLDERS and files < _FILES and monotonic() < until:
-        folder = folders.popleft()
-        try:
-            entries = await list_folder(folder)
-        except StreamWeaveError:
-            if not folder:
-                raise
-            continue  # a folder of its own trouble; the check tells of it
-        looked += 1
-        deeper = []
-        for entry in entries:
-            path = join(folder, entry.name)
-            if entry.error_code is not None:
-                continue
-            if entry.is_directory:
-                deeper.append(path)
-            else:
-                files += 1
-                found.append(_Found(entry.facts.mtime_ns, path, entry.facts.size_bytes))
-        folders.extend(sorted(deeper, reverse=True))
-        found = sorted(found, reverse=True)[:SAMPLES]
+
+    list_folder: ListFolder
+    folders: int = 0
+    files: int = 0
+    is_cut: bool = False
+
+    async def found(self) -> AsyncIterator[_Found]:
+        """Give the files of each folder that can be carried."""
+        pending, until = deque([b""]), monotonic() + _SECONDS
+        while pending and self.folders < _FOLDERS and self.files < _FILES and monotonic() < until:
+            folder = pending.popleft()
+            try:
+                entries = await self.list_folder(folder)
+            except StreamWeaveError:
+                if not folder:
+                    raise
+                continue  # a folder of its own trouble; the check tells of it
+            self.folders += 1
+            deeper = []
+            for entry in entries:
+                path = join(folder, entry.name)
+                if entry.error_code is not None:
+                    continue
+                if entry.is_directory:
+                    deeper.append(path)
+                else:
+                    self.files += 1
+                    yield _Found(entry.facts.mtime_ns, path, entry.facts.size_bytes)
+            pending.extend(sorted(deeper, reverse=True))
+        self.is_cut = bool(pending)
+
+
+async def sample(list_folder: ListFolder) -> dict[str, Any]:
+    """Return the newest files of the folders that can be looked into in a few seconds."""
+    walk = _Walk(list_folder)
+    newest: list[_Found] = []
+    async for one in walk.found():
+        heapq.heappush(newest, one)
+        if len(newest) > SAMPLES:
+            heapq.heappop(newest)
     return {
         "files": [
             {"path": display(one.path), "size_bytes": one.size_bytes, "mtime_ns": one.mtime_ns}
-            for one in found
+            for one in sorted(newest, reverse=True)
         ],
-        "folders": looked,
-        "total": files,
-        "truncated": bool(folders),
+        "folders": walk.folders,
+        "total": walk.files,
+        "truncated": walk.is_cut,
     }
+
+
+async def smallest(list_folder: ListFolder, quiet_seconds: float) -> tuple[bytes, FileFacts] | None:
+    """Return the smallest file that has something in it and has been quiet, or None."""
+    before_ns = int((utcnow().timestamp() - quiet_seconds) * 10**9)
+    best: _Found | None = None
+    async for one in _Walk(list_folder).found():
+        if one.size_bytes and one.mtime_ns <= before_ns:
+            best = one if best is None or one.size_bytes < best.size_bytes else best
+    return None if best is None else (best.path, FileFacts(best.size_bytes, best.mtime_ns))

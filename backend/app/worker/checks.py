@@ -28,6 +28,7 @@ from app.transfers.rclone.source import entry_of
 from app.worker.accounts import address
 from app.worker.browsing import ListFolder, browse, sample
 from app.worker.daemon import Daemon
+from app.worker.flights import KIND as FLIGHT
 from app.worker.storage_checks import StorageChecker
 
 _SHOWN = 20
@@ -134,7 +135,7 @@ class Checker:
     async def _take(self, session: AsyncSession, zones: list[str]) -> Check | None:
         check = await session.scalar(
             select(Check)
-            .where(Check.zone.in_(zones), Check.claimed_by.is_(None))
+            .where(Check.zone.in_(zones), Check.claimed_by.is_(None), Check.kind != FLIGHT)
             .order_by(Check.created_at)
             .limit(1)
             .with_for_update(skip_locked=True)

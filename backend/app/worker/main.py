@@ -25,6 +25,7 @@ from app.migrations import head
 from app.models import Worker, new_id
 from app.services.credentials import Vault
 from app.services.downloads import Sender
+from app.services.engine_ports import engine_ports
 from app.services.hook_posting import PostHooks, PostSettings
 from app.services.hook_reading import Reading, Room
 from app.services.movers import MoverOpener
@@ -33,6 +34,7 @@ from app.services.storages import StorageOpener, Writer
 from app.worker.checks import Checker
 from app.worker.control import ControlServer
 from app.worker.daemon import Daemon
+from app.worker.flights import Flights
 from app.worker.samples import measure_storage
 from app.worker.storage_checks import StorageChecker
 from app.worker.supervise import Child
@@ -85,6 +87,8 @@ class WorkerSupervisor:
         storage_checker = StorageChecker(database, self._storages)
         movers = MoverOpener(database, settings, vault)
         self._checker = Checker(database, movers, self.daemon, self.name, storage_checker)
+        ports = engine_ports(database, settings, self._storages, control)
+        self._flights = Flights(database, ports)
         self._hooks = self._post_hooks(vault)
         self._prefect = [self._prefect_worker(zone, control) for zone in settings.zone_names]
 
@@ -143,6 +147,7 @@ class WorkerSupervisor:
             asyncio.create_task(self._control.serve(), name="control"),
             asyncio.create_task(self._register(), name="register"),
             asyncio.create_task(self._check(), name="checks"),
+            asyncio.create_task(self._fly(), name="flights"),
             asyncio.create_task(self._measure(), name="samples"),
             asyncio.create_task(self._hooks.run(), name="hooks"),
         ]
@@ -191,6 +196,15 @@ class WorkerSupervisor:
         while True:
             try:
                 if await self._checker.answer_next(self._settings.zone_names):
+                    continue
+            except SQLAlchemyError as error:
+                logger.warning("the database is away: %s", type(error).__name__)
+            await asyncio.sleep(0.5)
+
+    async def _fly(self) -> None:
+        while True:
+            try:
+                if await self._flights.fly_next(self._settings.zone_names):
                     continue
             except SQLAlchemyError as error:
                 logger.warning("the database is away: %s", type(error).__name__)

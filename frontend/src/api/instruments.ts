@@ -115,3 +115,30 @@ export const useRevoke = (instrumentId: string) =>
     (userId: string) => api.revokeInstrument(instrumentId, userId),
     instrumentKeys.people(instrumentId),
   );
+
+/** What can bring files to this installation; packages come and go with a restart only. */
+export const moversQuery = () =>
+  queryOptions({
+    queryKey: ["movers"],
+    queryFn: () => api.listMovers(),
+    staleTime: "static",
+  });
+
+const FLIGHT_POLL = 500;
+
+/** A flight check; asked often while it flies: its stations are no events. */
+export const flightQuery = (instrumentId: string, flightId: string) =>
+  queryOptions({
+    queryKey: [...instrumentKeys.one(instrumentId), "flight", flightId],
+    queryFn: () => api.getFlight(instrumentId, flightId),
+    refetchInterval: ({ state }) =>
+      state.data?.state === "over" || state.data?.state === "lost" ? false : FLIGHT_POLL,
+  });
+
+export const lastFlightQuery = (instrumentId: string) =>
+  queryOptions({
+    queryKey: [...instrumentKeys.one(instrumentId), "flight"],
+    queryFn: () => api.getLastFlight(instrumentId),
+  });
+
+export const useStartFlight = () => useChange((id: string) => api.startFlight(id));

@@ -28,6 +28,7 @@ interface EvidenceFacts {
   source_after?: SourceFacts;
   published_at?: string;
   object_id?: string;
+  mover_notes?: { mover_checksum?: string };
 }
 type ReadBackFrom =
   | "device"
@@ -92,6 +93,12 @@ function EvidenceFactsList({ facts }: { facts: EvidenceFacts }) {
     [
       t("transfers.evidence.adapter"),
       facts.adapter && <Code>{[facts.adapter, facts.protocol].filter(Boolean).join(", ")}</Code>,
+    ],
+    [
+      t("transfers.evidence.mover_checksum"),
+      facts.mover_notes?.mover_checksum && (
+        <span translate="no">{facts.mover_notes.mover_checksum}</span>
+      ),
     ],
     [
       t("transfers.evidence.double_read"),

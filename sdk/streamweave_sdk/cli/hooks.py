@@ -22,7 +22,17 @@ from streamweave_sdk.cli.frame import (
 from streamweave_sdk.cli.instruments import find_instrument
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
-_COLUMNS = ("position", "name", "hook", "kind", "enabled", "failure_policy", "pattern", "id")
+_COLUMNS = (
+    "position",
+    "name",
+    "hook",
+    "kind",
+    "enabled",
+    "stopped_reason",
+    "failure_policy",
+    "pattern",
+    "id",
+)
 _TYPES = ("hook", "kind", "version", "description")
 Config = Annotated[
     Path | None, typer.Option(help="its configuration, a JSON file; '-' is standard input")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streamweave_sdk.cli.exit_codes import ExitCode
+from streamweave_sdk.cli.flight import fly
 from streamweave_sdk.cli.frame import (
     AsJson,
     Limit,
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 
+_PROTOCOLS = "smb, sftp, s3, webdav, local, rsync, globus or adapter"
 Which = Annotated[str, typer.Argument(metavar="INSTRUMENT")]
-Protocol = Annotated[str | None, typer.Option(help="smb, sftp, s3, webdav or local")]
+Protocol = Annotated[str | None, typer.Option(help=_PROTOCOLS)]
 Host = Annotated[str | None, typer.Option(help="for smb and sftp")]
 Port = Annotated[int | None, typer.Option()]
 Url = Annotated[str | None, typer.Option(help="for s3 and webdav")]
@@ -41,6 +43,12 @@ Storage = Annotated[
     list[str] | None, typer.Option(help="storage location, or NAME=TEMPLATE; may be repeated")
 ]
 Options = Annotated[list[str] | None, typer.Option("--option", help="NAME=VALUE; may be repeated")]
+Mover = Annotated[
+    str | None, typer.Option(help="what brings the files; '' is the protocol's default")
+]
+MoverOptions = Annotated[
+    list[str] | None, typer.Option("--mover-option", help="NAME=VALUE; may be repeated")
+]
 Description = Annotated[str | None, typer.Option()]
 NAMES = ("slug", "name")
 
@@ -104,7 +112,7 @@ def show(instrument: Which, as_json: AsJson = False) -> None:
 @reported
 def create(  # noqa: PLR0913  one option a field
     slug: Annotated[str, typer.Argument()],
-    protocol: Annotated[str, typer.Option(help="smb, sftp, s3, webdav or local")],
+    protocol: Annotated[str, typer.Option(help=_PROTOCOLS)],
     name: Annotated[str | None, typer.Option(help="the slug when left out")] = None,
     host: Host = None,
     port: Port = None,
@@ -121,6 +129,8 @@ def create(  # noqa: PLR0913  one option a field
     description: Description = None,
     storage: Storage = None,
     option: Options = None,
+    mover: Mover = None,
+    mover_option: MoverOptions = None,
     secret_file: SecretFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -133,7 +143,8 @@ def create(  # noqa: PLR0913  one option a field
         slug=slug, name=name or slug, protocol=protocol, host=host, port=port, url=url, root=root,
         host_key=host_key, zone=zone, quiet_seconds=quiet_seconds, connections=connections,
         bandwidth_bytes_per_second=bandwidth, start_from=start_from,
-        incarnation_policy=incarnation_policy, description=description,
+        incarnation_policy=incarnation_policy, description=description, mover=mover,
+        mover_options=options(mover_option),
     )  # fmt: skip
     with connect() as client:
         body |= _links(client, account, storage, option)
@@ -163,6 +174,8 @@ def change(  # noqa: PLR0913  one option a field
     description: Description = None,
     storage: Storage = None,
     option: Options = None,
+    mover: Mover = None,
+    mover_option: MoverOptions = None,
     secret_file: SecretFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -175,13 +188,44 @@ def change(  # noqa: PLR0913  one option a field
         slug=slug, name=name, protocol=protocol, host=host, port=port, url=url, root=root,
         host_key=host_key, zone=zone, quiet_seconds=quiet_seconds, connections=connections,
         bandwidth_bytes_per_second=bandwidth, start_from=start_from,
-        incarnation_policy=incarnation_policy, description=description,
+        incarnation_policy=incarnation_policy, description=description, mover=mover,
+        mover_options=options(mover_option),
     )  # fmt: skip
     with connect() as client:
         path = f"instruments/{find_instrument(client, instrument)['id']}"
         body |= _links(client, account, storage, option)
         changed = with_secret(lambda b: client.edit(path, b), body, secret_file)
         show_one(changed, as_json)
+
+
+@app.command()
+@reported
+def movers(as_json: AsJson = False) -> None:
+    """List what can bring files, and for which protocols."""
+    with connect() as client:
+        rows = client.get("movers")["items"]
+    shown = [
+        {**row, "serves": ", ".join(row["protocols"]), "usual_for": ", ".join(row["default_for"])}
+        for row in rows
+    ]
+    columns = ("name", "title", "serves", "usual_for", "problem")
+    show_list(rows if as_json else shown, columns, len(rows), as_json)
+
+
+@app.command()
+@reported
+def flight(instrument: Which, as_json: AsJson = False) -> None:
+    """Let the smallest complete file travel the whole way to a scratch name, and be removed.
+
+    Ends with 5 when a station was not reached.
+    """
+    with connect() as client:
+        found = find_instrument(client, instrument)
+        ended = fly(client, found, quiet=as_json)
+    if as_json:
+        show_one(ended, as_json)
+    if not ended["ok"]:
+        raise typer.Exit(ExitCode.REFUSED)
 
 
 @app.command()

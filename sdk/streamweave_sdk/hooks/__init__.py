@@ -29,6 +29,7 @@ from streamweave_sdk.hooks.contract import (
     RetryLater,
     Skip,
     SourceFacts,
+    StopAsking,
     VersionFacts,
 )
 from streamweave_sdk.hooks.finding import FoundHooks, find_hooks
@@ -53,6 +54,7 @@ __all__ = [
     "RetryLater",
     "Skip",
     "SourceFacts",
+    "StopAsking",
     "VersionFacts",
     "find_hooks",
 ]

@@ -160,6 +160,14 @@ class RetryLater(Exception):
         self.after_seconds = after_seconds
 
 
+class StopAsking(Exception):
+    """Raised by a post-transfer hook: what it calls wants no more, whatever the file.
+
+    The hook is asked no more until a person saves its configuration or switches it on again; what
+    it was not asked meanwhile waits.
+    """
+
+
 class Reader(Protocol):
     """Reads the proven bytes from the nearest copy."""
 

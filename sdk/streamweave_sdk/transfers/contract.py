@@ -73,9 +73,9 @@ class SourceCapabilities:
     carries_any_name: bool  # names are bytes; otherwise they must be valid UTF-8
     window_files: int = 16
     window_bytes: int = 1 << 20
+    splits: bool = True  # connections share a batch; otherwise one call is asked for all of it
     uses_previous: bool = False  # moves less when it has the version before
     limits_bandwidth: bool = False  # keeps to its place's bound by itself
-    few_calls: bool = False  # a call costs more than many files: whole windows, not many calls
 
 
 class MoverSource(Protocol):
@@ -238,6 +238,9 @@ class Mover(Generic[O]):
     needs: ClassVar[frozenset[Need]] = frozenset()
     batch_files: ClassVar[int] = 200  # that it is given at once
     batch_bytes: ClassVar[int] = 256 << 20
+    # Whether it mostly waits for a service that does the work, perhaps for hours: then few of its
+    # batches are taken at a time, and none of them keeps others from being worked on.
+    is_patient: ClassVar[bool] = False
 
     def problem(self) -> str | None:
         """Return why it cannot work on this machine (a program that is missing), or None."""

@@ -67,6 +67,7 @@ class Options:
     file_limit_bytes: int = 0
     short_writes: bool = False
     finish: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 class _WrongClock(datetime):
@@ -263,6 +264,7 @@ def run(options: Options, connection: "Connection[Any, Any]") -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(process)d %(message)s")
+    os.environ.update(options.environment)
     crash.arm(options.crash_at)
     if options.file_limit_bytes:
         limit = options.file_limit_bytes

@@ -47,6 +47,7 @@ def covering(*, can_mount: bool, samba: bool, rsync: bool) -> list[Choice]:
         Setting(source="sftp"),
         Setting(source="webdav"),
         Setting(source="s3"),
+        Setting(source="globus"),
     ]
     settings.append(Setting(storage="s3"))
     if rsync:

@@ -16,6 +16,7 @@ from app.database import Database
 from tests.faults.campaign import child
 from tests.faults.campaign.databases import count_rows, let_leases_run_out
 from tests.faults.campaign.destinations import Destination, served_storage
+from tests.faults.campaign.globus import GlobusSide, globus_side, make_rows
 from tests.faults.campaign.instrument import Files
 from tests.faults.campaign.moments import Moment
 from tests.faults.campaign.mounts import Disk, disk
@@ -60,6 +61,7 @@ class Round:
         self.files: Files
         self.disk: Disk | None = None
         self.remote: Remote | None = None
+        self.globus: GlobusSide | None = None
         self.destination: Destination | None = None
         self._running: list[RunningWorker] = []
 
@@ -95,7 +97,13 @@ class Round:
             yield
 
     async def _set_up(self, database: Database, stack: contextlib.AsyncExitStack) -> None:
-        if self.setting.source == "local":
+        if self.setting.source == "globus":
+            self.globus = stack.enter_context(globus_side(self.folder))
+            root, slug = self.globus.root, "instrument"
+            self.instrument = await make_rows(database, self.globus, self.folder)
+            await make_storage(database, self.archive, self.instrument)
+            self.prefix = slug
+        elif self.setting.source == "local":
             root = self.folder / "instrument"
             root.mkdir()
             self.instrument = await make_instrument(database, slug="instrument")
@@ -151,7 +159,8 @@ class Round:
             url=self.url,
             instrument=self.instrument,
             log=self.log,
-            folder=self.files.truth.root if self.remote is None else None,
+            folder=self.files.truth.root if self.setting.source == "local" else None,
+            environment=self.globus.environment if self.globus else {},
             io_timeout_seconds=self._io_timeout_seconds,
             worker=worker,
             moments=moments,

@@ -9,6 +9,7 @@ from tests.integration.source_fixtures import Servers
 
 REMOTE = ("sftp", "webdav", "smb", "s3")  # by rclone
 RSYNC = "rsync"  # its daemon, by rsync
+BY_SERVICE = ("globus",)  # moved by a service that is asked to
 SERVED = ("s3", "smb")  # storage behind a server
 
 
@@ -65,7 +66,7 @@ def setting_of(number: int, services: Services) -> Setting:
     source = "local"
     if number % 5 == 4:
         has = {"smb": services.samba, RSYNC: services.rsync}
-        kinds = [kind for kind in (*REMOTE, RSYNC) if has.get(kind, True)]
+        kinds = [kind for kind in (*REMOTE, *BY_SERVICE, RSYNC) if has.get(kind, True)]
         source = kinds[(number // 5) % len(kinds)]
     storage = "disk" if services.can_mount and number % 3 == 1 else "folder"
     if source == "local" and number % 7 in (3, 6):

@@ -24,7 +24,7 @@ from app.harvest.store.attempts import AttemptBatch, AttemptRow, insert_attempts
 from app.harvest.store.bulk import update_rows
 from app.harvest.store.news import tell
 from app.harvest.store.words import IN_FLIGHT, WAITING
-from app.harvest.work import BATCH_BYTES, BATCH_FILES, Batch, ClaimedCopy
+from app.harvest.work import BATCH_FILES, Batch, BatchSize, ClaimedCopy
 from app.models import Copy, CopyState, SourceFile, Version
 from app.transfers.base import FileFacts
 
@@ -32,6 +32,7 @@ COPIES = cast(Table, Copy.__table__)
 MAX_LONE_LOSSES = 3
 UNKNOWN_MTIME = -(1 << 62)  # of a version whose facts say nothing about its content any more
 _REAP_LIMIT = 1000
+USUAL = BatchSize()
 
 
 C, V, F = COPIES.c, cast(Table, Version.__table__).c, cast(Table, SourceFile.__table__).c
@@ -90,7 +91,7 @@ _NEXT = (
         C.due_at <= bindparam("now"),
     )
     .order_by(C.due_at, C.id)
-    .limit(BATCH_FILES)
+    .limit(bindparam("most"))
     .with_for_update(skip_locked=True, of=COPIES)
 )
 _TAKE = (
@@ -115,6 +116,7 @@ async def claim(
     place: Place,
     lease: Lease,
     room_bytes: int | None = None,
+    size: BatchSize = USUAL,
 ) -> Batch | None:
     """Claim the next batch of one instrument for one place, or None.
 
@@ -124,7 +126,8 @@ async def claim(
     location, priority = place
     now = utcnow()
     where = {"instrument": instrument_id, "location": location, "priority": priority, "now": now}
-    due = _choose((await session.execute(_NEXT, where)).all())
+    rows = (await session.execute(_NEXT, {**where, "most": size.files})).all()
+    due = _choose(rows, size)
     if not due:
         return None
     chosen = due[: fitting([row.copy_bytes for row in due], room_bytes)]
@@ -149,18 +152,28 @@ async def claim(
         count=len(chosen),
     )
     copies = tuple(_claimed_copy(row, now) for row in chosen)
-    return Batch(instrument_id, location, copies, recovering=False)
+    return Batch(instrument_id, location, copies, recovering=False, is_patient=size.is_patient)
 
 
-def _choose(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+def _choose(rows: Sequence[Row[Any]], size: BatchSize = USUAL) -> list[Row[Any]]:
     """Pick from due copies in their order: one batch size, bounded in files and bytes."""
-    company = rows[0].batch_files if rows else 0
+    company = together = rows[0].batch_files if rows else 0
     # Copies that were lost together are tried in smaller and smaller company.
-    alike = [row for row in rows if row.batch_files == company][: max(1, company)]
+    if company == BATCH_FILES:  # never lost
+        together = size.files
+    alike = [row for row in rows if row.batch_files == company][: max(1, together)]
     ends = accumulate(row.copy_bytes for row in alike)
     return [
-        row for row, end in zip(alike, ends, strict=True) if row is alike[0] or end <= BATCH_BYTES
+        row
+        for row, end in zip(alike, ends, strict=True)
+        if row is alike[0] or end <= size.size_bytes
     ]
+
+
+def _halved(batch_files: int) -> int:
+    """Return the company of a copy that was lost; the usual number says that it never was."""
+    half = max(1, batch_files // 2)
+    return half - 1 if half == BATCH_FILES else half
 
 
 def _claimed_copy(row: Row[Any], now: datetime) -> ClaimedCopy:
@@ -322,7 +335,7 @@ def _after_loss(row: Row[Any], now: datetime) -> dict[str, Any]:
         "attempt": row.attempt,
         "state": (CopyState.FAILED if given_up else CopyState.QUEUED).value,
         "losses": losses,
-        "batch_files": max(1, row.batch_files // 2),
+        "batch_files": _halved(row.batch_files),
         "due_at": None if given_up else now,
         "error_code": "lost_repeatedly" if given_up else None,
     }

@@ -18,13 +18,16 @@ from app.harvest.quiet import is_quiet
 from app.harvest.store.claiming import C, Place
 from app.harvest.store.instruments import may_be_served, may_be_written_to
 from app.harvest.store.words import IN_FLIGHT, WAITING
+from app.harvest.work import BATCHES_OF_ONE, BatchSize
 from app.models import PRIORITIES, CopyState, Instrument, ScanState, ServiceAccount, StorageLocation
 from app.models.base import UTCDateTime
+from app.transfers.movers import mover_of
 
 ON, AT, SCAN, ACCOUNT = (
     cast(Table, model.__table__)
     for model in (Instrument, StorageLocation, ScanState, ServiceAccount)
 )
+_PATIENT_AT_ONCE = 2  # one more is submitted while one is on its way
 _NOW = bindparam("now", type_=UTCDateTime())
 _ZONES: Any = bindparam("zones", expanding=True)
 
@@ -35,6 +38,7 @@ class Due:
 
     served: list[uuid.UUID]
     places: dict[uuid.UUID, list[Place]]
+    sizes: dict[uuid.UUID, BatchSize]
 
 
 def _first_due(priority: int) -> ScalarSelect[Any]:
@@ -50,7 +54,14 @@ def _first_due(priority: int) -> ScalarSelect[Any]:
 
 
 _PLACES: Select[Any] = (
-    select(ON.c.id, ON.c.quiet_hours, AT.c.id, *(_first_due(one) for one in PRIORITIES))
+    select(
+        ON.c.id,
+        ON.c.quiet_hours,
+        ON.c.protocol,
+        ON.c.mover,
+        AT.c.id,
+        *(_first_due(one) for one in PRIORITIES),
+    )
     .join_from(ON, SCAN, SCAN.c.instrument_id == ON.c.id)
     .outerjoin(ACCOUNT, ACCOUNT.c.id == ON.c.service_account_id)
     .join(AT, true())
@@ -65,16 +76,26 @@ async def due_places(session: AsyncSession, zones: Sequence[str]) -> Due:
     served: dict[uuid.UUID, None] = {}
     places: dict[uuid.UUID, list[Place]] = {}
     rows = await session.execute(_PLACES, {"now": now, "zones": list(zones)})
-    for instrument_id, quiet_hours, location_id, *first in rows:
+    sizes: dict[uuid.UUID, BatchSize] = {}
+    for instrument_id, quiet_hours, protocol, mover, location_id, *first in rows:
         if is_quiet(quiet_hours, now):
             continue
         served[instrument_id] = None
+        sizes[instrument_id] = _size(protocol, mover)
         for priority, found in zip(PRIORITIES, first, strict=True):
             if found is not None:
                 places.setdefault(instrument_id, []).append((location_id, priority))
     for found_places in places.values():
         found_places.sort(key=lambda place: place[1])
-    return Due(list(served), places)
+    return Due(list(served), places, sizes)
+
+
+@lru_cache(100)
+def _size(protocol: str, chosen: str) -> BatchSize:
+    """Return how much is claimed at once of an instrument with this mover."""
+    mover = mover_of(protocol, chosen)
+    at_once = _PATIENT_AT_ONCE if mover.is_patient else BATCHES_OF_ONE
+    return BatchSize(mover.batch_files, mover.batch_bytes, at_once, mover.is_patient)
 
 
 @lru_cache(2)

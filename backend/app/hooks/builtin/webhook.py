@@ -18,7 +18,7 @@ from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 
 from app.hooks.builtin.calls import NetworkConfig, Url, refuse_failures
 from app.hooks.builtin.templates import facts_of
-from streamweave_sdk.hooks import Notice, PostAnswer, PostTransfer, Reader, VersionFacts
+from streamweave_sdk.hooks import PostAnswer, PostTransfer, Reader, StopAsking, VersionFacts
 
 _PREFIX = "whsec_"
 _GONE = 410
@@ -76,7 +76,11 @@ class Webhook(PostTransfer[WebhookConfig]):
     """Posts a signed message about each proven version (Standard Webhooks)."""
 
     def run(self, version: VersionFacts, reader: Reader) -> PostAnswer:
-        """Send the message; what the receiver does not take is asked again or a failure."""
+        """Send the message; what the receiver does not take is asked again or a failure.
+
+        Raises:
+            StopAsking: the receiver wants no more (410).
+        """
         now = datetime.now(UTC)
         body = self._body(version, now)
         id_, timestamp = message_id(version.key), int(now.timestamp())
@@ -90,8 +94,7 @@ class Webhook(PostTransfer[WebhookConfig]):
         response = self.config.call("POST", self.config.url, headers, body, most_bytes=64 << 10)
         self.log.info("%s: answered %d", id_, response.status)
         if response.status == _GONE:
-            text = "The receiver answered 410 Gone: it wants no more messages. Disable the hook."
-            return PostAnswer(notices=[Notice(level="warning", text=text)])
+            raise StopAsking("The receiver answered 410 Gone: it wants no more messages.")
         refuse_failures(response, "The receiver")
         return PostAnswer()
 

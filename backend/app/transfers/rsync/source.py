@@ -76,7 +76,7 @@ class RsyncSource:
             window_bytes=256 << 20,
             uses_previous=place.protocol != "local",  # there nothing is saved by it
             limits_bandwidth=True,
-            few_calls=True,
+            splits=False,
         )
 
     async def list_directory(self, directory: bytes) -> Sequence[Entry]:

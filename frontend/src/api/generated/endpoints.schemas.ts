@@ -387,7 +387,7 @@ export interface StoryStep {
   error_detail: string | null;
   evidence: StoryStepEvidence;
   identifier: string | null;
-  /** first_seen, settling, held, skipped, refused, absent, planned, identifier_minted, attempt, available, conflict, superseded, removed, damaged, missing, retried, version.seen_again, or another action of the audit trail */
+  /** first_seen, settling, held, skipped, refused, absent, planned, identifier_minted, attempt, available, conflict, superseded, removed, damaged, missing, retried, access_granted, version.seen_again, or another action of the audit trail */
   kind: string;
   /** of an attempt */
   number: number | null;
@@ -426,6 +426,47 @@ export interface FillRead {
   name: string;
   total_bytes: number | null;
   used_bytes: number | null;
+}
+
+export type StationReadEvidence = { [key: string]: unknown };
+
+/**
+ * One step of the way, with what shows that it was reached.
+ */
+export interface StationRead {
+  code?: string | null;
+  detail?: string | null;
+  evidence: StationReadEvidence;
+  ok: boolean;
+  remedy?: string | null;
+  seconds: number;
+  /** source | file | ready | received | proven | published | removed */
+  station: string;
+  /** of stations at a destination */
+  storage_location_id: string | null;
+  storage_name: string | null;
+}
+
+/**
+ * A flight check: the smallest complete file travels to a scratch name and is removed.
+ */
+export interface FlightRead {
+  created_at: string;
+  done_at: string | null;
+  id: string;
+  instrument_id: string;
+  /** null until it is over */
+  ok: boolean | null;
+  /** waiting | flying | over | lost (its worker is gone: fly again) */
+  state: string;
+  stations: StationRead[];
+}
+
+/**
+ * The last flight check of an instrument, if there was one.
+ */
+export interface FlightLast {
+  flight: FlightRead | null;
 }
 
 /**
@@ -685,8 +726,13 @@ export interface HookRead {
   pattern: string | null;
   position: number;
   revision: number;
+  stopped_at: string | null;
+  /** why it stopped itself; saving its configuration or switching it on goes on */
+  stopped_reason: string | null;
   timeout_seconds: number;
   updated_at: string;
+  /** what was saved and cannot work beside other hooks */
+  warnings?: string[];
 }
 
 /**
@@ -1477,7 +1523,7 @@ export interface NeedRead {
   code: string | null;
   count: number;
   instrument_id: string | null;
-  /** failed, conflict, damaged, missing, held, refused, silent, listing_held, instrument_trouble, storage_trouble, storage_nearly_full, account_refused, run_lost, zone_not_served, audit_unsealed */
+  /** failed, conflict, damaged, missing, held, refused, silent, listing_held, instrument_trouble, storage_trouble, storage_nearly_full, account_refused, run_lost, zone_not_served, audit_unsealed, hook_stopped */
   kind: string;
   more: boolean;
   name: string | null;
@@ -2484,6 +2530,8 @@ export interface TransferDetail {
   id: string;
   instrument_id: string;
   instrument_name: string;
+  /** what brings it, and why that */
+  mover: string;
   path: string;
   remedy: string | null;
   required: boolean;
@@ -3127,6 +3175,13 @@ complete_after?: string | null;
 complete_before?: string | null;
 size_min?: number | null;
 size_max?: number | null;
+};
+
+export type ReplayHooksHeaders = {
+/**
+ * the same key within 24 hours gets the same answer
+ */
+'idempotency-key'?: string | null;
 };
 
 export type ListHooksParams = {

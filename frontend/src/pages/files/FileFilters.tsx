@@ -1,4 +1,4 @@
-import { Group, NumberInput, Popover, Select, Stack, TagsInput } from "@mantine/core";
+import { Group, NumberInput, Popover, Select, Stack, TagsInput, TextInput } from "@mantine/core";
 import { DateInput } from "@mantine/dates";
 import "@mantine/dates/styles.css";
 import { useDebouncedCallback } from "@mantine/hooks";
@@ -13,6 +13,7 @@ import { FilterBar, FilterChip, SearchFilter, useSpan } from "@/components/filte
 import { formatCount } from "@/components/format";
 import { InstrumentsFilter } from "@/components/InstrumentChoice";
 import { useSetSearch } from "@/components/useSetSearch";
+import { type MetaFilter, metaOf, partsOf } from "./metaFilter";
 
 const BYTES_A_MEGABYTE = 1e6;
 /** A list or calendar that is drawn elsewhere would be outside of this one, and close it. */
@@ -93,8 +94,8 @@ function SetByLinks() {
 function MoreFilters() {
   const { t } = useTranslation();
   const { search, set } = useFileSearch();
-  const { type, modified_after, modified_before, size_min, size_max } = search;
-  const inUse = [type, modified_after, modified_before, size_min, size_max];
+  const { type, tag, meta, modified_after, modified_before, size_min, size_max } = search;
+  const inUse = [type, tag, meta, modified_after, modified_before, size_min, size_max];
   return (
     <Popover position="bottom-start" withinPortal trapFocus shadow="md" width={340}>
       <Popover.Target>
@@ -111,6 +112,7 @@ function MoreFilters() {
             value={type ?? []}
             onChange={(values) => set({ type: values.length > 0 ? values.map(ending) : undefined })}
           />
+          <SaidFilter />
           <ChangedFilter />
           <Group grow>
             <SizeFilter
@@ -138,6 +140,55 @@ function MoreFilters() {
         </Stack>
       </Popover.Dropdown>
     </Popover>
+  );
+}
+
+/** By a tag, and by a metadata field of one plain value; both as hooks and people said them. */
+function SaidFilter() {
+  const { t } = useTranslation();
+  const { search, set } = useFileSearch();
+  const [tag, setTag] = useState(search.tag ?? "");
+  const [meta, setMeta] = useState(partsOf(search.meta));
+  const settleTag = useDebouncedCallback(
+    (next: string) => set({ tag: next.trim() || undefined }),
+    TYPING_PAUSE_MILLISECONDS,
+  );
+  const settleMeta = useDebouncedCallback(
+    (next: MetaFilter) => set({ meta: metaOf(next) }),
+    TYPING_PAUSE_MILLISECONDS,
+  );
+  const changeMeta = (change: Partial<MetaFilter>) => {
+    const next = { ...meta, ...change };
+    setMeta(next);
+    settleMeta(next);
+  };
+  return (
+    <>
+      <TextInput
+        label={t("files.filter.tag")}
+        value={tag}
+        maxLength={200}
+        onChange={({ currentTarget }) => {
+          setTag(currentTarget.value);
+          settleTag(currentTarget.value);
+        }}
+      />
+      <Group grow align="flex-end">
+        <TextInput
+          label={t("files.filter.meta_name")}
+          value={meta.name}
+          maxLength={64}
+          spellCheck={false}
+          onChange={({ currentTarget }) => changeMeta({ name: currentTarget.value })}
+        />
+        <TextInput
+          label={t("files.filter.meta_value")}
+          value={meta.value}
+          maxLength={200}
+          onChange={({ currentTarget }) => changeMeta({ value: currentTarget.value })}
+        />
+      </Group>
+    </>
   );
 }
 

@@ -8,6 +8,7 @@ import type { HookAnswerRead, MetadataRead } from "@/api/models";
 import { CauseNote } from "@/components/CauseNote";
 import { Facts } from "@/components/Facts";
 import { Hint } from "@/components/Hint";
+import { TextLink } from "@/components/links";
 import { NoteBox } from "@/components/NoteBox";
 import { Pill } from "@/components/Pill";
 import { Section } from "@/components/Section";
@@ -50,7 +51,9 @@ export function FileMetadata({ fileId }: { fileId: string }) {
         <Group gap={6} aria-label={t("files.metadata.tags")} role="group">
           {data.tags.map((tag) => (
             <Pill key={tag} icon={IconTag} color="gray">
-              <span translate="no">{tag}</span>
+              <TextLink to="/files" search={{ tag }} translate="no">
+                {tag}
+              </TextLink>
             </Pill>
           ))}
         </Group>

@@ -7,6 +7,7 @@ import {
   IconEyeOff,
   IconFingerprint,
   IconHistory,
+  IconKey,
   IconRefresh,
   IconShieldCheck,
 } from "@tabler/icons-react";
@@ -21,6 +22,7 @@ interface Look {
 const OWN: Record<string, Look> = {
   first_seen: { icon: IconEye, color: "gray" },
   absent: { icon: IconEyeOff, color: "orange" },
+  access_granted: { icon: IconKey, color: "gray" },
   refused: { icon: IconCircleX, color: "red" },
   planned: { icon: IconCalendarPlus, color: "gray" },
   identifier_minted: { icon: IconFingerprint, color: "weave" },

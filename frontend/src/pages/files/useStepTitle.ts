@@ -17,6 +17,10 @@ export function useStepTitle(): (step: StoryStep) => string {
     if (step.kind === "planned") {
       return t("files.story.kind.planned", { version: step.version ?? 1 });
     }
+    if (step.kind === "access_granted") {
+      const { hook, person } = step.details as { hook: string | null; person: string };
+      return t("files.story.kind.access_granted", { hook: hook ?? "", person });
+    }
     const key = `files.story.kind.${step.kind}`;
     return i18n.exists(key) ? t(key as never) : step.kind;
   };

@@ -2,6 +2,7 @@ import { Button, Stack, Text } from "@mantine/core";
 import {
   IconCircleCheck,
   IconCircleDashed,
+  IconHandStop,
   IconPlayerPause,
   IconPlayerPlay,
   IconPlus,
@@ -53,6 +54,8 @@ export function HooksPage() {
       }
     >
       <Problems />
+      <Stopped hooks={source.rows} />
+      <Warnings hooks={source.rows} />
       <DataTable
         name="hooks"
         label={t("hooks.title")}
@@ -88,10 +91,52 @@ function Problems() {
   );
 }
 
+/** Hooks that stopped themselves, with the reason, until a person has looked. */
+function Stopped({ hooks }: { hooks: HookRead[] }) {
+  const { t } = useTranslation();
+  const stopped = hooks.filter((hook) => hook.stopped_reason);
+  if (stopped.length === 0) return null;
+  return (
+    <NoteBox tone="warning">
+      <Text fw={600}>{t("hooks.stopped.title")}</Text>
+      {stopped.map((hook) => (
+        <Text key={hook.id} size="sm">
+          <strong translate="no">{hook.name}</strong>: {hook.stopped_reason}
+        </Text>
+      ))}
+      <Text size="sm">{t("hooks.stopped.hint")}</Text>
+    </NoteBox>
+  );
+}
+
+/** Hooks that were saved and cannot work beside others. */
+function Warnings({ hooks }: { hooks: HookRead[] }) {
+  const { t } = useTranslation();
+  const warned = hooks.filter((hook) => hook.warnings?.length);
+  if (warned.length === 0) return null;
+  return (
+    <NoteBox tone="warning">
+      <Text fw={600}>{t("hooks.warnings")}</Text>
+      {warned.map((hook) => (
+        <Stack key={hook.id} gap={0}>
+          <Text size="sm" fw={600} translate="no">
+            {hook.name}
+          </Text>
+          {hook.warnings?.map((one) => (
+            <Text key={one} size="sm">
+              {one}
+            </Text>
+          ))}
+        </Stack>
+      ))}
+    </NoteBox>
+  );
+}
+
 function SwitchHook({ hook, onClose }: { hook: HookRead; onClose: () => void }) {
   const { t } = useTranslation();
   const change = useChangeHook(hook);
-  const to = hook.enabled ? "off" : "on";
+  const to = isOn(hook) ? "off" : "on";
   return (
     <ConfirmDialog
       title={t(`hooks.switch.${to}.title`, { name: hook.name })}
@@ -99,7 +144,7 @@ function SwitchHook({ hook, onClose }: { hook: HookRead; onClose: () => void }) 
       confirmLabel={t(`hooks.switch.${to}.confirm`)}
       isPending={change.isPending}
       error={change.error}
-      onConfirm={() => change.mutate({ enabled: !hook.enabled }, { onSuccess: onClose })}
+      onConfirm={() => change.mutate({ enabled: to === "on" }, { onSuccess: onClose })}
       onClose={onClose}
     />
   );
@@ -119,6 +164,27 @@ function DeleteHook({ hook, onClose }: { hook: HookRead; onClose: () => void }) 
       onConfirm={() => remove.mutate(undefined, { onSuccess: onClose })}
       onClose={onClose}
     />
+  );
+}
+
+const isOn = (hook: HookRead) => hook.enabled && !hook.stopped_reason;
+
+function State({ hook }: { hook: HookRead }) {
+  const { t } = useTranslation();
+  if (hook.enabled && hook.stopped_reason) {
+    return (
+      <Pill icon={IconHandStop} color="orange">
+        {t("hooks.stopped.state")}
+      </Pill>
+    );
+  }
+  return (
+    <Pill
+      icon={hook.enabled ? IconCircleCheck : IconCircleDashed}
+      color={hook.enabled ? "green" : "gray"}
+    >
+      {t(hook.enabled ? "hooks.on" : "hooks.off")}
+    </Pill>
   );
 }
 
@@ -178,14 +244,7 @@ function useColumns(onTask: (task: Task) => void): Column<HookRead>[] {
         id: "enabled",
         header: t("hooks.columns.enabled"),
         width: "90px",
-        cell: (one) => (
-          <Pill
-            icon={one.enabled ? IconCircleCheck : IconCircleDashed}
-            color={one.enabled ? "green" : "gray"}
-          >
-            {t(one.enabled ? "hooks.on" : "hooks.off")}
-          </Pill>
-        ),
+        cell: (one) => <State hook={one} />,
       },
       {
         id: "actions",
@@ -199,8 +258,8 @@ function useColumns(onTask: (task: Task) => void): Column<HookRead>[] {
             onDelete={() => onTask({ kind: "delete", hook: one })}
             more={[
               {
-                label: t(one.enabled ? "hooks.switch.off.action" : "hooks.switch.on.action"),
-                icon: one.enabled ? IconPlayerPause : IconPlayerPlay,
+                label: t(isOn(one) ? "hooks.switch.off.action" : "hooks.switch.on.action"),
+                icon: isOn(one) ? IconPlayerPause : IconPlayerPlay,
                 onClick: () => onTask({ kind: "switch", hook: one }),
               },
             ]}

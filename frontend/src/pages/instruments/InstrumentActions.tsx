@@ -3,6 +3,7 @@ import { notifications } from "@mantine/notifications";
 import {
   IconDots,
   IconEdit,
+  IconPlaneDeparture,
   IconPlayerPause,
   IconPlayerPlay,
   IconPlugConnected,
@@ -98,6 +99,13 @@ function MoreActions({ instrument }: { instrument: InstrumentRead }) {
                 onClick={() => setChecking(true)}
               >
                 {t("instruments.check.button")}
+              </Menu.Item>
+              <Menu.Item
+                component={Link}
+                to={`/instruments/${instrument.id}/flight`}
+                leftSection={<IconPlaneDeparture size={16} />}
+              >
+                {t("instruments.flight.title")}
               </Menu.Item>
               <Menu.Item
                 leftSection={paused ? <IconPlayerPlay size={16} /> : <IconPlayerPause size={16} />}

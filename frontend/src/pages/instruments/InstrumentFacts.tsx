@@ -39,6 +39,10 @@ export function InstrumentFacts({ instrument }: { instrument: InstrumentRead }) 
             t("instruments.columns.protocol"),
             <Code key="p">{instrument.protocol.toUpperCase()}</Code>,
           ],
+          Boolean(instrument.mover) && [
+            t("wizard.fields.mover"),
+            <Code key="m">{instrument.mover ?? ""}</Code>,
+          ],
           instrument.host !== null && [
             t("instruments.facts.host"),
             <Code key="h">{[instrument.host, instrument.port].filter(Boolean).join(":")}</Code>,

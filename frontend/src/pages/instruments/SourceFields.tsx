@@ -2,9 +2,12 @@ import { Checkbox, NumberInput, Select, Textarea, TextInput } from "@mantine/cor
 import type { UseFormReturnType } from "@mantine/form";
 import { useTranslation } from "react-i18next";
 import { Protocol } from "@/api/models";
-import { hasHost, hasUrl, needsRoot, type SourceValues } from "./source";
+import { MoverFields } from "./MoverFields";
+import { hasHost, hasUrl, needsHost, needsRoot, needsUrl, type SourceValues } from "./source";
 
-interface SourceFieldsProps {
+const PORTS: Partial<Record<Protocol, string>> = { smb: "445", sftp: "22", rsync: "873" };
+
+export interface SourceFieldsProps {
   form: UseFormReturnType<SourceValues>;
 }
 
@@ -21,6 +24,9 @@ export function SourceFields<Values extends SourceValues>(props: {
     sftp: t("wizard.fields.path"),
     webdav: t("wizard.fields.path"),
     local: t("wizard.fields.path"),
+    rsync: t("wizard.fields.folder_rsync"),
+    globus: t("wizard.fields.path"),
+    adapter: t("wizard.fields.path"),
   }[protocol];
   return (
     <>
@@ -38,7 +44,7 @@ export function SourceFields<Values extends SourceValues>(props: {
         <TextInput
           label={t("wizard.fields.url")}
           placeholder="https://"
-          required
+          required={needsUrl(protocol)}
           spellCheck={false}
           {...form.getInputProps("url")}
         />
@@ -51,6 +57,7 @@ export function SourceFields<Values extends SourceValues>(props: {
         {...form.getInputProps("root")}
       />
       <OptionFields form={form} />
+      <MoverFields form={form} />
     </>
   );
 }
@@ -62,13 +69,13 @@ function HostFields({ form }: SourceFieldsProps) {
     <>
       <TextInput
         label={t("wizard.fields.host")}
-        required
+        required={needsHost(protocol)}
         spellCheck={false}
         {...form.getInputProps("host")}
       />
       <NumberInput
         label={t("wizard.fields.port")}
-        placeholder={protocol === "smb" ? "445" : "22"}
+        placeholder={PORTS[protocol]}
         min={1}
         max={65_535}
         thousandSeparator=""

@@ -14,6 +14,9 @@ export interface SourceValues {
   /** null: as the server has it without being told. */
   force_path_style: boolean | null;
   vendor: string;
+  /** What brings the files; empty is the protocol's default. */
+  mover: string;
+  mover_options: Record<string, unknown>;
 }
 
 export const EMPTY_SOURCE: SourceValues = {
@@ -28,13 +31,23 @@ export const EMPTY_SOURCE: SourceValues = {
   provider: "",
   force_path_style: null,
   vendor: "",
+  mover: "",
+  mover_options: {},
 };
 
 export const hasAccount = (protocol: Protocol): boolean => protocol !== "local";
-export const hasHost = (protocol: Protocol): boolean => protocol === "smb" || protocol === "sftp";
-export const hasUrl = (protocol: Protocol): boolean => protocol === "s3" || protocol === "webdav";
+/** Some servers let anybody in. */
+export const needsAccount = (protocol: Protocol): boolean =>
+  hasAccount(protocol) && protocol !== "rsync" && protocol !== "adapter";
+export const hasHost = (protocol: Protocol): boolean =>
+  protocol === "smb" || protocol === "sftp" || protocol === "rsync" || protocol === "adapter";
+export const needsHost = (protocol: Protocol): boolean =>
+  hasHost(protocol) && protocol !== "adapter";
+export const hasUrl = (protocol: Protocol): boolean =>
+  protocol === "s3" || protocol === "webdav" || protocol === "adapter";
+export const needsUrl = (protocol: Protocol): boolean => hasUrl(protocol) && protocol !== "adapter";
 export const needsRoot = (protocol: Protocol): boolean =>
-  protocol === "smb" || protocol === "s3" || protocol === "local";
+  protocol === "smb" || protocol === "s3" || protocol === "local" || protocol === "rsync";
 
 export const SLUG = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
@@ -67,9 +80,13 @@ export function sourceBody(
     protocol,
     root: values.root,
     options: optionsOf(values),
-    ...(hasHost(protocol) && { host: values.host, port: values.port }),
+    mover: values.mover,
+    mover_options: values.mover_options,
+    ...(hasHost(protocol) && (values.host || needsHost(protocol))
+      ? { host: values.host, port: values.port }
+      : {}),
     ...(protocol === "sftp" && values.host_key && { host_key: values.host_key }),
-    ...(hasUrl(protocol) && { url: values.url }),
+    ...(hasUrl(protocol) && (values.url || needsUrl(protocol)) ? { url: values.url } : {}),
     ...(hasAccount(protocol) && { service_account_id: accountId }),
     ...(hasAccount(protocol) && secret && { secret }),
   };

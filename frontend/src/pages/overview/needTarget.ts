@@ -31,6 +31,7 @@ export function needTarget(
     return { to: "/runs", search: { outcome: "lost", ended_after } };
   }
   if (need.kind === "audit_unsealed") return { to: "/audit", search: { sealed: false } };
+  if (need.kind === "hook_stopped") return isAdmin ? { to: "/hooks" } : null;
   if (need.run_id) return { to: `/runs/${need.run_id}` };
   if (need.service_account_id && isAdmin) return { to: "/accounts" };
   if (need.storage_id) return isAdmin ? { to: "/storage" } : null;

@@ -115,6 +115,12 @@ function CopyFacts({ copy }: { copy: TransferDetail }) {
             <CopyButton value={copy.sha256} />
           </Group>,
         ],
+        [
+          t("transfers.facts.mover"),
+          <span key="mover" translate="no">
+            {copy.mover}
+          </span>,
+        ],
         [t("transfers.facts.required"), t(copy.required ? "common.yes" : "common.no")],
         [t("transfers.facts.created"), <Time key="created" at={copy.created_at} />],
         [t("transfers.facts.since"), <Time key="since" at={copy.state_since} />],

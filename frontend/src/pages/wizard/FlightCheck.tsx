@@ -7,7 +7,9 @@ import { CheckResult } from "@/components/CheckResult";
 import { formatDuration, formatNumber } from "@/components/format";
 import { ButtonLink, TextLink } from "@/components/links";
 import { ProblemPanel } from "@/components/ProblemPanel";
-import { STATIONS, type Station, useFlight } from "./useFlight";
+import { FlightStations } from "@/pages/instruments/flight/FlightStations";
+import { isUnderWay } from "@/pages/instruments/flight/useFlightCheck";
+import { mayGoLive, STATIONS, type Station, useFlight } from "./useFlight";
 import { useWizard } from "./wizard";
 
 /** Stations light up one after the other, each with its time and evidence. */
@@ -15,8 +17,10 @@ export function FlightCheck() {
   const { t } = useTranslation();
   const { discard } = useWizard();
   const flight = useFlight();
-  const { reached, instrumentId, error, check } = flight;
-  const hasStopped = Boolean(error) || check?.ok === false || flight.trouble !== null;
+  const { reached, instrumentId, error, check, trial } = flight;
+  const isOver = trial !== null && !isUnderWay(trial);
+  const hasFallen = isOver && (trial.state === "lost" || !mayGoLive(trial));
+  const hasStopped = Boolean(error) || check?.ok === false || hasFallen || flight.trouble !== null;
   const next = STATIONS.find((station) => reached[station] === undefined);
   const isSaved = reached.schedule !== undefined;
   useEffect(() => {
@@ -32,6 +36,9 @@ export function FlightCheck() {
           {found}
         </TextLink>
       );
+    }
+    if (station === "flight" && isOver && !trial.ok && !hasFallen) {
+      return t("wizard.flight.flight_none");
     }
     return station === "file" && next === "file" ? t("wizard.flight.file_waiting") : null;
   };
@@ -59,6 +66,9 @@ export function FlightCheck() {
               {reached[station] !== undefined && detail(station) && " · "}
               {detail(station)}
             </Text>
+            {station === "flight" && trial && (!isOver || hasFallen) && (
+              <FlightStations flight={trial} />
+            )}
           </Timeline.Item>
         ))}
       </Timeline>

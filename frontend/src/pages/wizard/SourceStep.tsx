@@ -7,7 +7,14 @@ import { Problem } from "@/api/problem";
 import { ProblemPanel } from "@/components/ProblemPanel";
 import { fieldErrors } from "@/components/problems";
 import { SourceFields } from "@/pages/instruments/SourceFields";
-import { hasAccount, hasHost, hasUrl, needsRoot, SLUG } from "@/pages/instruments/source";
+import {
+  hasAccount,
+  needsAccount,
+  needsHost,
+  needsRoot,
+  needsUrl,
+  SLUG,
+} from "@/pages/instruments/source";
 import { AccountFields } from "./AccountFields";
 import { type Draft, isSameAddress, slugOf } from "./draft";
 import { StepButtons, type StepProps } from "./WizardPage";
@@ -25,7 +32,7 @@ export function SourceStep({ onNext, onBack }: StepProps) {
     const { secret: typed, ...rest } = values;
     setSecret(typed);
     learn({ check: null, folder: null, preview: null });
-    if (hasAccount(values.protocol) && values.account === "new") {
+    if (hasAccount(values.protocol) && values.account === "new" && values.username) {
       const account = await createNamed(create.mutateAsync, {
         name: values.slug,
         username: values.username,
@@ -97,12 +104,18 @@ function useSourceForm() {
     validate: {
       name: (value) => (value.trim() ? null : needed),
       slug: (value) => (SLUG.test(value) ? null : t("wizard.slug_wrong")),
-      host: needs(({ protocol }) => hasHost(protocol)),
-      url: needs(({ protocol }) => hasUrl(protocol)),
+      host: needs(({ protocol }) => needsHost(protocol)),
+      url: needs(({ protocol }) => needsUrl(protocol)),
       root: needs(({ protocol }) => needsRoot(protocol)),
-      account_id: needs(({ protocol, account }) => hasAccount(protocol) && account === "existing"),
-      username: needs(({ protocol, account }) => hasAccount(protocol) && account === "new"),
-      secret: needs(({ protocol, account }) => hasAccount(protocol) && account === "new"),
+      account_id: needs(
+        ({ protocol, account }) => needsAccount(protocol) && account === "existing",
+      ),
+      username: needs(({ protocol, account }) => needsAccount(protocol) && account === "new"),
+      secret: needs(
+        ({ protocol, account, username }) =>
+          account === "new" &&
+          (needsAccount(protocol) || (hasAccount(protocol) && username !== "")),
+      ),
     },
   });
 }

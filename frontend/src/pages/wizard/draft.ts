@@ -76,11 +76,11 @@ export function slugOf(name: string): string {
     .slice(0, 60);
 }
 
-const ADDRESS = ["protocol", "host", "port", "url", "root"] as const;
+const ADDRESS = ["protocol", "host", "port", "url", "root", "mover", "mover_options"] as const;
 
 /** Whether two drafts lead to the same folder of the same server. */
 export function isSameAddress(one: Pick<Draft, Address>, other: Pick<Draft, Address>): boolean {
-  return ADDRESS.every((name) => one[name] === other[name]);
+  return ADDRESS.every((name) => JSON.stringify(one[name]) === JSON.stringify(other[name]));
 }
 type Address = (typeof ADDRESS)[number];
 

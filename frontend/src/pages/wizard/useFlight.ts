@@ -1,20 +1,31 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { fileCountsQuery } from "@/api/files";
 import {
+  flightQuery,
   progressQuery,
   useCheckInstrument,
   useCreateInstrument,
   useHarvestNow,
+  useStartFlight,
 } from "@/api/instruments";
-import type { CheckRead } from "@/api/models";
+import type { CheckRead, FlightRead } from "@/api/models";
 import { useCreateSchedule } from "@/api/schedules";
+import { isUnderWay } from "@/pages/instruments/flight/useFlightCheck";
 import { scheduleBody } from "@/pages/schedules/ScheduleFields";
 import { startFrom } from "./CompleteStep";
 import { sourceOf } from "./draft";
 import { useWizard } from "./wizard";
 
-export const STATIONS = ["saved", "schedule", "connection", "harvest", "scan", "file"] as const;
+export const STATIONS = [
+  "saved",
+  "connection",
+  "flight",
+  "schedule",
+  "harvest",
+  "scan",
+  "file",
+] as const;
 export type Station = (typeof STATIONS)[number];
 
 export interface Flight {
@@ -24,6 +35,8 @@ export interface Flight {
   /** What stopped the flight. */
   error: unknown;
   check: CheckRead | null;
+  /** The smallest complete file on its whole way, before anything is live. */
+  trial: FlightRead | null;
   /** What stopped the scan. */
   trouble: string | null;
   troubleDetail: string | null;
@@ -31,6 +44,10 @@ export interface Flight {
 }
 
 const POLL_MILLISECONDS = 1_000;
+
+/** A new instrument may have no complete file yet: that keeps nobody from going live. */
+export const mayGoLive = (trial: FlightRead): boolean =>
+  trial.stations.every((one) => one.ok || one.code === "flight_no_file");
 
 /**
  * Saves, tests and starts, station after station. What one station saved stays saved when a later
@@ -41,6 +58,7 @@ export function useFlight(): Flight {
   const [reached, setReached] = useState<Flight["reached"]>({});
   const [instrumentId, setInstrumentId] = useState<string | null>(null);
   const [check, setCheck] = useState<CheckRead | null>(null);
+  const [trial, setTrial] = useState<FlightRead | null>(null);
   const [error, setError] = useState<unknown>(null);
   const began = useRef(Date.now());
   const reach = (station: Station) =>
@@ -55,12 +73,15 @@ export function useFlight(): Flight {
       const id = await steps.save();
       setInstrumentId(id);
       reach("saved");
-      await steps.schedule(id);
-      reach("schedule");
       const found = await steps.check(id);
       setCheck(found);
       if (!found.ok) return;
       reach("connection");
+      const flown = await steps.fly(id, setTrial);
+      if (flown.state === "lost" || !mayGoLive(flown)) return;
+      reach("flight");
+      await steps.schedule(id);
+      reach("schedule");
       await steps.harvest(id);
       reach("harvest");
     };
@@ -88,19 +109,22 @@ export function useFlight(): Flight {
     instrumentId,
     error,
     check,
+    trial,
     trouble: progress?.scan.error_code ?? null,
     troubleDetail: progress?.scan.error_detail ?? null,
     filesFound: counts?.total.count ?? 0,
   };
 }
 
-/** The four things that the flight does, with the draft's values. */
+/** The five things that the flight does, with the draft's values. */
 function useSteps() {
   const { draft, secret } = useWizard();
   const create = useCreateInstrument();
   const schedule = useCreateSchedule();
   const check = useCheckInstrument();
   const harvest = useHarvestNow();
+  const start = useStartFlight();
+  const client = useQueryClient();
   return {
     save: async () => {
       const instrument = await create.mutateAsync({
@@ -123,6 +147,16 @@ function useSteps() {
         kind: draft.schedule.kind,
         ...scheduleBody(draft.schedule),
       }),
+    fly: async (id: string, tell: (flight: FlightRead) => void) => {
+      let flight = await start.mutateAsync(id);
+      while (isUnderWay(flight)) {
+        tell(flight);
+        await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS / 2));
+        flight = await client.fetchQuery({ ...flightQuery(id, flight.id), staleTime: 0 });
+      }
+      tell(flight);
+      return flight;
+    },
     check: (id: string) => check.mutateAsync(id),
     harvest: (id: string) => harvest.mutateAsync(id),
   };

@@ -3,6 +3,7 @@
 from tests.faults.campaign.kinds import (
     destinations,
     files,
+    globus,
     network,
     processes,
     rows,
@@ -13,6 +14,6 @@ from tests.faults.campaign.kinds.base import Kind
 
 ALL: dict[str, type[Kind]] = {
     kind.name: kind
-    for module in (processes, files, storage, destinations, rows, network, rsync)
+    for module in (processes, files, storage, destinations, rows, network, rsync, globus)
     for kind in module.KINDS
 }

@@ -21,6 +21,7 @@ import type {
   HookTypeList,
   ListHookRunsParams,
   ListHooksParams,
+  ReplayHooksHeaders,
   ReplayHooksParams
 } from '../endpoints.schemas';
 
@@ -49,16 +50,17 @@ export const listHookRuns = (
  *
  * Hooks after a transfer are asked about the newest available version, with the same key. Of
  * hooks before a transfer, what was left out or waits is asked about at the next harvest. At most
- * 20,000 files at once.
+ * 20,000 files at once. An `Idempotency-Key` is nothing to a dry run.
  * @summary Replay Hooks
  */
 export const replayHooks = (
     hookReplay: BodyType<HookReplay>,
     params?: ReplayHooksParams,
+    headers?: ReplayHooksHeaders,
  options?: SecondParameter<typeof request<HookReplayed>>,) => {
       return request<HookReplayed>(
       {url: `/api/hook-runs/replay`, method: 'POST',
-      headers: {'Content-Type': 'application/json', },
+      headers: {'Content-Type': 'application/json', ...headers},
       data: hookReplay,
         params
     },

@@ -9,6 +9,8 @@ import type {
   ChangeInstrumentHeaders,
   CheckRead,
   DeleteInstrumentHeaders,
+  FlightLast,
+  FlightRead,
   FolderBrowse,
   FolderRead,
   GetProgressParams,
@@ -188,6 +190,45 @@ export const confirmListing = (
       options);
     }
   /**
+ * Take the smallest complete file the whole way to a scratch name at each destination.
+ *
+ * Nothing of it is kept. A flight that is under way is joined.
+ * @summary Start Flight
+ */
+export const startFlight = (
+    instrumentId: string,
+ options?: SecondParameter<typeof request<FlightRead>>,) => {
+      return request<FlightRead>(
+      {url: `/api/instruments/${instrumentId}/flights`, method: 'POST'
+    },
+      options);
+    }
+  /**
+ * Return the instrument's last flight check.
+ * @summary Get Last Flight
+ */
+export const getLastFlight = (
+    instrumentId: string,
+ options?: SecondParameter<typeof request<FlightLast>>,) => {
+      return request<FlightLast>(
+      {url: `/api/instruments/${instrumentId}/flights/last`, method: 'GET'
+    },
+      options);
+    }
+  /**
+ * Return a flight check with the stations that were reached so far.
+ * @summary Get Flight
+ */
+export const getFlight = (
+    instrumentId: string,
+    flightId: string,
+ options?: SecondParameter<typeof request<FlightRead>>,) => {
+      return request<FlightRead>(
+      {url: `/api/instruments/${instrumentId}/flights/${flightId}`, method: 'GET'
+    },
+      options);
+    }
+  /**
  * Harvest an instrument now; a live run or watch is asked to scan again instead.
  * @summary Harvest Now
  */
@@ -337,6 +378,9 @@ export type ChangeInstrumentResult = NonNullable<Awaited<ReturnType<typeof chang
 export type BrowseInstrumentResult = NonNullable<Awaited<ReturnType<typeof browseInstrument>>>
 export type CheckInstrumentResult = NonNullable<Awaited<ReturnType<typeof checkInstrument>>>
 export type ConfirmListingResult = NonNullable<Awaited<ReturnType<typeof confirmListing>>>
+export type StartFlightResult = NonNullable<Awaited<ReturnType<typeof startFlight>>>
+export type GetLastFlightResult = NonNullable<Awaited<ReturnType<typeof getLastFlight>>>
+export type GetFlightResult = NonNullable<Awaited<ReturnType<typeof getFlight>>>
 export type HarvestNowResult = NonNullable<Awaited<ReturnType<typeof harvestNow>>>
 export type GetLiveResult = NonNullable<Awaited<ReturnType<typeof getLive>>>
 export type PauseInstrumentResult = NonNullable<Awaited<ReturnType<typeof pauseInstrument>>>

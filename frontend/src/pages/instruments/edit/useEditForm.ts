@@ -1,6 +1,6 @@
 import { type UseFormReturnType, useForm } from "@mantine/form";
 import { useTranslation } from "react-i18next";
-import { hasAccount, hasHost, hasUrl, needsRoot, SLUG } from "../source";
+import { needsAccount, needsHost, needsRoot, needsUrl, SLUG } from "../source";
 import type { EditValues } from "./values";
 
 export interface EditForm extends UseFormReturnType<EditValues> {
@@ -27,10 +27,10 @@ export function useEditForm(initialValues: EditValues): EditForm {
     validate: {
       name: (value) => (value.trim() ? null : needed),
       slug: (value) => (SLUG.test(value) ? null : t("wizard.slug_wrong")),
-      host: needs(({ protocol }) => hasHost(protocol)),
-      url: needs(({ protocol }) => hasUrl(protocol)),
+      host: needs(({ protocol }) => needsHost(protocol)),
+      url: needs(({ protocol }) => needsUrl(protocol)),
       root: needs(({ protocol }) => needsRoot(protocol)),
-      account_id: needs(({ protocol }) => hasAccount(protocol)),
+      account_id: needs(({ protocol }) => needsAccount(protocol)),
       zone: (value) => (value.trim() ? null : needed),
       quiet_seconds: number,
       shrink_percent: number,

@@ -63,6 +63,8 @@ export function valuesOf(read: InstrumentRead): EditValues {
     provider: text("provider"),
     force_path_style: (options.force_path_style as boolean | undefined) ?? null,
     vendor: text("vendor"),
+    mover: read.mover ?? "",
+    mover_options: read.mover_options ?? {},
     account_id: read.service_account_id,
     secret: "",
     quiet_seconds: read.quiet_seconds,
@@ -93,7 +95,7 @@ function bodyOf(values: EditValues): Omit<Required<InstrumentPatch>, "secret"> {
   return {
     ...NO_SOURCE,
     ...(sourceBody(values, values.account_id, "") as Required<
-      Pick<InstrumentPatch, "protocol" | "root" | "options">
+      Pick<InstrumentPatch, "protocol" | "root" | "options" | "mover" | "mover_options">
     >),
     name: values.name.trim(),
     slug: values.slug,
@@ -133,6 +135,8 @@ const ADDRESS = [
   "host_key",
   "options",
   "service_account_id",
+  "mover",
+  "mover_options",
 ] as const;
 
 /** Whether a stored secret would go where it was not before. */
@@ -158,6 +162,8 @@ const GROUPS = {
     "provider",
     "force_path_style",
     "vendor",
+    "mover",
+    "mover_options",
     "account_id",
   ],
   zone: ["zone"],
@@ -213,7 +219,10 @@ export function atOwnFields(errors: Record<string, string>): Record<string, stri
   return Object.fromEntries(
     Object.entries(errors).map(([name, text]) => [
       FIELDS[name] ??
-        name.replace(/^options\./, "").replace(/^storage\.(?!\d+\.template$).*$/, "storage"),
+        name
+          .replace(/^mover_options\..*$/, "mover_options")
+          .replace(/^options\./, "")
+          .replace(/^storage\.(?!\d+\.template$).*$/, "storage"),
       text,
     ]),
   );

@@ -14,9 +14,9 @@ from tests.faults.test_receiving import a_copy, a_storage
 class Counting:
     """A source that notes how many files each call is about."""
 
-    def __init__(self, *, few_calls: bool) -> None:
+    def __init__(self, *, splits: bool) -> None:
         self.capabilities = SourceCapabilities(
-            "m", "local", 1, True, True, window_files=200, few_calls=few_calls
+            "m", "local", 1, True, True, window_files=200, splits=splits
         )
         self.read_sizes: list[int] = []
         self.stat_sizes: list[int] = []
@@ -41,11 +41,13 @@ class Counting:
         """Nothing is open."""
 
 
-@pytest.mark.parametrize(("few", "largest", "stats"), [(True, 200, [200]), (False, 50, [50] * 4)])
+@pytest.mark.parametrize(
+    ("splits", "largest", "stats"), [(False, 200, [200]), (True, 50, [50] * 4)]
+)
 async def test_windows_are_as_large_as_the_mover_wants(
-    few: bool, largest: int, stats: list[int], tmp_path: Path
+    splits: bool, largest: int, stats: list[int], tmp_path: Path
 ) -> None:
-    source = Counting(few_calls=few)
+    source = Counting(splits=splits)
     bounded = BoundedSource(source, 4)
     paths = [b"%d" % number for number in range(200)]
     await bounded.stat(paths)
