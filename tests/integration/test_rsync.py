@@ -6,9 +6,14 @@ import os
 import random
 
 import pytest
+from sqlalchemy import select
 
-from app.models import Copy
-from tests.integration.engine_fixtures import OLD_NS
+from app.errors import StreamWeaveError
+from app.models import Copy, ServiceAccount
+from app.services.movers import MoverOpener
+from app.worker.checks import Checker
+from app.worker.storage_checks import StorageChecker
+from tests.integration.engine_fixtures import OLD_NS, opener_for
 from tests.integration.rsync_fixtures import (
     KINDS,
     RsyncServers,
@@ -164,3 +169,32 @@ async def test_a_large_file_that_grew_moves_only_what_is_new(
 
 def _grown(content: bytes) -> bytes:
     return content + os.urandom(len(content) // 100)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_source_is_tested_and_looked_around_on_before_it_is_saved(
+    kind: str, rsync_servers: RsyncServers, plain: Supervisor
+) -> None:
+    reach = rsync_servers.reach(kind)
+    await plain.lab(reach)
+    (reach.folder / "2026").mkdir()
+    (reach.folder / "2026" / "ü 1.raw").write_bytes(b"12345")
+    async with plain.database.read() as session:
+        account = (await session.scalars(select(ServiceAccount))).one()
+    request = {
+        "protocol": reach.protocol, "service_account_id": str(account.id), "host": None,
+        "port": None, "url": None, "host_key": None, "options": {}, "mover_options": {},
+        **reach.values,
+    }  # fmt: skip
+    storages = StorageChecker(plain.database, opener_for(plain.database, plain.settings))
+    movers = MoverOpener(plain.database, plain.settings, plain.vault)
+    checker = Checker(plain.database, movers, plain.daemon, "w", storages)
+    assert await checker._answer("source", request) is not None
+    root = await checker._answer("browse", {**request, "path": ""})
+    below = await checker._answer("browse", {**request, "path": "2026"})
+    assert [one["name"] for one in root["entries"]] == ["2026"]
+    assert [(one["name"], one["size_bytes"]) for one in below["entries"]] == [("ü 1.raw", 5)]
+    refused = {**request, "mover_options": {"no_such": 1}}
+    with pytest.raises(StreamWeaveError) as error:
+        await checker._answer("source", refused)
+    assert error.value.code == "mover_unsuitable"
