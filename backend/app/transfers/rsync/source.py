@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.transfers.rsync.bandwidth import Bandwidth
 from app.transfers.rsync.classify import FileTrouble, ensure_ended_well, file_troubles
 from app.transfers.rsync.line import Line, seconds
 from app.transfers.rsync.options import RsyncOptions
@@ -65,6 +66,7 @@ class RsyncSource:
         self._run = folder / "run"
         self._line = line
         self._turns = asyncio.Semaphore(max(1, place.connections))
+        self._bandwidth = Bandwidth(place.bandwidth_bytes_per_second, place.connections)
         self._prefix = b"./" if line.base == b"." else b"./" + line.base + b"/./"
         self.capabilities = SourceCapabilities(
             mover="rsync",
@@ -167,22 +169,23 @@ class RsyncSource:
         temporary = errand.folder.with_suffix(".tmp")
         for folder in (errand.folder, temporary):
             folder.mkdir(mode=0o700, parents=True)
-        arguments = [*_BRINGING, temporary, *self._bounds(), *errand.arguments]
         told: set[int] = set()
         try:
-            async with self._calling(arguments, errand.names, errand.folder) as child:
-                async for arrival in self._arrivals(child, errand):
-                    if isinstance(arrival, Fetched):
-                        told.add(arrival.number)
-                    yield arrival
-                exit_code = await child.wait()
+            with self._bandwidth.share() as bound:
+                arguments = [*_BRINGING, temporary, *bound, *errand.arguments]
+                async with self._calling(arguments, errand.names, errand.folder) as child:
+                    async for arrival in self._arrivals(child, errand):
+                        if isinstance(arrival, Fetched):
+                            told.add(arrival.number)
+                        yield arrival
+                    exit_code = await child.wait()
             for failed in self._failed(exit_code, child.complaints, errand, told):
                 yield failed
         except BaseException:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, errand.folder, True))
             raise
         finally:
-            await asyncio.shield(asyncio.to_thread(shutil.rmtree, temporary, True))
+            await asyncio.shield(asyncio.to_thread(_tidy, errand.folder, temporary))
 
     async def _arrivals(
         self, child: Child, errand: _Errand
@@ -257,13 +260,6 @@ class RsyncSource:
             async with running(command, given=given, cwd=self._run, env=env) as child:
                 yield child
 
-    def _bounds(self) -> list[str]:
-        """Each of our calls at a time may use its share."""
-        bandwidth = self._place.bandwidth_bytes_per_second
-        if not bandwidth:
-            return []
-        return [f"--bwlimit={max(512, bandwidth // max(1, self._place.connections))}b"]
-
     def _by_path(
         self, troubles: Sequence[FileTrouble], paths: Sequence[bytes]
     ) -> dict[bytes, TransferError]:
@@ -287,6 +283,14 @@ class RsyncSource:
         """Whether the server's name of a file is this path; it may begin anywhere."""
         full = self._as_seen(path).rstrip(b"/")
         return seen == full or seen.endswith(b"/" + full)
+
+
+def _tidy(folder: Path, temporary: Path) -> None:
+    """Remove what rsync left half-done, and folders out of which all was taken."""
+    shutil.rmtree(temporary, ignore_errors=True)
+    for path, _, _ in os.walk(folder, topdown=False):
+        with contextlib.suppress(OSError):  # something in it was not taken yet
+            os.rmdir(path)
 
 
 def _ensure_root(troubles: Sequence[FileTrouble], *, is_whole: bool = True) -> None:
