@@ -26,6 +26,11 @@ def _program(name: str) -> str:
     return found
 
 
+def _as_ourselves() -> list[str]:
+    """Root's daemon would serve as nobody; another user's may not even say as whom."""
+    return [f"uid = {os.getuid()}", f"gid = {os.getgid()}"] if os.getuid() == 0 else []
+
+
 def _greets(host: str, port: int, greeting: bytes) -> bool:
     try:
         with socket.create_connection((host, port), timeout=2) as connection:
@@ -67,7 +72,7 @@ class RsyncDaemon(ServerProcess):
             f"port = {port}", f"address = {self.host}", "use chroot = no", "reverse lookup = no",
             f"[{MODULE}]", f"path = {self.served.resolve()}", "read only = yes", "list = no",
             f"auth users = {self._login.username}", f"secrets file = {secrets.resolve()}",
-            f"uid = {os.getuid()}", f"gid = {os.getgid()}", *self.settings(),
+            *_as_ourselves(), *self.settings(),
         ]  # fmt: skip
         config.write_text("\n".join(lines) + "\n")
         # What it says goes to the log of the process.

@@ -142,6 +142,19 @@ async def test_a_bound_of_bandwidth_is_kept_by_rsync_itself(
     assert took > 0.9
 
 
+async def test_without_a_pinned_key_any_server_is_accepted(
+    rsync_servers: RsyncServers, tmp_path: Path
+) -> None:
+    """As rclone does."""
+    place, folder = rsync_servers.place("ssh")
+    (folder / "a").write_bytes(b"1")
+    source = await opened(replace(place, host_key=""), tmp_path / "landing")
+    try:
+        assert [entry.name for entry in await source.list_directory(b"")] == [b"a"]
+    finally:
+        await source.close()
+
+
 async def test_a_silent_server_is_given_up_in_time(tmp_path: Path) -> None:
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
