@@ -98,6 +98,9 @@ _ENTRIES = (
           "Correct the file's time on the instrument: it is before 1677 or after 2262."),
     Entry("source_name_reserved", _P, 422, "Names beginning with '.streamweave' are reserved.",
           "Rename the file on the instrument."),
+    Entry("source_protocol_mismatch", _C, 502, "The server speaks another protocol than the mover.",
+          "Install the program that the detail names on the server, or a newer one (rsync 3.1 or "
+          "newer), or choose another mover."),
     Entry("source_error", _T, 502, "The source answered with an error that is not catalogued.",
           "It is tried again; if it stays, report the detail."),
     Entry("listing_shrunken", _C, 409, "The listing is empty or much smaller than the last one.",

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from app.errors import StreamWeaveError
 from app.transfers.globus import Globus
+from app.transfers.rsync import Rsync
 from streamweave_sdk.transfers import Mover, Need, NoOptions, Options, Place, find_movers
 
 RCLONE: Final = "rclone"
@@ -37,7 +38,7 @@ class Local(Mover[NoOptions]):
 
 
 _USUAL: Mover[Any] = Rclone()
-BUILTIN: tuple[type[Mover[Any]], ...] = (Rclone, Local, Globus)
+BUILTIN: tuple[type[Mover[Any]], ...] = (Rclone, Local, Rsync, Globus)
 DEFAULTS: Mapping[str, str] = {
     "smb": RCLONE, "sftp": RCLONE, "s3": RCLONE, "webdav": RCLONE, "local": LOCAL,
     "rsync": "rsync", "globus": "globus",
