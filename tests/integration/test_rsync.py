@@ -167,6 +167,23 @@ async def test_a_large_file_that_grew_moves_only_what_is_new(
     assert lab.delivered()["big.raw"] == hashlib.sha256(first).hexdigest()
 
 
+async def test_every_byte_comes_from_the_instrument_where_that_is_wished(
+    rsync_servers: RsyncServers, plain: Supervisor
+) -> None:
+    lab = await plain.lab(rsync_servers.reach("daemon"), mover_options={"on_basis": False})
+    first = random.Random(6).randbytes(70 << 20)
+    lab.write("big.raw", first)
+    await lab.harvest()
+    second = _grown(first)
+    lab.write("big.raw", second, OLD_NS + 10**9)
+    await lab.harvest()
+    copy = copy_of(await lab.copies(), "big.v2.raw")
+    assert copy.intent is not None
+    assert copy.intent["received_sha256"] == hashlib.sha256(second).hexdigest()
+    assert "basis" not in copy.intent["mover_notes"]
+    assert copy.intent["mover_notes"]["moved_bytes"] >= len(second)
+
+
 def _grown(content: bytes) -> bytes:
     return content + os.urandom(len(content) // 100)
 

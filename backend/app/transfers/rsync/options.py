@@ -13,6 +13,11 @@ class RsyncOptions(Options):
         title="Compress on the way",
         description="Worth it on slow lines, with data that is not compressed already.",
     )
+    on_basis: bool = Field(
+        True,
+        title="Move only what is new",
+        description="Of large files that grew; otherwise every byte comes from the instrument.",
+    )
     program: str = Field(
         "",
         title="rsync on the server",

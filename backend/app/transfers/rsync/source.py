@@ -76,7 +76,8 @@ class RsyncSource:
             carries_any_name=True,
             window_files=200,
             window_bytes=256 << 20,
-            uses_previous=place.protocol != "local",  # there nothing is saved by it
+            # On this machine nothing is saved by it.
+            uses_previous=options.on_basis and place.protocol != "local",
             limits_bandwidth=True,
             splits=False,
         )
