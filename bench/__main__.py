@@ -16,6 +16,7 @@ from bench.report import machine, tell
 
 BENCHES = (
     "transfer", "destinations", "rescan", "latency", "queue", "catalogue", "identifiers", "page",
+    "movers",
 )  # fmt: skip
 
 
@@ -31,6 +32,7 @@ class Options:
     database: str = "sqlite"
     updates: int | None = None
     hooks: bool = False
+    grown: int | None = None
 
 
 def main() -> int:
@@ -43,6 +45,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, help="how many rows the database holds")
     parser.add_argument("--updates", type=int, help="how many live changes a page hears")
     parser.add_argument("--hooks", action="store_true", help="transfer: with hooks and without")
+    parser.add_argument("--grown", type=int, help="movers: bytes of the file that grows")
     parser.add_argument("--rounds", type=int, default=3, help="own figure and reference, each time")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
@@ -52,7 +55,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="sw-bench-", dir=given.folder) as folder:
         options = Options(
             Path(folder), given.rounds, given.files, given.size, given.rows, given.database,
-            given.updates, given.hooks,
+            given.updates, given.hooks, given.grown,
         )  # fmt: skip
         answer = {"bench": given.name, **module.run(options)}
     answer |= {"rounds": given.rounds, "seconds": round(monotonic() - began, 1)}

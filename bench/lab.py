@@ -49,6 +49,8 @@ class Served:
     server: ServerProcess | None = None
     password: str = field(default="", repr=False)
     values: Mapping[str, Any] = field(default_factory=dict)
+    username: str = USER
+    secret_kind: str = "password"
 
 
 @contextlib.contextmanager
@@ -163,8 +165,8 @@ class Bench:
                 vault = Vault.from_settings(self.settings)
                 account = ServiceAccount(
                     name="bench",
-                    username=USER,
-                    secret_kind="password",
+                    username=self.source.username,
+                    secret_kind=self.source.secret_kind,
                     secret_encrypted=vault.encrypt(self.source.password),
                     **stamp,
                 )

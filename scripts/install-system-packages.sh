@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what pip cannot: samba (SMB instruments of the simulated laboratory), OpenSSH's SFTP
-# server and FUSE (tests of SFTP and mounted destinations), and chromium (browser tests). Safe to run
-# twice. Never fails because it may not install: it says what is missing.
+# Installs what pip cannot: samba (SMB instruments of the simulated laboratory), rsync and OpenSSH
+# (files by rsync, and tests of it), OpenSSH's SFTP server and FUSE (tests of SFTP and mounted
+# destinations), and chromium (browser tests). Safe to run twice. Never fails because it may not install: it says what is missing.
 set -eu
 
 missing=""
@@ -26,6 +26,9 @@ need() {
 
 need samba smbd
 need openssh-sftp-server sftp-server
+need rsync rsync
+need openssh-client ssh
+need openssh-server sshd
 need fuse3 fusermount3
 need chromium chromium chromium-browser google-chrome
 
@@ -37,6 +40,7 @@ fi
 if [ "$(id -u)" -ne 0 ] || ! has_program apt-get; then
     echo "Not installed:$missing. This needs root on Debian or Ubuntu."
     echo "There run: apt-get update && apt-get install --no-install-recommends$missing"
+    echo "Without rsync and ssh the mover rsync says that it cannot work here."
     echo "Without samba the demo leaves the SMB instruments out. Tests that miss one of them are"
     echo "skipped, and fail with CI=true."
     exit 0

@@ -20,8 +20,10 @@ from app.clock import monotonic
 from app.config import Settings, private_file
 from app.demo_hooks import DemoHooks
 from app.embedded import EmbeddedStack
+from app.transfers.movers import known_movers
 from simlab.lab import SimInstrument, SimLab
 from streamweave_sdk.client import ApiProblem, Client
+from streamweave_sdk.transfers import Place
 
 _EMAIL = "admin@example.org"
 _RESCAN_SECONDS = 3.0
@@ -32,6 +34,8 @@ _HOOKS_SECONDS = 30.0
 # These have a second copy, in an object store, under paths of its own.
 _TWO_COPIES = ("uv-vis", "tem-2")
 _TEMPLATE = "{instrument}/{acquired:%Y/%m}/{path}"
+# This one's files are brought by rsync, where it is installed.
+_BY_RSYNC = "uv-vis"
 _MOVING = ("queued", "transferring", "proving", "publishing", "retry_wait")
 _STREAMS = ("settling", "queued", "in_flight", "retry_wait", "available", "failed", "conflict")
 
@@ -147,6 +151,8 @@ class Demo:
         if hooks.missing:
             missing = " and ".join(hooks.missing)
             self._say(f"No metadata of NMR: the extra 'extractors' ({missing}) is not installed.")
+        if problem := _rsync_problem(self.lab.instruments):
+            self._say(f"[bold]{_BY_RSYNC} is read directly, not by rsync: {problem}[/]")
         archive = _named(client, "storage", "Archive") or client.post(
             "storage", {"name": "Archive", "kind": "posix", "path": str(self.archive)}
         )
@@ -203,6 +209,8 @@ class Demo:
             "storage": places,
             **_address(instrument),
         }
+        if instrument.slug == _BY_RSYNC and not _rsync_problem(self.lab.instruments):
+            body["mover"] = "rsync"
         if instrument.username:
             account = _named(client, "accounts", instrument.slug) or client.post(
                 "accounts",
@@ -296,6 +304,7 @@ class Demo:
                 }
                 for one in self.lab.instruments
             ],
+            "by_rsync": {"slug": _BY_RSYNC, "left_out": _rsync_problem(self.lab.instruments)},
             "left_out": dict(self.lab.skipped),
             "storage": [
                 {"name": "Archive", "path": str(self.archive)},
@@ -364,6 +373,13 @@ def _address(instrument: SimInstrument) -> dict[str, Any]:
         "host_key": instrument.host_key,
         "options": options.get(instrument.protocol, {}),
     }
+
+
+def _rsync_problem(instruments: list[SimInstrument]) -> str | None:
+    """Return why rsync cannot bring the files of its instrument here, or None."""
+    rsync = known_movers().find("rsync")
+    root = next((one.root for one in instruments if one.slug == _BY_RSYNC), "/")
+    return rsync.problem() or rsync.unsuitable(Place("local", root=root), rsync.options_model())
 
 
 def _secret_kind(instrument: SimInstrument) -> str:

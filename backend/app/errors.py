@@ -98,6 +98,9 @@ _ENTRIES = (
           "Correct the file's time on the instrument: it is before 1677 or after 2262."),
     Entry("source_name_reserved", _P, 422, "Names beginning with '.streamweave' are reserved.",
           "Rename the file on the instrument."),
+    Entry("source_protocol_mismatch", _C, 502, "The server speaks another protocol than the mover.",
+          "Install the program that the detail names on the server, or a newer one (rsync 3.1 or "
+          "newer), or choose another mover."),
     Entry("source_error", _T, 502, "The source answered with an error that is not catalogued.",
           "It is tried again; if it stays, report the detail."),
     Entry("listing_shrunken", _C, 409, "The listing is empty or much smaller than the last one.",
@@ -222,6 +225,9 @@ _ENTRIES = (
           "Correct the hook: a path has no empty part, no '..' and no name of StreamWeave's own."),
     Entry("hook_redirects_disagree", _C, 409, "Two hooks send a file to different places.",
           "Narrow one of the two, so that only one of them decides about this file."),
+    Entry("sdk_not_offered", _R, 404, "This server cannot offer the wheel of the SDK.",
+          "Install streamweave-sdk from the checkout of this version, or ask the operator: the "
+          "sources of the SDK are not beside this server."),
     Entry("hook_unknown", _R, 422, "There is no such hook in this installation.",
           "Install it, or put its script into STREAMWEAVE_HOOKS_FOLDER."),
     Entry("hook_config_invalid", _R, 422, "The configuration does not fit the hook's schema.",

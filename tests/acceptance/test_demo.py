@@ -69,6 +69,19 @@ def assert_the_hooks_did_their_work(answer: dict[str, Any]) -> None:
     assert_the_receiver_heard_of_all_reads(answer)
 
 
+def assert_one_instrument_came_by_rsync(answer: dict[str, Any]) -> None:
+    """Where rsync is not installed the demonstration says so."""
+    by = answer["by_rsync"]
+    if shutil.which("rsync") is None:
+        assert "rsync" in by["left_out"]
+        return
+    assert by == {"slug": "uv-vis", "left_out": None}
+    evidence = rows(Path(answer["data"]), "SELECT dest_path, intent FROM copies")
+    brought = {path for path, intent in evidence if json.loads(intent)["adapter"] == "rsync"}
+    assert brought
+    assert {path.partition("/")[0] for path in brought} == {"uv-vis"}
+
+
 def assert_the_receiver_heard_of_all_reads(answer: dict[str, Any]) -> None:
     """Compare what the receiver wrote down with the files themselves."""
     (root,) = [Path(one["path"]) for one in answer["instruments"] if one["slug"] == "sequencer"]
@@ -100,6 +113,7 @@ def test_the_demo_delivers_every_file_once_and_tells_no_secret(tmp_path: Path) -
     assert {one["protocol"] for one in answer["instruments"]} == {
         "smb", "sftp", "s3", "webdav", "local",
     }  # fmt: skip
+    assert_one_instrument_came_by_rsync(answer)
     # What is left out is never planned, and has no identifier.
     unnamed = rows(tmp_path, "SELECT path, state FROM source_files WHERE ark IS NULL")
     assert {(Path(os.fsdecode(path)).name, state) for path, state in unnamed} == {

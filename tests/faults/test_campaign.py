@@ -48,7 +48,9 @@ def test_each_kind_of_fault_is_survived(tmp_path: Path) -> None:
 
 
 def test_every_kind_has_its_round_in_a_slice() -> None:
-    chosen = [kind.name for _, some in covering(can_mount=True, samba=True) for kind in some]
+    chosen = [
+        kind.name for _, some in covering(can_mount=True, samba=True, rsync=True) for kind in some
+    ]
     assert sorted(chosen) == sorted(kinds.ALL)
 
 

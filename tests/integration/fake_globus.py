@@ -77,6 +77,8 @@ class FakeGlobus:
         self.fatal: dict[str, str] | None = None  # tasks end with it, half done
         self.damages: Callable[[Path], None] | None = None  # what a landed file goes through
         self.page = 100
+        self.answers = threading.Event()  # unset: no request is answered
+        self.answers.set()
         self._lock = threading.Lock()
 
     def collection(self, folder: Path) -> str:
@@ -88,6 +90,7 @@ class FakeGlobus:
     def answer(self, method: str, path: str, query: dict[str, str], body: dict[str, Any]) -> Answer:
         """Answer a request of the Transfer API."""
         self.calls.append(f"{method} {path}")
+        self.answers.wait()
         if self.refusals:
             return self.refusals.pop()
         for part, answer in self.refused.items():
@@ -313,5 +316,6 @@ def running_globus() -> Iterator[tuple[FakeGlobus, dict[str, str]]]:
     try:
         yield service, {"GLOBUS_SDK_SERVICE_URL_TRANSFER": url, "GLOBUS_SDK_SERVICE_URL_AUTH": url}
     finally:
+        service.answers.set()
         server.shutdown()
         server.server_close()

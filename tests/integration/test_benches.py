@@ -69,3 +69,10 @@ def test_each_kind_of_destination_is_measured_and_agrees_with_its_source() -> No
             "reference_copy_and_check",
         }  # fmt: skip
         assert found["files_per_second"]["median"] > 0
+
+
+def test_movers_are_compared_by_many_files_and_by_one_that_grew() -> None:
+    size = str(80 << 20)
+    answer = bench("movers", "--files", "300", "--rounds", "1", "--grown", size)
+    assert answer["rsync_vs_rclone"]["median"] > 0
+    assert answer["grown"]["moved_share"] < 0.1

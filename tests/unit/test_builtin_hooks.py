@@ -10,7 +10,7 @@ from app.hooks.builtin.file_filter import FileFilter
 from app.hooks.builtin.patterns import PatternTooSlow, fits_glob
 from app.hooks.builtin.redirect import RedirectFiles
 from streamweave_sdk.hooks import Continue, Redirect, Skip
-from streamweave_sdk.testing import a_file, try_hook
+from streamweave_sdk.testing import a_file, make_hook, try_hook
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_cannot_be_meant_is_refused_with_its_field() -> None:
         _filter("a", {"name": "broken", "regex": "("})
     with pytest.raises(ValidationError, match="needs a condition"):
         _filter("a", {"name": "nothing"})
-    with pytest.raises(ValidationError, match="the fields are"):
+    with pytest.raises(ValidationError, match="is no field here"):
         try_hook(RedirectFiles, a_file(), {"targets": [{"globs": ["*"], "path": "{secret}"}]})
 
 
@@ -81,3 +81,36 @@ def test_files_are_redirected_by_path_and_time() -> None:
         storage="archive-2", path="2026/raw/x", name="tem-2-s.tif"
     )
     assert try_hook(RedirectFiles, a_file("other/s.tif"), config) == Continue()
+
+
+def test_files_are_redirected_by_what_their_path_says() -> None:
+    config = {
+        "patterns": [
+            {"name": "run", "template": "{project}_{operator:word}_{run:int}.raw"},
+            {"name": "old", "regex": r"^(?P<project>[^/]+)/\d+\.dat$"},
+        ],
+        "targets": [
+            {"globs": ["**"], "where": {"project": "secret*"}, "storage": "Vault"},
+            {"globs": ["**"], "path": "by project/{project}", "name": "{run}.raw"},
+            {"globs": ["**"], "path": "by project/{project}"},
+        ],
+    }
+    answers = [
+        try_hook(RedirectFiles, a_file(path), config)
+        for path in ("x/secret7_ada_1.raw", "x/alpha_ada_0012.raw", "beta/1.dat", "nothing.txt")
+    ]
+    assert [a.model_dump(exclude_none=True, exclude={"kind"}) for a in answers] == [
+        {"storage": "Vault"},
+        {"path": "by project/alpha", "name": "12.raw"},
+        {"path": "by project/beta"},
+        {},
+    ]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [{"globs": ["*"], "path": "{project}"}, {"globs": ["*"], "where": {"who": "*"}, "path": "a"}],
+)
+def test_a_redirect_by_a_field_that_no_pattern_reads_is_refused(target: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="is no field here"):
+        make_hook(RedirectFiles, {"targets": [target]})

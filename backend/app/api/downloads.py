@@ -44,6 +44,12 @@ CONTENT_SCHEMAS = {
         "format": "binary",
         "description": "The bytes of a proven version.",
     },
+    "SdkWheel": {
+        "title": "SdkWheel",
+        "type": "string",
+        "format": "binary",
+        "description": "The wheel of streamweave-sdk, of the server's version.",
+    },
     "PreviewImage": {
         "title": "PreviewImage",
         "type": "string",

@@ -18,6 +18,7 @@ from app.api import (
     overview,
     runs,
     schedules,
+    sdk,
     setup,
     storage,
     system,
@@ -30,7 +31,7 @@ api = APIRouter(prefix="/api")
 # harvest before instruments: `/instruments/check` is no instrument's id.
 for module in (
     setup, auth, users, tokens, accounts, storage, harvest, flights, hooks, hook_runs,
-    instruments, movers, schedules, runs, files, metadata, downloads, transfers, system, events,
-    overview,
+    instruments, movers, schedules, runs, files, metadata, downloads, transfers, system, sdk,
+    events, overview,
 ):  # fmt: skip
     api.include_router(module.router)

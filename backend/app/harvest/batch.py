@@ -16,6 +16,7 @@ from app.errors import ErrorClass, StreamWeaveError
 from app.harvest.crash import crash_point
 from app.harvest.evidence import record_attempts
 from app.harvest.hold import BatchHold
+from app.harvest.previous import with_previous
 from app.harvest.prove import prove
 from app.harvest.publish import publish, recover
 from app.harvest.retry import INSTRUMENT_LEVEL, STORAGE_LEVEL
@@ -144,6 +145,7 @@ class BatchWork:
                 # Another worker took the last connection meanwhile: no attempt was made.
                 await self._database.run(lambda s: release(s, self._lease.owner))
                 return
+            copies = await with_previous(self._engine, copies, opened.source, location)
             await self._make(copies, opened.source, opened.concurrency, location)
 
     async def _fill(self, location: StorageLocation) -> None:

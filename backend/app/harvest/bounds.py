@@ -126,7 +126,9 @@ class BoundedSource:
 
     async def stat(self, paths: Sequence[bytes]) -> Sequence[FileFacts | StreamWeaveError]:
         """Ask in pieces, one permit each: all connections are used, and reads go on between."""
-        piece = max(_FEWEST_STATS, -(-len(paths) // self._permits))
+        can = self.capabilities
+        fewest = _FEWEST_STATS if can.splits else can.window_files
+        piece = max(fewest, -(-len(paths) // self._permits))
 
         async def ask(part: Sequence[bytes]) -> Sequence[FileFacts | StreamWeaveError]:
             async with self._gate:

@@ -16,6 +16,7 @@ INSTRUMENT_LEVEL = frozenset(
         "source_account_paused",
         "source_host_key_mismatch",
         "source_share_missing",
+        "source_protocol_mismatch",
         "rclone_unavailable",
         "mover_unknown",
         "mover_unavailable",

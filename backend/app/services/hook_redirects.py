@@ -49,7 +49,10 @@ def _overlap(one: Hook, other: Hook) -> bool:
 
 def _place_of_all(config: Any) -> str | None:
     """Return the location to which every file goes that no earlier target takes."""
+    reads_paths = bool(config.get("patterns"))
     for target in config.get("targets", ()):
+        if target.get("where") or (reads_paths and (target["path"] or target["name"])):
+            continue  # only for files whose paths say so
         if not _ALL_FILES.isdisjoint(target["globs"]):
             place: str | None = target["storage"]
             return place

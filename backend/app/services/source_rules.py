@@ -11,7 +11,7 @@ from app.models import Protocol
 from app.services.edits import InvalidField
 from app.services.local_paths import check_local_path
 from app.services.movers import chosen_mover, place_of
-from app.transfers.movers import ensure_suitable, known_movers, options_of
+from app.transfers.movers import ensure_serves, ensure_suitable, known_movers, options_of
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,14 @@ def _check_mover(values: Mapping[str, Any], settings: Settings) -> None:
     given = values.get("mover_options") or {}
     try:
         mover = known_movers().find(chosen_mover(values))
+        ensure_serves(mover, str(values["protocol"]))
     except StreamWeaveError as error:
         raise InvalidField("/mover", error.detail) from error
     try:
         options = options_of(mover, given)
         ensure_suitable(mover, place_of(values), options)
     except StreamWeaveError as error:
-        pointer = "/mover_options" if given or mover.options_model.model_fields else "/mover"
-        raise InvalidField(pointer, error.detail) from error
+        raise InvalidField("/mover_options", error.detail) from error
     for name, field_info in type(options).model_fields.items():
         extra = field_info.json_schema_extra
         if isinstance(extra, dict) and extra.get("format") == "local-path":

@@ -119,7 +119,10 @@ def _stat_one(anchor: Anchor, path: bytes) -> FileFacts | StreamWeaveError:
     except OSError as error:
         return source_error(error, "asking for size and time")
     try:
-        return _file_facts(os.fstat(descriptor))
+        found = os.fstat(descriptor)
+        if not stat_module.S_ISREG(found.st_mode):
+            return StreamWeaveError("source_file_missing", "What stands there is no regular file.")
+        return _file_facts(found)
     finally:
         os.close(descriptor)
 

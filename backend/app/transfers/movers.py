@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from app.errors import StreamWeaveError
 from app.transfers.globus import Globus
+from app.transfers.rsync import Rsync
 from streamweave_sdk.transfers import Mover, Need, NoOptions, Options, Place, find_movers
 
 RCLONE: Final = "rclone"
@@ -37,7 +38,7 @@ class Local(Mover[NoOptions]):
 
 
 _USUAL: Mover[Any] = Rclone()
-BUILTIN: tuple[type[Mover[Any]], ...] = (Rclone, Local, Globus)
+BUILTIN: tuple[type[Mover[Any]], ...] = (Rclone, Local, Rsync, Globus)
 DEFAULTS: Mapping[str, str] = {
     "smb": RCLONE, "sftp": RCLONE, "s3": RCLONE, "webdav": RCLONE, "local": LOCAL,
     "rsync": "rsync", "globus": "globus",
@@ -114,17 +115,26 @@ def options_of(mover: Mover[Any], given: Mapping[str, Any]) -> Options:
         raise StreamWeaveError("mover_unsuitable", f"{where}: {first['msg']}") from error
 
 
+def ensure_serves(mover: Mover[Any], protocol: str) -> None:
+    """Refuse a protocol that this mover does not speak.
+
+    Raises:
+        StreamWeaveError: `mover_unsuitable` with what it serves.
+    """
+    if protocol not in mover.protocols:
+        served = ", ".join(sorted(mover.protocols))
+        raise StreamWeaveError(
+            "mover_unsuitable", f"{mover.title} serves {served}, not {protocol}."
+        )
+
+
 def ensure_suitable(mover: Mover[Any], place: Place, options: Options) -> None:
     """Refuse what this mover cannot reach, before anything connects.
 
     Raises:
         StreamWeaveError: `mover_unsuitable` with the reason.
     """
-    if place.protocol not in mover.protocols:
-        served = ", ".join(sorted(mover.protocols))
-        raise StreamWeaveError(
-            "mover_unsuitable", f"{mover.title} serves {served}, not {place.protocol}."
-        )
+    ensure_serves(mover, place.protocol)
     if (reason := mover.unsuitable(place, options)) is not None:
         raise StreamWeaveError("mover_unsuitable", reason)
 

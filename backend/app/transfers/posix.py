@@ -313,6 +313,15 @@ class PosixStorage:
         finally:
             calls.afterwards(lambda: os.close(descriptor))
 
+    async def local_path(self, path: bytes) -> Path | None:
+        """Return where a published file lies, for who reads it by itself; None without it."""
+        try:
+            descriptor = await self._calls.run(self._opened, path)
+        except StreamWeaveError:
+            return None  # whoever needs the file itself will hear why
+        self._calls.afterwards(lambda: os.close(descriptor))
+        return self._root / os.fsdecode(path)
+
     def _opened(self, path: bytes) -> int:
         try:
             with self._anchored() as anchor:

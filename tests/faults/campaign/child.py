@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
 from sqlalchemy import func, select
 from sqlalchemy.orm import configure_mappers
 
@@ -57,6 +58,7 @@ class Options:
     data: Path
     folder: Path | None = None  # a local source
     control: Path | None = None  # the supervisor's socket, for any other
+    secret_keys: str = field(default="", repr=False)  # for one that a mover opens
     worker: str = "worker-1"
     lease_seconds: float = 1.0
     io_timeout_seconds: float = 1.0
@@ -102,7 +104,11 @@ class Worker:
         self._options = options
         self._database = Database(options.url)
         self._moments = Moments(options.moments, connection, self._obey)
-        settings = Settings(data=options.data, io_timeout_seconds=options.io_timeout_seconds)
+        settings = Settings(
+            data=options.data,
+            io_timeout_seconds=options.io_timeout_seconds,
+            secret_keys=SecretStr(options.secret_keys) if options.secret_keys else None,
+        )
         self._opener = SourceOpener(self._database, settings, options.control)
         ports = Ports(
             open_source=self._open,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from tests.faults.campaign import kinds
 from tests.faults.campaign.kinds.base import Kind
 from tests.faults.campaign.kinds.network import ServerFrozen
-from tests.faults.campaign.setting import Setting
+from tests.faults.campaign.setting import RSYNC, Setting
 
 Choice = tuple[Setting, list[type[Kind]]]
 
@@ -38,7 +38,7 @@ def _frozen_last(setting: Setting, chosen: list[type[Kind]]) -> list[type[Kind]]
     return [kind for kind in chosen if kind is not ServerFrozen] + [ServerFrozen]
 
 
-def covering(*, can_mount: bool, samba: bool) -> list[Choice]:
+def covering(*, can_mount: bool, samba: bool, rsync: bool) -> list[Choice]:
     """Few rounds that have each kind once, as far as this machine can do them."""
     settings = [
         Setting(storage="disk" if can_mount else "folder"),
@@ -50,6 +50,8 @@ def covering(*, can_mount: bool, samba: bool) -> list[Choice]:
         Setting(source="globus"),
     ]
     settings.append(Setting(storage="s3"))
+    if rsync:
+        settings.append(Setting(source=RSYNC, storage="disk" if can_mount else "folder"))
     if samba:
         settings += [Setting(source="smb"), Setting(storage="smb")]
     chosen: dict[Setting, list[type[Kind]]] = {setting: [] for setting in settings}

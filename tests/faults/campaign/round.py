@@ -159,13 +159,12 @@ class Round:
             url=self.url,
             instrument=self.instrument,
             log=self.log,
-            data=self.folder,
             folder=self.files.truth.root if self.setting.source == "local" else None,
             environment=self.globus.environment if self.globus else {},
-            control=self.remote.control if self.remote else None,
             io_timeout_seconds=self._io_timeout_seconds,
             worker=worker,
             moments=moments,
+            **{"data": self.folder, **(self.remote.for_workers() if self.remote else {})},
             **options,
         )
         running = RunningWorker(given)

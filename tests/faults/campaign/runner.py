@@ -143,10 +143,17 @@ async def run(plan: Plan, services: Services, report: Report) -> None:
     if not services.samba:
         report.not_run["smb"] = "samba is not installed"
         say("NOT RUN over SMB: samba is not installed")
+    if not services.rsync:
+        report.not_run["rsync"] = "rsync is not installed"
+        say("NOT RUN over rsync: it is not installed")
     choices: dict[int, Choice] = {}
     numbers = range(plan.first, plan.rounds + (plan.first if plan.step == 1 else 0), plan.step)
     if plan.cover:
-        choices = dict(enumerate(covering(can_mount=services.can_mount, samba=services.samba)))
+        choices = dict(
+            enumerate(
+                covering(can_mount=services.can_mount, samba=services.samba, rsync=services.rsync)
+            )
+        )
         numbers = range(len(choices) + 1)
     began = time.monotonic()
     for number in numbers:
@@ -196,7 +203,12 @@ def started_services(plan: Plan, report: Report) -> Iterator[Services]:
         say(f"NOT RUN, this user may not mount ({reason}): {', '.join(report.not_run)}")
     folder = Path(tempfile.mkdtemp(prefix="sw-faults-", dir=plan.folder))
     services = Services(
-        folder, SqliteDatabases(folder), Servers(folder), reason is None, samba_available()
+        folder,
+        SqliteDatabases(folder),
+        Servers(folder),
+        reason is None,
+        samba_available(),
+        rsync=shutil.which("rsync") is not None,
     )
     try:
         yield services

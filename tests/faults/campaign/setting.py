@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.campaign.databases import PostgresqlDatabases, SqliteDatabases
+from tests.integration.rsync_fixtures import RsyncServers
 from tests.integration.source_fixtures import Servers
 
-REMOTE = ("sftp", "webdav", "smb", "s3")
+REMOTE = ("sftp", "webdav", "smb", "s3")  # by rclone
+RSYNC = "rsync"  # its daemon, by rsync
 BY_SERVICE = ("globus",)  # moved by a service that is asked to
 SERVED = ("s3", "smb")  # storage behind a server
 
@@ -34,7 +36,9 @@ class Services:
     servers: Servers
     can_mount: bool
     samba: bool
+    rsync: bool
     _postgresql: PostgresqlDatabases | None = field(default=None)
+    _rsync: RsyncServers | None = field(default=None)
 
     def postgresql(self) -> PostgresqlDatabases:
         """The campaign's PostgreSQL, started when it is first asked for."""
@@ -42,9 +46,17 @@ class Services:
             self._postgresql = PostgresqlDatabases()
         return self._postgresql
 
+    def rsync_servers(self) -> RsyncServers:
+        """The campaign's rsync daemon, started when it is first asked for."""
+        if self._rsync is None:
+            self._rsync = RsyncServers(self.folder / "rsync")
+        return self._rsync
+
     def close(self) -> None:
         """End all of it."""
         self.servers.close()
+        if self._rsync is not None:
+            self._rsync.close()
         if self._postgresql is not None:
             self._postgresql.close()
 
@@ -53,7 +65,8 @@ def setting_of(number: int, services: Services) -> Setting:
     """The setting of a round by its number: mostly local, each combination in its turn."""
     source = "local"
     if number % 5 == 4:
-        kinds = [kind for kind in (*REMOTE, *BY_SERVICE) if kind != "smb" or services.samba]
+        has = {"smb": services.samba, RSYNC: services.rsync}
+        kinds = [kind for kind in (*REMOTE, *BY_SERVICE, RSYNC) if has.get(kind, True)]
         source = kinds[(number // 5) % len(kinds)]
     storage = "disk" if services.can_mount and number % 3 == 1 else "folder"
     if source == "local" and number % 7 in (3, 6):

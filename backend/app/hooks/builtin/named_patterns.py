@@ -146,6 +146,13 @@ class NamedPattern(Config):
             _expression_of(kind)
         return self
 
+    @property
+    def fields(self) -> set[str]:
+        """The names of the values that it may read, or says itself."""
+        if self.template is not None:
+            return set(compiled_template(self.template)[1]) | set(self.metadata)
+        return set(regex.compile(self.regex or "").groupindex) | set(self.metadata)
+
     def read(self, path: str) -> dict[str, JsonValue] | None:
         """Return the values in a path, None when it does not fit.
 

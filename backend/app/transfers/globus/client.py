@@ -15,15 +15,16 @@ from streamweave_sdk.transfers import TransferError
 
 T = TypeVar("T")
 _LIST_PAGE = 100_000
-_RETRIES = 2
+_RETRIES = 1
 
 
 class GlobusClient:
     """One log-on with client credentials; calls are made one at a time."""
 
     def __init__(self, client_id: str, secret: str, timeout_seconds: float) -> None:
+        # With its repetition a request ends in about the time that a call has.
         def transport() -> RequestsTransport:
-            return RequestsTransport(http_timeout=timeout_seconds)
+            return RequestsTransport(http_timeout=timeout_seconds / (_RETRIES + 1))
 
         def retries() -> RetryConfig:
             return RetryConfig(max_retries=_RETRIES, max_sleep=timeout_seconds / 8)

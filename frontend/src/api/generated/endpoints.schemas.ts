@@ -1997,6 +1997,11 @@ export interface ScheduleTimes {
   times: ScheduleTime[];
 }
 
+/**
+ * The wheel of streamweave-sdk, of the server's version.
+ */
+export type SdkWheel = Blob;
+
 export type ServiceAccountCreateSecretKind = typeof ServiceAccountCreateSecretKind[keyof typeof ServiceAccountCreateSecretKind];
 
 

@@ -38,6 +38,10 @@ export function SourceFields<Values extends SourceValues>(props: {
         }))}
         allowDeselect={false}
         {...form.getInputProps("protocol")}
+        onChange={(value) => {
+          // A mover and its settings belong to a protocol.
+          form.setValues({ protocol: value as Protocol, mover: "", mover_options: {} });
+        }}
       />
       {hasHost(protocol) && <HostFields form={form} />}
       {hasUrl(protocol) && (

@@ -7,12 +7,13 @@ from tests.faults.campaign.kinds import (
     network,
     processes,
     rows,
+    rsync,
     storage,
 )
 from tests.faults.campaign.kinds.base import Kind
 
 ALL: dict[str, type[Kind]] = {
     kind.name: kind
-    for module in (processes, files, storage, destinations, rows, network, globus)
+    for module in (processes, files, storage, destinations, rows, network, rsync, globus)
     for kind in module.KINDS
 }

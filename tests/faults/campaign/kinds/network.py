@@ -15,7 +15,7 @@ from tests.faults.campaign.sources import Remote
 from tests.integration.source_fixtures import eventually
 
 _LONGEST_SECONDS = 6.0
-_BROKEN = frozenset(
+BROKEN = frozenset(
     {
         "rclone_unavailable", "source_connection_lost", "source_unreachable", "source_timeout",
         "source_error", "source_file_changed", "source_file_missing", "source_folder_missing",
@@ -26,7 +26,7 @@ _BROKEN = frozenset(
 class OverNetwork(Kind):
     """Kinds that need a source behind a server."""
 
-    codes = _BROKEN
+    codes = BROKEN
     sources: ClassVar[tuple[str, ...]] = REMOTE
 
     @classmethod
@@ -110,7 +110,7 @@ class ConnectionCut(OverNetwork):
     """Connections break in the middle of what they carry."""
 
     name = "connection_cut"
-    sources = ("sftp", "smb", "s3")
+    sources: ClassVar[tuple[str, ...]] = ("sftp", "smb", "s3")
 
     async def harm(self, round_: Round, remote: Remote, go_on: object) -> None:
         wanted = round_.rng.randrange(1, 6)

@@ -29,6 +29,19 @@ export const getHealth = (
       options);
     }
   /**
+ * Download the wheel of `streamweave-sdk`: client, command line, contracts and test kits.
+ * @summary Download Sdk
+ */
+export const downloadSdk = (
+
+ options?: SecondParameter<typeof request<Blob>>,) => {
+      return request<Blob>(
+      {url: `/api/sdk/wheel`, method: 'GET',
+        responseType: 'blob'
+    },
+      options);
+    }
+  /**
  * Return the state of database, Prefect, workers, and what lags behind.
  * @summary Get System
  */
@@ -41,4 +54,5 @@ export const getSystem = (
       options);
     }
   export type GetHealthResult = NonNullable<Awaited<ReturnType<typeof getHealth>>>
+export type DownloadSdkResult = NonNullable<Awaited<ReturnType<typeof downloadSdk>>>
 export type GetSystemResult = NonNullable<Awaited<ReturnType<typeof getSystem>>>

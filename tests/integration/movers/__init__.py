@@ -1,0 +1,1 @@
+"""The conformance suite of movers, over those of this repository."""
