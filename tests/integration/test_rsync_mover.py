@@ -73,15 +73,17 @@ async def test_a_refused_password_is_offered_once_however_often_one_asks(
         assert offered == ["wrong"]
 
 
-async def test_a_server_without_rsync_is_told_as_such(tmp_path: Path) -> None:
-    async with password_server("pw") as (place, _):
-        source = await opened(place, tmp_path / "landing", program="/no/such/rsync")
-        try:
-            with pytest.raises(TransferError) as refused:
-                await source.list_directory(b"")
-        finally:
-            await source.close()
-    assert refused.value.code == "source_protocol_mismatch"
+async def test_a_server_without_rsync_is_told_as_such(
+    rsync_servers: RsyncServers, tmp_path: Path
+) -> None:
+    place, _ = rsync_servers.place("ssh")
+    source = await opened(place, tmp_path / "landing", program="/no/such/rsync")
+    try:
+        with pytest.raises(TransferError) as refused:
+            await source.list_directory(b"")
+    finally:
+        await source.close()
+    assert refused.value.code == "source_protocol_mismatch", refused.value
 
 
 @pytest.mark.parametrize("kind", KINDS)

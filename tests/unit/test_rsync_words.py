@@ -97,6 +97,8 @@ def test_no_room_here_is_about_all_files() -> None:
         (2, b"protocol version mismatch -- is your shell clean?", "source_protocol_mismatch"),
         (12, b"sh: 1: rsync: not found", "source_protocol_mismatch"),
         (127, b"bash: line 1: rsync: command not found", "source_protocol_mismatch"),
+        (12, b"bash: line 1: /x/rsync: No such file or directory", "source_protocol_mismatch"),
+        (255, b"sh: 1: /x/rsync: Permission denied", "source_protocol_mismatch"),
         (12, b"rsync: connection unexpectedly closed", "source_connection_lost"),
         (255, b"Connection closed by UNKNOWN port 65535", "source_connection_lost"),
         (30, b"[sender] io timeout after 20 seconds -- exiting", "source_timeout"),

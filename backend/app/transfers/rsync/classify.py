@@ -36,6 +36,12 @@ _SSH = (
     (rb"timed out", "source_timeout"),
 )
 _NO_NAME = rb"getaddrinfo:|Name or service not known|nodename nor servname"
+# Said by the server's shell; the exit code is that of a broken connection when it came first.
+_NO_RSYNC = re.compile(
+    rb"command not found|: not found|is your shell clean"
+    rb"|^\S*sh: .*: (?:No such file or directory|Permission denied)",
+    re.MULTILINE,
+)
 _EXITS = {
     1: "source_protocol_mismatch",  # the other side does not know an option
     2: "source_protocol_mismatch",
@@ -110,7 +116,7 @@ def ensure_ended_well(exit_code: int, lines: Sequence[bytes]) -> None:
     code = _EXITS.get(exit_code, "source_error")
     if exit_code == 10 and re.search(_NO_NAME, said):
         code = "source_host_unknown"
-    if re.search(rb"command not found|: not found|is your shell clean", said):
+    if _NO_RSYNC.search(said):
         code = "source_protocol_mismatch"
     raise TransferError(code, _detail(lines, exit_code))
 

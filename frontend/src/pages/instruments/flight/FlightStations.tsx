@@ -2,8 +2,9 @@ import { Loader, Stack, Text, Timeline } from "@mantine/core";
 import { IconAlertTriangle, IconCheck, IconMinus } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import type { FlightRead, StationRead } from "@/api/models";
+import { Bytes } from "@/components/Bytes";
 import { CauseNote } from "@/components/CauseNote";
-import { formatBytes, formatDuration } from "@/components/format";
+import { formatDuration } from "@/components/format";
 import { Code, HashText } from "@/components/Mono";
 import { isUnderWay } from "./useFlightCheck";
 
@@ -109,14 +110,19 @@ function Reached({ station }: { station: StationRead }) {
   return (
     <Stack gap={4}>
       <Text size="xs" c="dimmed" component="div">
-        {formatDuration(station.seconds)}
+        {t("instruments.flight.took", { duration: formatDuration(station.seconds) })}
         {found.mover && (
           <>
             {" · "}
             <Code>{found.mover}</Code>
           </>
         )}
-        {bytes !== undefined && ` · ${formatBytes(bytes)}`}
+        {bytes !== undefined && (
+          <>
+            {" · "}
+            <Bytes value={bytes} />
+          </>
+        )}
         {found.read_back_from && ` · ${t(`transfers.evidence.from.${found.read_back_from}`)}`}
       </Text>
       {found.path && <Code>{found.path}</Code>}
