@@ -106,7 +106,7 @@ async def test_what_takes_too_long_breaks_off_and_the_process_goes_on(
         assert told.error is not None
         assert (told.error.code, "longer than 0.01 s" in str(told.error.detail)) == (
             "hook_failed", True,
-        )  # fmt: skip
+        ), told.error  # fmt: skip
 
 
 async def test_a_missing_sidecar_is_asked_for_later_by_the_same_process(

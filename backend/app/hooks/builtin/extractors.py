@@ -14,6 +14,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -125,6 +126,10 @@ class Extractor(PostTransfer[E]):
             return PostAnswer()
         found = Found(Bounded(most_nodes=self.config.most_values))
         clock = Clock(self.config.most_seconds)
+        with told_as(self.format, version.path):
+            for library in self.config.needs:
+                # Before the clock runs: one that is broken off while it is loaded stays broken.
+                import_module(library)
         with (
             told_as(self.format, version.path),
             clock.running(),
