@@ -13,6 +13,7 @@ from app.errors import StreamWeaveError
 from app.harvest.flight import scratch_path
 from app.models import Check, Copy, Instrument, SourceFile, StorageLocation, Worker, new_id
 from app.services.flights import Flight, last_flight, read_flight, start_flight
+from app.transfers.posix import PosixStorage
 from app.worker.flights import Flights
 from tests.integration.engine_fixtures import Lab, lab
 from tests.integration.factories import make_storage
@@ -110,7 +111,7 @@ async def test_a_flight_under_way_is_joined_and_one_whose_worker_died_is_not(lab
         await session.execute(update(Check).values(claimed_by="died"))
     assert (await read_flight(lab.database, lab.instrument, first.id)).state == "lost"
     # It had published its scratch object.
-    scratch = lab.target / scratch_path(first.id, 0).decode()
+    scratch = lab.target / scratch_path(first.id).decode()
     scratch.parent.mkdir(parents=True)
     scratch.write_bytes(b"left behind")
     lab.write("a.raw", b"content")
@@ -140,3 +141,35 @@ async def test_an_instrument_without_storage_says_so(lab: Lab) -> None:
         (await session.get_one(Instrument, lab.instrument)).quiet_seconds = 0
     flight = await _fly(lab)
     assert flight.stations[-1]["code"] == "storage_not_configured"
+
+
+async def test_what_could_not_be_removed_is_removed_by_the_next_flight(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.write("a.raw", b"content")
+
+    async def refused(_self: PosixStorage, path: bytes) -> None:
+        raise StreamWeaveError("storage_permission_denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PosixStorage, "remove", refused)
+        flight = await _fly(lab)
+    assert (flight.ok, _names(flight)) == (False, STATIONS)
+    assert flight.stations[-1]["code"] == "storage_permission_denied"
+    scratch = lab.target / scratch_path(flight.id).decode()
+    assert scratch.exists()
+    await start_flight(lab.database, lab.instrument, "user:test")
+    assert await Flights(lab.database, lab.engine.ports).fly_next(["main"])
+    assert not scratch.exists()
+
+
+async def test_a_strange_error_ends_a_flight_and_no_worker(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def strange(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("app.worker.flights.smallest", strange)
+    flight = await _fly(lab)
+    assert (flight.state, flight.ok) == ("over", False)
+    assert flight.stations[-1]["code"] == "internal_error"

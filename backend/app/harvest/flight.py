@@ -1,8 +1,8 @@
 """A flight check: one real file travels the whole way to a scratch name, by the engine's own steps.
 
 Nothing of it is kept: no version, no copy, no journal line, and the scratch object is removed. What
-a kill leaves are a temporary, which the sweep finds, and the scratch object, which the next flight
-of the instrument removes.
+a kill leaves, or a removal that failed, is one of two names made of the flight's id: the temporary
+and the scratch object. The next flight of the instrument removes both.
 """
 
 import uuid
@@ -32,15 +32,15 @@ class Station:
     error: StreamWeaveError | None = None
 
 
-def scratch_path(flight_id: uuid.UUID, number: int) -> bytes:
-    """Return where the file of a flight goes at its n-th destination."""
-    return _SCRATCH + f"/{flight_id.hex}-{number}".encode()
+def scratch_path(flight_id: uuid.UUID) -> bytes:
+    """Return where the file of a flight goes at each destination."""
+    return _SCRATCH + f"/{flight_id.hex}".encode()
 
 
-def scratch_copy(flight_id: uuid.UUID, number: int, path: bytes, facts: FileFacts) -> ClaimedCopy:
+def scratch_copy(flight_id: uuid.UUID, path: bytes, facts: FileFacts) -> ClaimedCopy:
     """Return a copy that exists nowhere else."""
     return ClaimedCopy(
-        copy_id=uuid.uuid5(flight_id, str(number)),
+        copy_id=flight_id,
         attempt=1,
         source_file_id=flight_id,
         version_id=flight_id,
@@ -50,7 +50,7 @@ def scratch_copy(flight_id: uuid.UUID, number: int, path: bytes, facts: FileFact
         expected=facts,
         path=path,
         incarnation=1,
-        dest_path=scratch_path(flight_id, number),
+        dest_path=scratch_path(flight_id),
         ark="",
         failures=0,
         started_at=utcnow(),

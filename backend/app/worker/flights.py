@@ -5,12 +5,14 @@ A flight takes one of the instrument's connections, like all other work.
 
 import asyncio
 import contextlib
+import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import monotonic, utcnow
@@ -22,11 +24,13 @@ from app.harvest.ports import Ports
 from app.harvest.store import instruments
 from app.harvest.store.instruments import InstrumentFacts
 from app.models import Check, StorageLocation
-from app.transfers.base import FileFacts, Source
+from app.transfers.base import FileFacts, Source, Storage
 from app.transfers.paths import display
 from app.worker.browsing import smallest
 
+logger = logging.getLogger("streamweave.flights")
 KIND = "flight"
+_EARLIER = 20
 _PATIENCE_SECONDS = 30.0
 
 
@@ -91,6 +95,12 @@ class Flights:
         keeping = asyncio.create_task(self._keep())
         try:
             await self._fly(uuid.UUID(str(check.request["instrument_id"])), log)
+        except SQLAlchemyError:
+            raise  # the database is away: nothing more can be told
+        except Exception:
+            logger.exception("a flight ended in an unexpected error")
+            error = StreamWeaveError("internal_error", "The worker's log has the cause.")
+            await log.add("source", 0, error=error)
         finally:
             keeping.cancel()
         await log.save(is_over=True)  # not when cancelled: it did not arrive
@@ -146,12 +156,13 @@ class Flights:
         path, seen = file
         if not places:
             await log.add("ready", 0, error=StreamWeaveError("storage_not_configured"))
-        for number, place in enumerate(places):
-            copy = scratch_copy(log.flight_id, number, path, seen)
+        copy = scratch_copy(log.flight_id, path, seen)
+        left_over = await self._left_over(facts.id, log.flight_id)
+        for place in places:
             began = monotonic()
             try:
                 storage = await self._ports.open_storage(place)
-                await self._clear_earlier(facts.id, place, number)
+                await _clear(storage, left_over)
                 async for station in fly(copy, source, storage):
                     await log.add(
                         station.name,
@@ -197,23 +208,33 @@ class Flights:
             await _timed(log, "file", choose)
         return found[0] if found else None
 
-    async def _clear_earlier(
-        self, instrument_id: uuid.UUID, place: StorageLocation, number: int
-    ) -> None:
-        """Remove what flights left that a kill ended."""
-        query = select(Check.id, Check.request).where(
-            Check.kind == KIND, Check.claimed_by.is_not(None), Check.done_at.is_(None)
+    async def _left_over(
+        self, instrument_id: uuid.UUID, flight_id: uuid.UUID
+    ) -> Sequence[uuid.UUID]:
+        """Return the newest earlier flights that did not end well: a scratch object may stand."""
+        query = (
+            select(Check)
+            .where(
+                Check.kind == KIND,
+                Check.claimed_by.is_not(None),
+                Check.id != flight_id,
+                Check.request["instrument_id"].as_string() == str(instrument_id),
+            )
+            .order_by(Check.id.desc())
+            .limit(_EARLIER)
         )
         async with self._database.read() as session:
-            rows = (await session.execute(query)).all()
-        storage = await self._ports.open_storage(place)
-        for flight_id, request in rows:
-            if request.get("instrument_id") != str(instrument_id):
-                continue
-            copy = scratch_copy(flight_id, number, b"", FileFacts(0, 0))
-            with contextlib.suppress(StreamWeaveError):  # the flight itself tells what is wrong
-                async with storage.batch() as destination:
-                    await remove_scratch(copy, storage, destination)
+            earlier = (await session.scalars(query)).all()
+        return [one.id for one in earlier if not (one.result or {}).get("ok")]
+
+
+async def _clear(storage: Storage, flight_ids: Sequence[uuid.UUID]) -> None:
+    """Remove what these flights left at a storage."""
+    for flight_id in flight_ids:
+        copy = scratch_copy(flight_id, b"", FileFacts(0, 0))
+        with contextlib.suppress(StreamWeaveError):  # the flight itself tells what is wrong
+            async with storage.batch() as destination:
+                await remove_scratch(copy, storage, destination)
 
 
 async def _timed(log: _Log, station: str, step: Callable[[], Awaitable[dict[str, Any]]]) -> None:

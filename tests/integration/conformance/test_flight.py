@@ -19,7 +19,7 @@ async def test_a_flight_arrives_and_leaves_nothing(
     source = LocalSource(tmp_path)
     (facts,) = await source.stat([b"small"])
     assert isinstance(facts, tuple)
-    copy = scratch_copy(uuid.uuid4(), 0, b"small", facts)
+    copy = scratch_copy(uuid.uuid4(), b"small", facts)
     stations = [station async for station in fly(copy, source, storage)]
     assert [station.error for station in stations] == [None] * 5
     assert [station.name for station in stations] == ALL
@@ -38,7 +38,7 @@ async def test_what_a_killed_flight_left_is_removed(
     source = LocalSource(tmp_path)
     (facts,) = await source.stat([b"small"])
     assert isinstance(facts, tuple)
-    copy = scratch_copy(uuid.uuid4(), 0, b"small", facts)
+    copy = scratch_copy(uuid.uuid4(), b"small", facts)
     flight = fly(copy, source, storage)
     async for station in flight:
         if station.name == "published":
