@@ -10,10 +10,26 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.clock import utcnow
 from app.database import Database
 from app.errors import StreamWeaveError
-from app.models import ServiceAccount
+from app.models import Instrument, ServiceAccount
 from app.services.leases import give_lease_back, take_lease
 
 _LEASE_SECONDS = 60.0
+
+
+async def usable_account(database: Database, instrument: Instrument) -> ServiceAccount | None:
+    """Return the account of an instrument, None where it has none.
+
+    Raises:
+        StreamWeaveError: `source_account_paused` after a refused log-on.
+    """
+    if instrument.service_account_id is None:
+        return None
+    async with database.read() as session:
+        account = await session.get(ServiceAccount, instrument.service_account_id)
+    if account is not None and account.refused_version == account.secret_version:
+        detail = f"The server refused '{account.name}' and is not asked again."
+        raise StreamWeaveError("source_account_paused", detail)
+    return account
 
 
 async def prove_log_on(

@@ -31,10 +31,12 @@ async def sdk_wheel(settings: Settings) -> Path:
 def _wheel(root: Path, kept: Path) -> Path:
     if not (root / "pyproject.toml").is_file():
         raise StreamWeaveError("sdk_not_offered", "The SDK was installed without its sources.")
-    changed_at = max(path.stat().st_mtime for path in root.rglob("*.py"))
+    sources = [root / "pyproject.toml", *root.rglob("*.py")]
+    changed_at = max(path.stat().st_mtime for path in sources)
     for wheel in kept.glob("*.whl"):
         if wheel.stat().st_mtime > changed_at:
             return wheel
+        wheel.unlink()  # of an earlier version
     kept.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept) as folder:
         command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]

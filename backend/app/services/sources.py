@@ -9,9 +9,9 @@ from typing import Any
 from app.config import Settings
 from app.database import Database
 from app.errors import StreamWeaveError
-from app.models import Instrument, Protocol, ServiceAccount
+from app.models import Instrument, Protocol
 from app.services.credentials import Vault
-from app.services.log_on import prove_log_on
+from app.services.log_on import prove_log_on, usable_account
 from app.services.movers import MoverOpener, Reach, fields_of, is_adapted
 from app.transfers.base import Source
 from app.transfers.local import LocalSource
@@ -54,7 +54,7 @@ class SourceOpener:
     async def _adapted(self, instrument: Instrument, concurrency: int) -> Source:
         """Open by a mover, after its secret logged on once."""
         database, settings = self._database, self._settings
-        account = await self._account(instrument)
+        account = await usable_account(database, instrument)
         share = instrument.bandwidth_bytes_per_second
         reach = Reach(
             fields_of(instrument),
@@ -72,20 +72,10 @@ class SourceOpener:
 
         try:
             await prove_log_on(database, account, try_it)
-        except StreamWeaveError:
+        except BaseException:  # a cancelled one, too: it has a folder and perhaps processes
             await source.close()
             raise
         return source
-
-    async def _account(self, instrument: Instrument) -> ServiceAccount | None:
-        if instrument.service_account_id is None:
-            return None
-        async with self._database.read() as session:
-            account = await session.get(ServiceAccount, instrument.service_account_id)
-        if account is not None and account.refused_version == account.secret_version:
-            detail = f"The server refused '{account.name}' and is not asked again."
-            raise StreamWeaveError("source_account_paused", detail)
-        return account
 
 
 async def ask(control: Path, instrument_id: uuid.UUID) -> RemoteAddress:

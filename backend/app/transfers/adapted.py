@@ -64,6 +64,9 @@ class AdaptedSource:
         """Return each file's facts."""
         async with self._bounded("asking for sizes"):
             answers = await self._source.stat(paths)
+        if len(answers) != len(paths):
+            detail = f"{len(paths)} files were asked about, {len(answers)} answers came."
+            raise StreamWeaveError("mover_error", detail)
         return [catalogued(a) if isinstance(a, TransferError) else a for a in answers]
 
     async def read(self, path: bytes, size_bytes: int) -> AsyncGenerator[bytes, None]:

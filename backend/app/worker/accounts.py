@@ -8,6 +8,7 @@ from app.database import Database
 from app.errors import StreamWeaveError
 from app.models import Instrument, ServiceAccount
 from app.services.credentials import Vault
+from app.services.log_on import usable_account
 from app.transfers.rclone.remotes import SourceAddress
 
 
@@ -42,13 +43,7 @@ async def instrument_address(
         instrument = await session.get(Instrument, instrument_id)
         if instrument is None:
             raise StreamWeaveError("not_found", "The instrument is gone.")
-        account = None
-        if instrument.service_account_id is not None:
-            account = await session.get(ServiceAccount, instrument.service_account_id)
-    if account is not None and account.refused_version == account.secret_version:
-        raise StreamWeaveError(
-            "source_account_paused", f"The server refused '{account.name}' and is not asked again."
-        )
+    account = await usable_account(database, instrument)
     version = account.secret_version if account else 0
     key = f"sw{instrument.id.hex[-16:]}g{instrument.source_generation}v{version}"
     facts = {name: getattr(instrument, name) for name in _ADDRESS}

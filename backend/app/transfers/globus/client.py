@@ -6,6 +6,7 @@ to repeat by its id.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import globus_sdk
@@ -42,11 +43,12 @@ class GlobusClient:
 
         self._make = make
         self._client: globus_sdk.TransferClient | None = None
-        self._turn = asyncio.Lock()
+        # Its own: a service that does not answer keeps nobody else's thread.
+        self._thread = ThreadPoolExecutor(1, "globus")
 
     async def _ask(self, doing: str, work: Callable[[globus_sdk.TransferClient], T]) -> T:
-        async with self._turn:
-            return await asyncio.to_thread(self._do, doing, work)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._do, doing, work)
 
     def _do(self, doing: str, work: Callable[[globus_sdk.TransferClient], T]) -> T:
         try:
@@ -114,6 +116,10 @@ class GlobusClient:
 
     async def close(self) -> None:
         """Close connections."""
+        self._thread.submit(self._close)  # after the call that is on its way
+        self._thread.shutdown(wait=False)
+
+    def _close(self) -> None:
         if self._client is not None:
             self._client.close()
         self._auth.close()

@@ -47,7 +47,7 @@ class GlobusSource:
         self._options = options
         self._root = "/" + place.root.strip("/")
         self._collection = str(options.source_collection)
-        self._submissions = Submissions(tasks, Path(options.landing_path))
+        self._submissions = Submissions(tasks, Path(options.landing_path), place.timeout_seconds)
         # A sign of life is due more often than the service needs to be asked.
         self._beat_seconds = min(options.poll_seconds, place.timeout_seconds / 3)
         self.capabilities = SourceCapabilities(
@@ -119,8 +119,8 @@ class GlobusSource:
         await self._clear(known, files)
         waiting: dict[str, tuple[Submission, list[int]]] = {}
         new = []
-        for number, file in enumerate(files):
-            if (one := self._submissions.find(known, file)) is None:
+        for number, one in enumerate(await self._submissions.find(known, files)):
+            if one is None:
                 new.append(number)
             else:
                 waiting.setdefault(one.id, (one, []))[1].append(number)
@@ -197,17 +197,15 @@ class GlobusSource:
             "mover_checksum": "verified" if self._options.verify_checksum else "not asked for",
         }
         failed = await self._failed(submission)
+        paths = await self._submissions.landed(submission, [files[n] for n in numbers])
+        astray = TransferError("globus_task_failed", "It did not land where it should.")
         arrivals = []
-        for number in numbers:
-            path = self._submissions.landed(submission, key_of(files[number]))
+        for number, path in zip(numbers, paths, strict=True):
             error = failed.get(self._path(files[number].path))
-            if error is None and not await asyncio.to_thread(path.exists):
-                error = TransferError("globus_task_failed", "It did not land where it should.")
-            arrivals.append(
-                Fetched(number, error=error)
-                if error is not None
-                else Fetched(number, path=path, notes=notes)
-            )
+            if error is None and path is not None:
+                arrivals.append(Fetched(number, path=path, notes=notes))
+            else:
+                arrivals.append(Fetched(number, error=error or astray))
         return arrivals
 
     async def _failed(self, submission: Submission) -> dict[str, TransferError]:

@@ -10,9 +10,11 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from app.transfers.calls import Calls, calls_of, progress
 from streamweave_sdk.transfers import TaskBook, Wanted
 
 ENDED = frozenset({"SUCCEEDED", "FAILED"})
@@ -46,17 +48,28 @@ class Submission:
         """Whether the service is done with it."""
         return self.status in ENDED
 
+    @cached_property
+    def numbers(self) -> Mapping[Key, int]:
+        """The number of each file among them: its name where it lands."""
+        return {key: number for number, key in enumerate(self.files)}
+
     def name(self, key: Key) -> str:
         """Return where a file lands, below the landing folder."""
-        return f"{self.id}/{self.files.index(key)}"
+        return f"{self.id}/{self.numbers[key]}"
 
 
 class Submissions:
     """The submissions of one instrument."""
 
-    def __init__(self, book: TaskBook, landing: Path) -> None:
+    def __init__(self, book: TaskBook, landing: Path, timeout_seconds: float) -> None:
         self._book = book
         self._landing = landing
+        self._timeout_seconds = timeout_seconds
+
+    @property
+    def _calls(self) -> Calls:
+        # The landing folder is a mount, most of the time.
+        return calls_of(self._landing, "source_timeout", self._timeout_seconds)
 
     async def known(self) -> list[Submission]:
         """Return all, newest first."""
@@ -94,27 +107,34 @@ class Submissions:
             },
         )
 
-    def landed(self, submission: Submission, key: Key) -> Path:
-        """Return where a file lies when it has landed."""
-        return self._landing / submission.name(key)
+    async def landed(self, submission: Submission, files: Sequence[Wanted]) -> list[Path | None]:
+        """Return where each of a submission's files lies; None for what has not landed."""
+        places = [self._landing / submission.name(key_of(file)) for file in files]
+        return await self._calls.run(lambda: [p if p.exists() else None for p in places])
 
-    def find(self, known: Sequence[Submission], file: Wanted) -> Submission | None:
-        """Return the submission that brings, or has brought, a file."""
-        key = key_of(file)
+    async def find(
+        self, known: Sequence[Submission], files: Sequence[Wanted]
+    ) -> list[Submission | None]:
+        """Return, for each file, the submission that brings it or has brought it."""
+        return await self._calls.run(lambda: [self._find(known, key_of(file)) for file in files])
+
+    def _find(self, known: Sequence[Submission], key: Key) -> Submission | None:
+        progress()
         for one in known:
-            if key in one.files and (not one.is_over or self.landed(one, key).exists()):
+            if key in one.numbers and (not one.is_over or (self._landing / one.name(key)).exists()):
                 return one
         return None
 
     async def drop(self, submission: Submission) -> None:
         """Forget a submission that is over, with what is left of its files."""
-        shutil.rmtree(self._landing / submission.id, ignore_errors=True)
+        folder = self._landing / submission.id
+        await self._calls.run(lambda: shutil.rmtree(folder, ignore_errors=True))
         await self._book.forget(submission.id)
 
     async def drop_if_taken(self, submission: Submission) -> None:
         """Forget it when all that landed was taken away."""
         folder = self._landing / submission.id
-        if submission.is_over and not (folder.exists() and any(folder.iterdir())):
+        if not await self._calls.run(lambda: folder.exists() and any(folder.iterdir())):
             await self.drop(submission)
 
 
