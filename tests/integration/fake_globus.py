@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
 CLIENT_ID = "0d6c2c5e-64d5-4b2e-9d4b-5f3f3c1a7e11"
 SECRET = "a-globus-secret"
 Answer = tuple[int, dict[str, Any]]
@@ -319,3 +321,12 @@ def running_globus() -> Iterator[tuple[FakeGlobus, dict[str, str]]]:
         service.answers.set()
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def globus_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGlobus]:
+    """The service, to which the library is led."""
+    with running_globus() as (service, environment):
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield service

@@ -2,7 +2,6 @@
 
 import asyncio
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,18 +16,10 @@ from app.worker.daemon import Daemon
 from app.worker.storage_checks import StorageChecker
 from tests.integration.api_fixtures import Api
 from tests.integration.engine_fixtures import opener_for
-from tests.integration.fake_globus import CLIENT_ID, SECRET, FakeGlobus, running_globus
+from tests.integration.fake_globus import CLIENT_ID, SECRET, FakeGlobus, globus_service
 
 pytest_plugins = ("tests.integration.api_fixtures",)
-
-
-@pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGlobus]:
-    """A Globus."""
-    with running_globus() as (fake, environment):
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        yield fake
+__all__ = ["globus_service"]
 
 
 @pytest.fixture
@@ -42,7 +33,7 @@ async def _account(admin: httpx.AsyncClient) -> str:
     return str((await admin.post("/api/accounts", json=body)).raise_for_status().json()["id"])
 
 
-def _globus(api: Api, service: FakeGlobus, account: str, **more: Any) -> dict[str, Any]:
+def _globus(api: Api, globus_service: FakeGlobus, account: str, **more: Any) -> dict[str, Any]:
     source, landing = api.roots / "far", api.roots / "landing"
     for folder in (source, landing):
         folder.mkdir(exist_ok=True)
@@ -53,8 +44,8 @@ def _globus(api: Api, service: FakeGlobus, account: str, **more: Any) -> dict[st
         "root": "/",
         "service_account_id": account,
         "mover_options": {
-            "source_collection": service.collection(source),
-            "landing_collection": service.collection(landing),
+            "source_collection": globus_service.collection(source),
+            "landing_collection": globus_service.collection(landing),
             "landing_path": str(landing),
             "poll_seconds": 0.1,
         },
@@ -88,12 +79,12 @@ async def test_the_movers_that_are_here_with_the_schemas_of_their_settings(
 async def test_a_mover_that_cannot_reach_the_source_is_refused_when_saved(
     api: Api,
     admin: httpx.AsyncClient,
-    service: FakeGlobus,
+    globus_service: FakeGlobus,
     change: dict[str, Any],
     pointer: str,
     said: str,
 ) -> None:
-    body = _globus(api, service, await _account(admin)) | change
+    body = _globus(api, globus_service, await _account(admin)) | change
     answer = await admin.post("/api/instruments", json=body)
     assert answer.status_code == 422
     (error,) = answer.json()["errors"]
@@ -102,9 +93,9 @@ async def test_a_mover_that_cannot_reach_the_source_is_refused_when_saved(
 
 
 async def test_a_landing_path_stays_below_the_allowed_roots(
-    api: Api, admin: httpx.AsyncClient, service: FakeGlobus
+    api: Api, admin: httpx.AsyncClient, globus_service: FakeGlobus
 ) -> None:
-    body = _globus(api, service, await _account(admin))
+    body = _globus(api, globus_service, await _account(admin))
     body["mover_options"]["landing_path"] = "/etc"
     answer = await admin.post("/api/instruments", json=body)
     assert answer.status_code == 422
@@ -112,10 +103,10 @@ async def test_a_landing_path_stays_below_the_allowed_roots(
 
 
 async def test_another_mover_needs_the_secret_again(
-    api: Api, admin: httpx.AsyncClient, service: FakeGlobus
+    api: Api, admin: httpx.AsyncClient, globus_service: FakeGlobus
 ) -> None:
     """A mover sends the secret wherever its settings say."""
-    body = _globus(api, service, await _account(admin))
+    body = _globus(api, globus_service, await _account(admin))
     made = (await admin.post("/api/instruments", json=body)).raise_for_status()
     path = f"/api/instruments/{made.json()['id']}"
     options = body["mover_options"] | {"landing_collection": str(uuid.uuid4())}
@@ -127,9 +118,9 @@ async def test_another_mover_needs_the_secret_again(
 
 
 async def test_a_draft_is_checked_and_looked_into_by_its_mover(
-    api: Api, admin: httpx.AsyncClient, service: FakeGlobus
+    api: Api, admin: httpx.AsyncClient, globus_service: FakeGlobus
 ) -> None:
-    body = _globus(api, service, await _account(admin))
+    body = _globus(api, globus_service, await _account(admin))
     source = {name: body[name] for name in body if name not in ("name", "slug")}
     (api.roots / "far" / "2026").mkdir()
     (api.roots / "far" / "2026" / "scan.h5").write_bytes(b"content")
@@ -140,7 +131,7 @@ async def test_a_draft_is_checked_and_looked_into_by_its_mover(
         api, admin.post("/api/instruments/browse", json=source | {"path": "2026"})
     )
     assert [one["name"] for one in folder["entries"]] == ["scan.h5"]
-    service.refused["/ls"] = (403, {"code": "ConsentRequired", "required_scopes": ["x"]})
+    globus_service.refused["/ls"] = (403, {"code": "ConsentRequired", "required_scopes": ["x"]})
     bad = await _asked(api, admin.post("/api/instruments/check", json=source))
     assert (bad["ok"], bad["code"]) == (False, "globus_consent_required")
     assert bad["remedy"]

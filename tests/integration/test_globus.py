@@ -3,7 +3,7 @@
 import asyncio
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,16 @@ from app.services.transfers import get_transfer
 from app.transfers.base import ReadsAhead, Wanted, chunks_of
 from tests.integration.engine_fixtures import OLD_NS, Lab, engine_for
 from tests.integration.factories import make_instrument, make_storage
-from tests.integration.fake_globus import CLIENT_ID, SECRET, FakeGlobus, Task, error, running_globus
+from tests.integration.fake_globus import (
+    CLIENT_ID,
+    SECRET,
+    FakeGlobus,
+    Task,
+    error,
+    globus_service,
+)
+
+__all__ = ["globus_service"]
 
 
 @dataclass
@@ -84,17 +93,8 @@ class GlobusLab(Lab):
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGlobus]:
-    """The service."""
-    with running_globus() as (fake, environment):
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        yield fake
-
-
-@pytest.fixture
 async def globus(
-    database: Database, tmp_path: Path, service: FakeGlobus
+    database: Database, tmp_path: Path, globus_service: FakeGlobus
 ) -> AsyncIterator[GlobusLab]:
     """The lab."""
     source, target, landing = (tmp_path / n for n in ("instrument", "archive", "landing"))
@@ -118,8 +118,8 @@ async def globus(
         row = await session.get_one(Instrument, instrument)
         row.protocol, row.root, row.service_account_id = "globus", "/", account.id
         row.mover_options = {
-            "source_collection": service.collection(source),
-            "landing_collection": service.collection(tmp_path),
+            "source_collection": globus_service.collection(source),
+            "landing_collection": globus_service.collection(tmp_path),
             "landing_folder": "/landing",
             "landing_path": str(landing),
             "poll_seconds": 0.05,
@@ -127,7 +127,16 @@ async def globus(
     opener = SourceOpener(database, settings, None)
     engine = engine_for(database, opener)
     yield GlobusLab(
-        database, engine, instrument, storage, source, target, service, landing, opener, settings
+        database,
+        engine,
+        instrument,
+        storage,
+        source,
+        target,
+        globus_service,
+        landing,
+        opener,
+        settings,
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import multiprocessing
 import os
+import signal
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
@@ -238,6 +239,8 @@ async def test_a_killed_worker_leaves_neither_rsync_nor_ssh_behind(
         while any(map(_runs, started)):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     await asyncio.to_thread(worker.join)
+    assert worker.exitcode == -signal.SIGKILL
+    assert [process.pid for process in started if _runs(process)] == []
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -118,7 +118,11 @@ def test_what_is_about_all_files_is_a_code_of_the_catalogue(
 
 @pytest.mark.parametrize("exit_code", [0, 23, 24])
 def test_single_files_that_failed_do_not_stop_a_call(exit_code: int) -> None:
-    ensure_ended_well(exit_code, [b'rsync: [sender] link_stat "a" failed: No such file (2)'])
+    said = [b'rsync: [sender] link_stat "a" failed: No such file (2)']
+    ensure_ended_well(exit_code, said)  # raises nothing
+    assert [(one.path, one.error.code) for one in file_troubles(said)] == [
+        (b"a", "source_file_missing")
+    ]
 
 
 @pytest.mark.parametrize(

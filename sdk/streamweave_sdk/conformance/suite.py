@@ -366,9 +366,12 @@ def test_closing_ends_all_and_frees_the_folder(lab: MoverLab, private: Path) -> 
         shutil.rmtree(private)
         async with opened(lab, private) as source:
             await source.list_directory(lab.below)
-            await bring(source, files, private)
+            came = await bring(source, files, private)
+            assert came[0] == content_of(10)
         await nothing_new_runs(before)
+        assert descendants().keys() <= before.keys()
         shutil.rmtree(private)
+        assert not private.exists(), "something was written there after it was closed"
 
     run(work())
 

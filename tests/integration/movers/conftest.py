@@ -36,11 +36,11 @@ from streamweave_sdk.transfers import (
     TransferError,
     Wanted,
 )
-from tests.integration.fake_globus import CLIENT_ID, SECRET, FakeGlobus, running_globus
+from tests.integration.fake_globus import CLIENT_ID, SECRET, FakeGlobus, globus_service
 from tests.integration.rsync_fixtures import RsyncServers, rsync_servers
 from tests.integration.source_fixtures import Servers, eventually, servers
 
-__all__ = ["rsync_servers", "servers"]
+__all__ = ["globus_service", "rsync_servers", "servers"]
 # A path of this machine cannot be made to hang from outside.
 _CANNOT_HANG = ("rsync-local", "direct")
 
@@ -182,15 +182,6 @@ def _globus(service: FakeGlobus, tmp_path: Path) -> MoverLab:
     }
     place = Place("globus", root="/", username=CLIENT_ID, secret=SECRET, timeout_seconds=20.0)
     return MoverLab(Globus(), place, folder, options, hanging=partial(_silent, service))
-
-
-@pytest.fixture
-def globus_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGlobus]:
-    """A Globus of this process."""
-    with running_globus() as (service, environment):
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        yield service
 
 
 @contextlib.contextmanager
