@@ -21,7 +21,7 @@ FOR_ALL = {
     "getTransfer", "listAudit", "streamEvents",
     "countFiles", "previewSchedule", "getFileStory", "getLive", "getOverview", "countTransfers",
     "changeMe", "listCauses", "exportFiles", "exportTransfers", "exportAudit", "downloadFile",
-    "downloadFiles", "listInstrumentHooks", "downloadSdk",
+    "downloadFiles", "listInstrumentHooks", "downloadSdk", "measureFiles",
     "getFileMetadata", "changeFileMetadata", "getFilePreview",
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ a kill leaves, or a removal that failed, is one of two names made of the flight'
 and the scratch object. The next flight of the instrument removes both.
 """
 
+import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from app.harvest.work import ClaimedCopy, Failure, Proof
 from app.transfers.base import FileFacts, Source, Storage, StorageBatch
 from app.transfers.layout import FOLDER
 
+_GONE_SECONDS = 5.0
+_LOOK_SECONDS = 0.2
 _SCRATCH = FOLDER + b"/flight"
 
 
@@ -142,11 +145,17 @@ class _Flight:
 async def remove_scratch(
     copy: ClaimedCopy, storage: Storage, destination: StorageBatch
 ) -> dict[str, Any]:
-    """Remove a flight's temporary and its scratch object; what is not there is fine."""
-    await destination.remove_temporary(copy.target)
-    if not await destination.withdraw(copy.target):
-        await storage.remove(copy.dest_path)
-    final, temporary = await destination.look(copy.target)
-    if final is not None or temporary is not None:
-        raise StreamWeaveError("storage_error", "The scratch object is still there.")
-    return {"nothing_left": True}
+    """Remove a flight's temporary and its scratch object; what is not there is fine.
+
+    A mount by a program may show a name, or make it again, for a moment after it was removed.
+    """
+    until = monotonic() + _GONE_SECONDS
+    while True:
+        await destination.remove_temporary(copy.target)
+        if not await destination.withdraw(copy.target):
+            await storage.remove(copy.dest_path)
+        if await destination.look(copy.target) == (None, None):
+            return {"nothing_left": True}
+        if monotonic() > until:
+            raise StreamWeaveError("storage_error", "The scratch object is still there.")
+        await asyncio.sleep(_LOOK_SECONDS)
