@@ -129,8 +129,11 @@ class Engine:
         """
         read, away = 0, None
         for destination in facts.destinations:
-            async with self.database.read() as session:
-                row = await instruments.storage_location(session, destination.storage_location_id)
+            place = destination.storage_location_id
+            if place in self._journals_read:
+                read += 1
+                continue
+            row = await self.database.ask(lambda s, id=place: instruments.storage_location(s, id))  # type: ignore[misc]
             try:
                 await self.read_journal(row)
                 read += 1
@@ -151,11 +154,18 @@ class Engine:
         with turn_of(instrument_id):
             return await self._scan(instrument_id)
 
+    async def _facts(
+        self, instrument_id: uuid.UUID
+    ) -> tuple[InstrumentFacts | None, ScanState | None]:
+        async def both(session: AsyncSession) -> tuple[InstrumentFacts | None, ScanState | None]:
+            facts = await instruments.load(session, instrument_id)
+            return facts, await scanning.state(session, instrument_id)
+
+        return await self.database.ask(both)
+
     async def _scan(self, instrument_id: uuid.UUID) -> ScanResult | None:
         settings = self.ports.settings
-        async with self.database.read() as session:
-            facts = await instruments.load(session, instrument_id)
-            state = await scanning.state(session, instrument_id)
+        facts, state = await self._facts(instrument_id)
         if facts is None or state is None or facts.paused or is_quiet(facts.quiet_hours, utcnow()):
             return None
         owner = f"{settings.worker}/{new_id()}"
@@ -208,16 +218,14 @@ class Engine:
 
     async def _look(self, instrument_id: uuid.UUID) -> LookReport | None:
         settings = self.ports.settings
-        async with self.database.read() as session:
-            facts = await instruments.load(session, instrument_id)
-            state = await scanning.state(session, instrument_id)
+        facts, state = await self._facts(instrument_id)
         if facts is None or state is None or facts.paused or is_quiet(facts.quiet_hours, utcnow()):
             return None
         if state.next_try_at is not None and state.next_try_at > utcnow():
             return None  # the source is in trouble; a scan will find out when it is over
-        async with self.database.read() as session:
-            if not await scanning.candidates(session, instrument_id, facts.quiet_seconds, 1):
-                return LookReport()
+        quiet = facts.quiet_seconds
+        if not await self.database.ask(lambda s: scanning.candidates(s, instrument_id, quiet, 1)):
+            return LookReport()
         owner = f"{settings.worker}/{new_id()}"
         generation = await self.database.run(
             lambda s: scanning.begin_look(s, instrument_id, owner, settings.lease_seconds)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from app.clock import monotonic, utcnow
 from app.errors import StreamWeaveError
 from app.harvest.engine import Engine
@@ -84,9 +86,12 @@ class Run:
 
     async def _locations(self) -> list[StorageLocation]:
         """Also those that rest: one may be full of what the sweep removes."""
-        async with self.engine.database.read() as session:
+
+        async def listed(session: AsyncSession) -> list[StorageLocation]:
             locations = await instruments.open_locations(session, self.zones, resting=True)
             return [await instruments.storage_location(session, one) for one in locations]
+
+        return await self.engine.database.ask(listed)
 
     async def _read_journals(self) -> None:
         """Read what the storage locations know; one that is away is asked again before planning."""
@@ -230,12 +235,19 @@ async def _until_done(run: Run, instrument_id: uuid.UUID, scanned_at: datetime) 
 
     A source or storage location that rests is not waited for: a drain run takes its copies up.
     """
+
+    async def asked(
+        session: AsyncSession,
+    ) -> tuple[datetime | None, instruments.InstrumentFacts | None, bool, bool]:
+        return (
+            await runs.settling_since(session, instrument_id, scanned_at),
+            await instruments.load(session, instrument_id),
+            await runs.has_unfinished_copies(session, instrument_id),
+            await runs.is_in_trouble(session, instrument_id),
+        )
+
     while not run.stopping.is_set():
-        async with run.engine.database.read() as session:
-            waiting = await runs.settling_since(session, instrument_id, scanned_at)
-            facts = await instruments.load(session, instrument_id)
-            left = await runs.has_unfinished_copies(session, instrument_id)
-            troubled = await runs.is_in_trouble(session, instrument_id)
+        waiting, facts, left, troubled = await run.engine.database.ask(asked)
         if waiting is not None and facts is not None and not facts.paused and not troubled:
             ready_at = waiting + timedelta(seconds=facts.quiet_seconds)
             if ready_at <= utcnow():
@@ -289,8 +301,7 @@ class _Watcher:
 
     async def tick(self) -> None:
         """Start what is due."""
-        async with self._run.engine.database.read() as session:
-            listed = await runs.watched(session, self._zone)
+        listed = await self._run.engine.database.ask(lambda s: runs.watched(s, self._zone))
         now = utcnow()
         for one in listed:
             task = self._tasks.get(one.instrument_id)
@@ -325,9 +336,14 @@ class _Watcher:
 
     async def _next_look(self, instrument_id: uuid.UUID) -> None:
         """Set when the next settling file may be complete; far away when none is settling."""
-        async with self._run.engine.database.read() as session:
+
+        async def asked(
+            session: AsyncSession,
+        ) -> tuple[instruments.InstrumentFacts | None, datetime | None]:
             facts = await instruments.load(session, instrument_id)
-            since = await runs.settling_since(session, instrument_id, utcnow())
+            return facts, await runs.settling_since(session, instrument_id, utcnow())
+
+        facts, since = await self._run.engine.database.ask(asked)
         far = utcnow() + timedelta(seconds=30)
         if facts is None or since is None:
             self._look_at[instrument_id] = far

@@ -24,7 +24,7 @@ from app.harvest.store import scanning
 from app.harvest.store.instruments import InstrumentFacts
 from app.harvest.store.news import tell
 from app.harvest.store.scanning import KnownDirectory, KnownFile
-from app.models import FileState, IncarnationPolicy, new_id
+from app.models import Directory, FileState, IncarnationPolicy, new_id
 from app.transfers.base import Entry, FileFacts, Source
 from app.transfers.paths import MAX_PATH_BYTES, display, join, parent, path_hash
 
@@ -260,15 +260,19 @@ class _DirectoryScan:
         """Mark vanished directories as absent, unless that is too much to believe."""
         instrument = self._lease.instrument
         listed = {path_hash(join(self._directory, e.name)) for e in folders}
-        async with self._lease.database.read() as session:
+
+        async def asked(session: AsyncSession) -> tuple[list[Directory], int, int]:
             known = await scanning.children(session, instrument.id, self._hash)
             gone = [row for row in known if row.path_hash not in listed]
-            if not gone:
-                return
             lost = 0
             for row in gone:
                 lost += await scanning.subtree_files(session, instrument.id, row)
-            total = await scanning.known_totals(session, instrument.id)
+            total = await scanning.known_totals(session, instrument.id) if gone else 0
+            return gone, lost, total
+
+        gone, lost, total = await self._lease.database.ask(asked)
+        if not gone:
+            return
         trip = judge_listing(known=total, listed=total - lost, shrink_ratio=instrument.shrink_ratio)
         if trip is not None and not self._lease.believe_absence:
             self._suspect(f"{len(gone)} folders are gone: {trip.detail}")
