@@ -8,6 +8,7 @@ from app.config import Settings, get_settings
 from app.database import Database
 from app.harvest.engine import Engine
 from app.harvest.ports import EngineSettings, Ports
+from app.interpreter import prepare_interpreter
 from app.services import audit
 from app.services.identifiers.ark import ArkMinter
 from app.services.storages import StorageOpener, Writer
@@ -23,6 +24,7 @@ def local_engine(
     async def open_source(instrument_id: uuid.UUID, *, concurrency: int) -> Source:
         return LocalSource(folders[instrument_id])
 
+    prepare_interpreter()  # as the process of a harvest is
     writer = Writer(uuid.uuid4().hex[:16], "bench")
     ports = Ports(
         open_source=open_source,

@@ -1,10 +1,8 @@
 """What a flow run's process needs: settings, database, ports, engine."""
 
 import contextlib
-import gc
 import os
 import socket
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +12,12 @@ from app.database import Database
 from app.harvest.engine import Engine
 from app.harvest.run import RunSettings
 from app.hooks.runner import HookRunner
+from app.interpreter import prepare_interpreter
 from app.services.credentials import Vault
 from app.services.engine_ports import engine_ports
 from app.services.hook_asking import HookAsker
 from app.services.installation import installation_id
 from app.services.storages import StorageOpener, Writer
-
-_SWITCH_SECONDS = 0.0001
-_GARBAGE_OBJECTS = 50_000
 
 
 @dataclass(frozen=True)
@@ -45,13 +41,7 @@ class Runtime:
 async def runtime(settings: Settings | None = None) -> AsyncIterator[Runtime]:
     """Open everything for one flow run."""
     settings = settings or get_settings()
-    # Transactions and read-backs give the interpreter away with each row and each file, and would
-    # wait 5 ms to have it again while the event loop is busy (measured: a fifth of all time).
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    # What is imported lives as long as the process; looking through it for cycles again and again,
-    # as rows come and go, cost a fifth of all time.
-    gc.freeze()
-    gc.set_threshold(_GARBAGE_OBJECTS, 20, 20)
+    prepare_interpreter()
     database = Database.from_settings(settings)
     async with contextlib.AsyncExitStack() as closing:
         closing.push_async_callback(database.close)
