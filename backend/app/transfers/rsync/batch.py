@@ -28,7 +28,7 @@ from app.transfers.rsync.linking import Linker
 from app.transfers.rsync.parts import PARTS, part_of, part_path
 from app.transfers.rsync.refusals import troubles
 from app.transfers.rsync.said import Listed
-from app.transfers.rsync.spool import local, local_trouble
+from app.transfers.rsync.spool import dropped, local, local_trouble
 from app.transfers.rsync.temporary import RsyncTemporary
 
 if TYPE_CHECKING:
@@ -128,7 +128,9 @@ class RsyncBatch:
     ) -> list[ReadBack | StreamWeaveError]:
         """Bring temporaries (or final objects) back in one call, and hash what came."""
         names = [target.dest_path if final else self._part(target) for target in targets]
-        into = await self._storage.spool.fresh()
+        into = self._folder / f"back-{uuid.uuid4().hex}"
+        with local_trouble("making a folder"):
+            into.mkdir(mode=0o700)
         if not final:
             for target in targets:  # its room is wanted for what comes back
                 if (file := self._files.pop(target, None)) is not None:
@@ -147,6 +149,8 @@ class RsyncBatch:
             if isinstance(answer, ReadBack) and not final:
                 self._files[target] = file
             answers.append(answer)
+        if final:
+            await dropped(into)
         return answers
 
     async def _read(self, file: Path) -> ReadBack | StreamWeaveError | None:
