@@ -3,6 +3,7 @@
 All of it happens in one folder below `.streamweave/parts`, which is removed, or swept.
 """
 
+import asyncio
 import contextlib
 import os
 import uuid
@@ -15,7 +16,7 @@ from app.transfers.base import Target
 from app.transfers.paths import join
 from app.transfers.rsync.linking import WALL
 from app.transfers.rsync.parts import part_folder
-from app.transfers.rsync.spool import local
+from app.transfers.rsync.spool import dropped, local
 
 if TYPE_CHECKING:
     from app.transfers.rsync.storage import RsyncStorage
@@ -44,10 +45,15 @@ async def tried(storage: "RsyncStorage") -> Found:
     part = part_folder(storage.installation, target)
     folder = await storage.spool.fresh()
     try:
-        return await _Trial(storage, part, folder).run()
-    finally:
+        found = await _Trial(storage, part, folder).run()
+    except StreamWeaveError:
         with contextlib.suppress(StreamWeaveError):  # what stays is swept
             await storage.remove_all([part])
+        raise
+    finally:
+        await asyncio.shield(dropped(folder))
+    await storage.remove_all([part])  # it must be able to do that as well
+    return found
 
 
 class _Trial:
