@@ -1,9 +1,10 @@
 """Small and large files to each kind of remote storage, everything on, against what one would type.
 
 The reference is `rclone copy` and then `rclone check --download` from the same local folder to the
-same server, alternated with ours round by round. Ours is the engine in this process: listing,
+same server (rsync: `rsync -a` and then `rsync -a -n --checksum`), alternated with ours round by
+round. Ours is the engine in this process: listing,
 ARKs, hashes, durable where the protocol can, read back, published, evidence, audit. What we deliver
-is compared with its source by `rclone check --download` afterwards.
+is compared with its source in the same way afterwards.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import os
 import secrets
 import subprocess
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -41,6 +42,7 @@ from bench.databases import made
 from bench.local import local_engine
 from bench.report import ratios, say, spread
 from simlab.process import Login, ServerProcess
+from simlab.rsync_servers import MODULE, RsyncDaemon
 from simlab.seed import seed_small_files
 from simlab.servers import ObjectStore, SambaServer, SftpServer, WebdavServer, rclone_path
 
@@ -67,10 +69,17 @@ class _Webdav(WebdavServer):
     directory_cache = "5m"
 
 
+class _Rsync(RsyncDaemon):
+    def settings(self) -> Sequence[str]:
+        """It is written to."""
+        return ["read only = no"]
+
+
 _MAKERS: Mapping[str, Callable[..., ServerProcess]] = {
     "sftp": _Sftp,
     "webdav": _Webdav,
     "s3": ObjectStore,
+    "rsync": _Rsync,
 }
 
 
@@ -96,7 +105,7 @@ def run(options: "Options") -> dict[str, Any]:
     for name, (files, size) in sizes.items():
         source = options.folder / f"source-{name}"
         seed_small_files(source, files, size, seed=1)
-        for kind in ("cifs", "sftp", "webdav", "s3"):
+        for kind in ("cifs", "sftp", "webdav", "s3", "rsync"):
             place = _serve(kind, options.folder / f"{kind}-{name}")
             try:
                 found.setdefault(kind, {})[name] = asyncio.run(
@@ -128,6 +137,8 @@ def _serve(kind: str, folder: Path) -> _Place:
     elif kind == "cifs":
         ours = {"host": server.host, "port": server.port}
         theirs = {"type": "smb", "user": _USER, **at}
+    elif kind == "rsync":
+        ours, theirs = {"host": server.host, "port": server.port}, at
     elif kind == "webdav":
         ours, theirs = (
             {"url": url},
@@ -139,7 +150,7 @@ def _serve(kind: str, folder: Path) -> _Place:
             "type": "s3", "provider": "Rclone", "endpoint": url, "access_key_id": _USER,
             "secret_access_key": password, "no_check_bucket": "true",
         }  # fmt: skip
-    root = {"cifs": "data/bench", "s3": "bench"}.get(kind, "bench")
+    root = {"cifs": "data/bench", "rsync": f"{MODULE}/bench"}.get(kind, "bench")
     return _Place(kind, server, root, uuid.uuid4(), ours, theirs, password)
 
 
@@ -151,7 +162,7 @@ async def _rounds(
     for number in range(1, options.rounds + 1):
         both.append(files / await asyncio.to_thread(_copy_and_check, place, source, number))
         own.append(files / await _deliver(options, place, source, number, files))
-        await asyncio.to_thread(_rclone, place, source, f"own-{number}", "check", "--download")
+        await asyncio.to_thread(_compare, place, source, f"own-{number}")
         say(f"{place.kind}, {files} x {size:,}: ours {own[-1]:.1f}, theirs {both[-1]:.1f} files/s.")
     return {
         "files": files,
@@ -166,9 +177,34 @@ def _copy_and_check(place: _Place, source: Path, number: int) -> float:
     """What one would type; seconds."""
     os.sync()
     began = monotonic()
-    _rclone(place, source, f"reference-{number}", "copy", "--transfers", "4")
-    _rclone(place, source, f"reference-{number}", "check", "--download")
+    folder = f"reference-{number}"
+    if place.kind == "rsync":
+        _rsync(place, source, folder)
+    else:
+        _rclone(place, source, folder, "copy", "--transfers", "4")
+    _compare(place, source, folder)
     return monotonic() - began
+
+
+def _compare(place: _Place, source: Path, folder: str) -> None:
+    """Compare all contents; what differs raises."""
+    if place.kind != "rsync":
+        _rclone(place, source, folder, "check", "--download")
+    elif differs := _rsync(place, source, folder, "--dry-run", "--checksum", "--out-format=%i %n"):
+        raise RuntimeError(f"{folder} differs: {differs[:500]}")
+
+
+def _rsync(place: _Place, source: Path, folder: str, *more: str) -> str:
+    """Run rsync from source to a folder there; return what it says of files."""
+    at = f"rsync://{_USER}@{place.theirs['host']}:{place.theirs['port']}/{place.root}/{folder}/"
+    done = subprocess.run(
+        ["rsync", "--recursive", "--times", "--omit-dir-times", *more, f"{source}/", at],
+        env={"PATH": os.environ["PATH"], "RSYNC_PASSWORD": place.password},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return "\n".join(line for line in done.stdout.splitlines() if line[1:2] == "f")
 
 
 def _rclone(place: _Place, source: Path, folder: str, *command: str) -> None:

@@ -124,6 +124,14 @@ _ENTRIES = (
           "new key on the storage location."),
     Entry("storage_share_missing", _C, 502, "The share, bucket or folder does not exist.",
           "Create it, or correct the path of the storage location."),
+    Entry("storage_busy", _T, 503, "The storage's server takes no more connections now.",
+          "Nothing to do: it is tried again. If it stays, raise the bound that the detail names "
+          "('max connections' of an rsync module)."),
+    Entry("storage_unsuitable", _C, 502, "The storage's server cannot do what delivering needs.",
+          "Follow the detail; docs/storage.md says what each kind of server must be able to do."),
+    Entry("storage_program_missing", _C, 503, "A program that the storage needs is missing here.",
+          "Install it on the machines of the workers and of the API: rsync 3.2.4 or newer for "
+          "storage of the kind rsync."),
     Entry("storage_region_wrong", _C, 502, "The bucket is in another region.",
           "Correct the region of the storage location; the detail names the right one."),
     Entry("storage_clock_skewed", _T, 502, "The storage refuses our clock.",

@@ -62,7 +62,7 @@ def test_the_latency_of_a_watched_instrument_is_measured() -> None:
 
 def test_each_kind_of_destination_is_measured_and_agrees_with_its_source() -> None:
     answer = bench("destinations", "--files", "12", "--rounds", "1")
-    for kind in ("cifs", "sftp", "webdav", "s3"):
+    for kind in ("cifs", "sftp", "webdav", "s3", "rsync"):
         found = answer[kind]["asked"]
         assert set(found) == {
             "files", "size_bytes", "vs_rclone_copy_and_check", "files_per_second",

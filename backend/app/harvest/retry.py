@@ -41,6 +41,9 @@ STORAGE_LEVEL = frozenset(
         "storage_logon_failed",
         "storage_account_paused",
         "storage_share_missing",
+        "storage_busy",
+        "storage_unsuitable",
+        "storage_program_missing",
         "storage_region_wrong",
         "storage_clock_skewed",
     }

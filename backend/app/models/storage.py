@@ -28,6 +28,7 @@ class StorageKind(StrEnum):
     S3 = "s3"
     SFTP = "sftp"
     WEBDAV = "webdav"
+    RSYNC = "rsync"  # a module of an rsync daemon
 
     @property
     def is_path(self) -> bool:
@@ -46,7 +47,8 @@ class StorageState(StrEnum):
 class StorageLocation(Identified, Edited, Base):
     """A place to deliver to. `sentinel` is the id in the file that proves it is the right one.
 
-    `path` is a local path (posix, nfs), `share/folder` (cifs), `bucket/prefix` (s3), or a folder.
+    `path` is a local path (posix, nfs), `share/folder` (cifs), `bucket/prefix` (s3),
+    `module/folder` (rsync), or a folder.
     `generation` counts changes of the address, so that adapters are made anew.
     """
 

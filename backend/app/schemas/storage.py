@@ -81,7 +81,7 @@ class StorageCreate(Input):
     """A new storage location. Which fields its address needs depends on the kind.
 
     `path` is a local path below the allowed roots (posix, nfs), `share/folder` (cifs),
-    `bucket/prefix` (s3), or a folder (sftp, webdav).
+    `bucket/prefix` (s3), `module/folder` (rsync), or a folder (sftp, webdav).
     """
 
     name: Name = Field(examples=["archive"])

@@ -57,8 +57,9 @@ NEEDS: Mapping[StorageKind, Needs] = {
     ),
     StorageKind.SFTP: Needs(("host", "host_key", "service_account_id"), ("url",)),
     StorageKind.WEBDAV: Needs(("url",), ("host", "port", "host_key")),
+    StorageKind.RSYNC: Needs(("host", "path"), ("url", "host_key")),
 }
-_FIRST = {StorageKind.CIFS: "share", StorageKind.S3: "bucket"}
+_FIRST = {StorageKind.CIFS: "share", StorageKind.S3: "bucket", StorageKind.RSYNC: "module"}
 
 
 def check_address(values: Mapping[str, Any], settings: Settings) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from app.transfers.mounts import MountRule
 from app.transfers.ownership import Ownership
 from app.transfers.posix import PosixStorage
 from app.transfers.served import ServedStorage
+from streamweave_sdk.transfers import Place
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class _Opening:
     secret_kind: str
     writer: Writer
     seconds: float
+    landing: Path  # for files that a program takes from a disk, or brings to one
 
 
 def _posix(one: _Opening) -> Storage:
@@ -143,6 +145,27 @@ def _webdav(one: _Opening) -> Storage:
     return _served(one, WebdavFiles(_address(one)))
 
 
+def _rsync(one: _Opening) -> Storage:
+    from app.transfers.rsync.storage import RsyncStorage, Whose
+
+    row = one.row
+    place = Place(
+        protocol="rsync",
+        root=row.path,
+        host=row.host or "",
+        port=row.port,
+        username=one.username,
+        secret=one.secret,
+        timeout_seconds=one.seconds,
+    )
+    return RsyncStorage(
+        place,
+        Whose(one.writer.installation, one.writer.worker, row.sentinel),
+        spool=one.landing,
+        case_insensitive=row.case_insensitive,
+    )
+
+
 _MAKERS: Mapping[str, Callable[[_Opening], Storage]] = {
     StorageKind.POSIX: _posix,
     StorageKind.NFS: _posix,
@@ -150,6 +173,7 @@ _MAKERS: Mapping[str, Callable[[_Opening], Storage]] = {
     StorageKind.S3: _s3,
     StorageKind.CIFS: _cifs,
     StorageKind.SFTP: _sftp,
+    StorageKind.RSYNC: _rsync,
 }
 
 
@@ -205,6 +229,7 @@ class StorageOpener:
             secret_kind=account.secret_kind if account else "password",
             writer=self.writer,
             seconds=self._settings.io_timeout_seconds,
+            landing=self._settings.data / "landing",
         )
         return _MAKERS[location.kind](opening)
 

@@ -42,6 +42,7 @@ class StorageCapabilities:
 
     `publishes_by_writing`: nothing stands at the storage under a temporary name; publishing writes
     the object under its final name, so what was written is read back after it (S3).
+    `sends_batches`: what is written lies on the worker until `make_durable` sends it all (rsync).
     """
 
     kind: str
@@ -50,6 +51,7 @@ class StorageCapabilities:
     case_insensitive: bool
     publishes_by_writing: bool = False
     concurrency: int = 1  # files that are published at a time: a network has latency to hide
+    sends_batches: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,9 +54,15 @@ def show_storage(location: str, as_json: AsJson = False) -> None:
 def create_storage(  # noqa: PLR0913  one option a field
     name: str,
     path: Annotated[
-        str, typer.Argument(help="a local path, share/folder (cifs), bucket/prefix (s3), a folder")
+        str,
+        typer.Argument(
+            help="a local path, share/folder (cifs), bucket/prefix (s3), module/folder (rsync), "
+            "or a folder"
+        ),
     ] = "",
-    kind: Annotated[str, typer.Option(help="posix, nfs, cifs, s3, sftp or webdav")] = "posix",
+    kind: Annotated[
+        str, typer.Option(help="posix, nfs, cifs, s3, sftp, webdav or rsync")
+    ] = "posix",
     host: Host = None,
     port: Port = None,
     url: Url = None,

@@ -52,6 +52,7 @@ def covering(*, can_mount: bool, samba: bool, rsync: bool) -> list[Choice]:
     settings.append(Setting(storage="s3"))
     if rsync:
         settings.append(Setting(source=RSYNC, storage="disk" if can_mount else "folder"))
+        settings.append(Setting(storage=RSYNC))
     if samba:
         settings += [Setting(source="smb"), Setting(storage="smb")]
     chosen: dict[Setting, list[type[Kind]]] = {setting: [] for setting in settings}

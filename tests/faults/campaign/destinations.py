@@ -1,4 +1,4 @@
-"""Storage behind a real server in a round: samba or S3, and what stands in between.
+"""Storage behind a real server in a round: samba, S3 or rsync, and what stands in between.
 
 The objects are files of a folder that the server has, so the checker looks at them itself.
 """
@@ -6,7 +6,7 @@ The objects are files of a folder that the server has, so the checker looks at t
 import contextlib
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from app.models import InstrumentStorage, ServiceAccount, StorageLocation
 from app.services.credentials import Vault
 from app.services.storages import StorageOpener, Writer
 from simlab.process import Login, ServerProcess
+from simlab.rsync_servers import MODULE, RsyncDaemon
 from simlab.samba import SambaServer
 from simlab.servers import ObjectStore
 from tests.faults.tcp_proxy import TcpProxy
@@ -29,6 +30,12 @@ _IO_TIMEOUT_SECONDS = 2.5
 
 class _Samba(SambaServer):
     writable = True
+
+
+class _Rsync(RsyncDaemon):
+    def settings(self) -> Sequence[str]:
+        """It is written to."""
+        return ["read only = no"]
 
 
 @dataclass
@@ -50,6 +57,8 @@ def _server(kind: str, archive: Path, password: str) -> ServerProcess:
     login = Login(_USER, password)
     if kind == "smb":
         return _Samba(kind, shares={"data": archive.parent}, login=login, **places)
+    if kind == "rsync":
+        return _Rsync(kind, served=archive.parent, login=login, **places)
     return ObjectStore(kind, served=archive.parent, login=login, **places)
 
 
@@ -75,7 +84,8 @@ async def served_storage(
             proxy = TcpProxy(int(door.url.rpartition(":")[2]) if door else server.port)
             await proxy.start()
             try:
-                path = f"data/{archive.name}" if kind == "smb" else archive.name
+                below = {"smb": "data/", "rsync": f"{MODULE}/"}.get(kind, "")
+                path = below + archive.name
                 await _make_rows(database, archive, instrument, (kind, path, password, proxy.port))
                 yield Destination(kind, path, server, proxy, door)
             finally:

@@ -10,7 +10,7 @@ from tests.integration.source_fixtures import Servers
 REMOTE = ("sftp", "webdav", "smb", "s3")  # by rclone
 RSYNC = "rsync"  # its daemon, by rsync
 BY_SERVICE = ("globus",)  # moved by a service that is asked to
-SERVED = ("s3", "smb")  # storage behind a server
+SERVED = ("s3", "smb", "rsync")  # storage behind a server
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def setting_of(number: int, services: Services) -> Setting:
         kinds = [kind for kind in (*REMOTE, *BY_SERVICE, RSYNC) if has.get(kind, True)]
         source = kinds[(number // 5) % len(kinds)]
     storage = "disk" if services.can_mount and number % 3 == 1 else "folder"
-    if source == "local" and number % 7 in (3, 6):
-        storage = "smb" if number % 7 == 6 and services.samba else "s3"
+    if source == "local" and number % 7 in (3, 5, 6):
+        by_turn = {5: "rsync" if services.rsync else storage, 6: "smb" if services.samba else "s3"}
+        storage = by_turn.get(number % 7, "s3")
     database = "postgresql" if number % 8 == 2 else "sqlite"
     return Setting(source, storage, database)

@@ -28,7 +28,10 @@ async def write(
         with contextlib.suppress(StreamWeaveError):
             await temporary.abandon()
         raise
-    return await temporary.finish(MTIME_NS)
+    written = await temporary.finish(MTIME_NS)
+    if batch.capabilities.sends_batches:
+        await durable(batch, aim)  # only now the storage knows of it
+    return written
 
 
 async def durable(batch: StorageBatch, aim: Target, journal: bytes = b"") -> None:

@@ -11,6 +11,7 @@ from app.transfers.base import Storage
 from app.transfers.posix import PosixStorage
 from tests.integration.conformance.mounted import MountedDestination
 from tests.integration.conformance.places import Destination, Door, FolderPlace, Place, Server
+from tests.integration.conformance.rsync_servers import NobodysRsync, RootsRsync
 from tests.integration.conformance.s3_servers import MotoDestination, RcloneS3Destination
 from tests.integration.conformance.sftp_servers import OpenSshSftp, RcloneSftp
 from tests.integration.conformance.smb_servers import SmbDestination
@@ -73,7 +74,15 @@ class TmpfsDestination(PosixDestination):
 
 SERVED: dict[str, Callable[[Path], Destination]] = {
     kind.name: kind
-    for kind in (RcloneSftp, OpenSshSftp, SmbDestination, WebdavDestination, RcloneS3Destination)
+    for kind in (
+        RcloneSftp,
+        OpenSshSftp,
+        SmbDestination,
+        WebdavDestination,
+        RcloneS3Destination,
+        NobodysRsync,
+        RootsRsync,
+    )
 }
 ALL: dict[str, Callable[[Path], Destination]] = {
     "posix": PosixDestination,

@@ -25,7 +25,8 @@ async def test_temporaries_of_a_killed_worker_are_found_by_the_next(
     await storage.close()  # and nobody finished it
     again = place.open(Door(worker="worker-2"))
     named = await _named(again)
-    assert {one[1:] for one in named} == {(str(done.copy_id), 2), (str(half.copy_id), 7)}
+    there = [done] if again.capabilities.sends_batches else [done, half]
+    assert {one[1:] for one in named} == {(str(one.copy_id), one.attempt) for one in there}
     for path, _, _ in named:
         await again.remove(path)
         await again.remove(path)  # another worker may have been faster

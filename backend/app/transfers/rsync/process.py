@@ -40,14 +40,20 @@ class Child:
 
     @classmethod
     async def start(
-        cls, command: Sequence[str | bytes], *, given: bytes, cwd: Path, env: Mapping[str, str]
+        cls,
+        command: Sequence[str | bytes],
+        *,
+        given: bytes,
+        cwd: Path,
+        env: Mapping[str, str],
+        bound: Sequence[str] = (),
     ) -> "Child":
-        """Start a program that reads `given`."""
+        """Start a program that reads `given`; `bound` is what else setpriv takes from it."""
         pipe = asyncio.subprocess.PIPE
         guard = shutil.which("setpriv")
-        bound = [guard, "--pdeathsig", "KILL", "--"] if guard else []
+        guarded = [guard, "--pdeathsig", "KILL", *bound, "--"] if guard else []
         process = await asyncio.create_subprocess_exec(
-            *bound,
+            *guarded,
             *command,
             stdin=pipe,
             stdout=pipe,
@@ -106,10 +112,15 @@ class Child:
 
 @contextlib.asynccontextmanager
 async def running(
-    command: Sequence[str | bytes], *, given: bytes, cwd: Path, env: Mapping[str, str]
+    command: Sequence[str | bytes],
+    *,
+    given: bytes,
+    cwd: Path,
+    env: Mapping[str, str],
+    bound: Sequence[str] = (),
 ) -> AsyncIterator[Child]:
     """Run a program; it is gone after the block, however that ends."""
-    child = await Child.start(command, given=given, cwd=cwd, env=env)
+    child = await Child.start(command, given=given, cwd=cwd, env=env, bound=bound)
     try:
         yield child
     finally:

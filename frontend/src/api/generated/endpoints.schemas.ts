@@ -2321,13 +2321,14 @@ export const StorageKind = {
   s3: 's3',
   sftp: 'sftp',
   webdav: 'webdav',
+  rsync: 'rsync',
 } as const;
 
 /**
  * A new storage location. Which fields its address needs depends on the kind.
  *
  * `path` is a local path below the allowed roots (posix, nfs), `share/folder` (cifs),
- * `bucket/prefix` (s3), or a folder (sftp, webdav).
+ * `bucket/prefix` (s3), `module/folder` (rsync), or a folder (sftp, webdav).
  */
 export interface StorageCreate {
   /** null: as the kind usually is (cifs is) */

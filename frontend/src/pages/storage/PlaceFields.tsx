@@ -12,6 +12,7 @@ import type { UseFormReturnType } from "@mantine/form";
 import { IconPlus } from "@tabler/icons-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import type { StorageKind } from "@/api/models";
 import { AccountChoice, SecretAgain } from "@/pages/accounts/AccountChoice";
 import { AccountForm } from "@/pages/accounts/AccountForm";
 import { CHOICES, NEEDS, type Option, type PlaceValues } from "./place";
@@ -64,6 +65,8 @@ export function AddressFields({ form, isNew }: FieldsProps & { isNew: boolean })
   );
 }
 
+const PORTS: Partial<Record<StorageKind, string>> = { cifs: "445", sftp: "22", rsync: "873" };
+
 function HostFields({ form }: FieldsProps) {
   const { t } = useTranslation();
   return (
@@ -76,7 +79,7 @@ function HostFields({ form }: FieldsProps) {
       />
       <NumberInput
         label={t("wizard.fields.port")}
-        placeholder={form.values.kind === "cifs" ? "445" : "22"}
+        placeholder={PORTS[form.values.kind]}
         min={1}
         max={65_535}
         thousandSeparator=""

@@ -59,6 +59,7 @@ export const NEEDS: Record<StorageKind, Needs> = {
   s3: { url: "optional", account: "required", path: "required", options: OF_S3 },
   sftp: { host: true, host_key: true, account: "required", path: "optional", options: [] },
   webdav: { url: "required", account: "optional", path: "optional", options: [] },
+  rsync: { host: true, account: "optional", path: "required", options: [] },
 };
 
 const TRUTH = ["true", "false"];
@@ -168,6 +169,8 @@ export function addressOf(
   switch (read.kind) {
     case "cifs":
       return `//${server}/${tail}`;
+    case "rsync":
+      return `rsync://${server}/${tail}`;
     case "sftp":
       return `sftp://${server}/${tail}`;
     case "s3":
