@@ -162,6 +162,9 @@ _ENTRIES = (
           "Remove the symbolic link inside the storage location."),
     Entry("read_back_mismatch", _T, 502, "What was read back differs from what was received.",
           "It is tried again. If it comes back, the disk or its controller is failing."),
+    Entry("read_back_not_enough", _C, 409, "The copy was read back, but not as the policy asks.",
+          "Accept it in the instrument's storage policy, or mend what keeps the storage from a "
+          "better one; docs/storage.md says what each kind can give."),
     Entry("destination_conflict", _X, 409, "Other content stands at the destination's path.",
           "Look at both files; move the one that stands there away, then retry."),
     Entry("destination_taken", _X, 409, "Another file of StreamWeave owns this destination path.",

@@ -39,6 +39,7 @@ const READ = {
       required: true,
       template: null,
       backfill_pending: false,
+      enough: null,
     },
   ],
   scan: null,
@@ -61,7 +62,7 @@ describe("an edit", () => {
     const added = { storage_location_id: "t", required: false, template: "", backfill: false };
     expect(changesOf(base, { ...base, storage: [...base.storage, added] })).toEqual({
       storage: [
-        { storage_location_id: "s", required: true, template: null },
+        { storage_location_id: "s", required: true, template: null, enough: null },
         { storage_location_id: "t", required: false, template: null, backfill: false },
       ],
     });

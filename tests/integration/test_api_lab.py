@@ -136,7 +136,7 @@ async def test_an_instrument_comes_with_policy_scan_state_and_slots(api: Api) ->
     )
     place = {
         "storage_location_id": storage["id"], "storage_name": "archive", "required": False,
-        "template": None, "backfill_pending": False,
+        "template": None, "enough": None, "backfill_pending": False,
     }  # fmt: skip
     assert made["storage"] == [place]
     assert made["scan"]["files"] == 0

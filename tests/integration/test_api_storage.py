@@ -174,6 +174,29 @@ async def test_a_policy_has_a_template_that_is_checked(api: Api) -> None:
     assert changed.json()["storage"][0]["template"] == "{acquired:%Y}/{path}"
 
 
+async def test_a_policy_says_which_read_back_is_proof_enough(api: Api) -> None:
+    storage = await api.make_storage()
+    made = await api.make_instrument(
+        storage=[{"storage_location_id": storage["id"], "enough": ["device"]}]
+    )
+    assert made["storage"][0]["enough"] == ["device"]
+    where = f"/api/instruments/{made['id']}"
+    etag = {"If-Match": (await api.admin.get(where)).headers["ETag"]}
+    # A mover's own checksum proves nothing by itself.
+    for wrong in ([], ["mover_checksum"]):
+        body = {"storage": [{"storage_location_id": storage["id"], "enough": wrong}]}
+        refused = await api.admin.patch(where, json=body, headers=etag)
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["pointer"].startswith("/storage/0/enough")
+    kept = {"storage": [{"storage_location_id": storage["id"], "required": False}]}
+    changed = await api.admin.patch(where, json=kept, headers=etag)
+    assert changed.json()["storage"][0]["enough"] == ["device"]
+    etag = {"If-Match": changed.headers["ETag"]}
+    whatever = {"storage": [{"storage_location_id": storage["id"], "enough": None}]}
+    changed = await api.admin.patch(where, json=whatever, headers=etag)
+    assert changed.json()["storage"][0]["enough"] is None
+
+
 async def test_trouble_is_told_with_its_cause_and_remedy(api: Api) -> None:
     where = f"/api/storage/{(await api.make_storage('full'))['id']}"
     well = (await api.admin.get(where)).json()

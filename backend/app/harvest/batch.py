@@ -77,6 +77,8 @@ class BatchWork:
         self._engine.served_last(facts.id)
         self._was_held = facts.hold_failures > 0
         self._has_siblings = len(facts.destinations) > 1
+        for copy in self._batch.copies:
+            copy.enough = facts.enough_at(location.id)
         try:
             async with self._hold.kept():
                 if self._batch.recovering:

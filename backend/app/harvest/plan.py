@@ -26,6 +26,7 @@ class Destination:
     prefix: bytes = b""
     instrument: str = ""  # the slug, for the template
     template: str | None = None  # in place of prefix and path
+    enough: frozenset[str] | None = None  # where a read-back must come from (ReadBackFrom)
 
 
 @dataclass(frozen=True, slots=True)

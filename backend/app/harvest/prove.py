@@ -11,7 +11,7 @@ import orjson
 from app.clock import utcnow
 from app.errors import StreamWeaveError
 from app.harvest.crash import crash_point
-from app.harvest.work import Failure, Proof
+from app.harvest.work import ClaimedCopy, Failure, Proof
 from app.transfers.base import FileFacts, ReadBack, Source, StorageBatch
 from app.transfers.paths import display
 
@@ -99,7 +99,16 @@ def compare(proof: Proof, found: ReadBack) -> StreamWeaveError | None:
         return StreamWeaveError("read_back_mismatch", detail)
     if found.object_id != proof.object_id:
         return StreamWeaveError("read_back_mismatch", "Another object stands at the name.")
-    return None
+    return not_enough(proof.copy, found)
+
+
+def not_enough(copy: ClaimedCopy, found: ReadBack) -> StreamWeaveError | None:
+    """Return an error when the storage policy does not take such a read-back for proof."""
+    if copy.enough is None or found.read_back_from.value in copy.enough:
+        return None
+    asked = " or ".join(sorted(copy.enough))
+    detail = f"It was read back from {found.read_back_from.value}; the policy asks for {asked}."
+    return StreamWeaveError("read_back_not_enough", detail)
 
 
 async def _ask_again(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from app.clock import utcnow
 from app.errors import StreamWeaveError
 from app.harvest.crash import crash_point
-from app.harvest.prove import compare
+from app.harvest.prove import compare, not_enough
 from app.harvest.work import ClaimedCopy, Failure, Proof
 from app.transfers.base import ObjectFacts, Overwriting, ReadBack, StorageBatch, Target
 
@@ -99,6 +99,8 @@ async def adopt(proof: Proof, destination: StorageBatch, target: Target) -> Stre
     if standing is not None and standing.size_bytes == proof.bytes_received:
         found = await _read_back(destination, target, final=True)
         if found.sha256 == proof.sha256 and found.size_bytes == proof.bytes_received:
+            if (error := not_enough(proof.copy, found)) is not None:
+                return error
             proof.facts["outcome"] = "adopted"
             proof.facts.setdefault("object_id", found.object_id)
             proof.facts["read_back_sha256"] = found.sha256.hex()

@@ -62,6 +62,7 @@ class ClaimedCopy:
     earlier_size_bytes: int | None = None
     origin: Origin | None = None  # otherwise it comes from the instrument
     previous: Path | None = None  # the version before, for a mover that moves less then
+    enough: frozenset[str] | None = None  # where a read-back must come from; None: anywhere
 
     target: Target = field(init=False)  # where it goes
 

@@ -136,6 +136,8 @@ class InstrumentStorage(Base):
     prefix: Mapped[str | None] = mapped_column(SortedText)
     # How destination paths are made (harvest/template.py); None: the prefix and the source's path.
     template: Mapped[str | None] = mapped_column(String(400))
+    # Where a read-back must come from to be proof enough (ReadBackFrom); None: what can be had.
+    enough: Mapped[list[str] | None] = mapped_column(Json)
     # A location that was added later: files up to this one have their copies there.
     backfill_pending: Mapped[bool] = mapped_column(default=False)
     backfill_after: Mapped[uuid.UUID | None] = mapped_column()

@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
@@ -74,12 +74,20 @@ Template = Annotated[
 ]
 
 
+# A mover's own checksum is noted, and never proof enough: what it delivers is read back.
+EnoughProof = Literal["device", "page_cache", "server_cache", "storage_checksum"]
+
+
 class StoragePolicy(Input):
     """A place that an instrument's files are copied to."""
 
     storage_location_id: uuid.UUID
     required: bool = True
     template: Template | None = None
+    enough: Annotated[list[EnoughProof], Field(min_length=1)] | None = Field(
+        default=None,
+        description="where a read-back must come from to be proof enough; null: what can be had",
+    )
     backfill: bool = Field(
         default=True, description="whether files that are proven elsewhere are copied there, too"
     )
@@ -92,6 +100,9 @@ class StoragePolicyRead(Output):
     storage_name: str
     required: bool
     template: str | None = Field(description="null: the instrument's folder and the source's path")
+    enough: list[EnoughProof] | None = Field(
+        description="where a read-back must come from to be proof enough; null: what can be had"
+    )
     backfill_pending: bool = Field(description="earlier files are still being queued for it")
 
 

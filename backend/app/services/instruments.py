@@ -60,6 +60,7 @@ class PolicyView:
     storage_name: str
     required: bool
     template: str | None
+    enough: list[str] | None
     backfill_pending: bool
 
 
@@ -96,6 +97,7 @@ async def _views(session: AsyncSession, found: Sequence[Instrument]) -> list[Ins
             StorageLocation.name,
             InstrumentStorage.required,
             InstrumentStorage.template,
+            InstrumentStorage.enough,
             InstrumentStorage.backfill_pending,
         )
         .join(StorageLocation, StorageLocation.id == InstrumentStorage.storage_location_id)

@@ -52,6 +52,8 @@ async def set_policy(
         row.required = policy["required"]
         if "template" in policy:
             row.template = policy["template"]
+        if "enough" in policy:
+            row.enough = policy["enough"]
     has_files = await session.scalar(
         select(exists().where(SourceFile.instrument_id == instrument_id))
     )
@@ -62,6 +64,7 @@ async def set_policy(
                 storage_location_id=policy["storage_location_id"],
                 required=policy["required"],
                 template=policy.get("template"),
+                enough=policy.get("enough"),
                 backfill_pending=bool(has_files) and policy.get("backfill", True),
             )
         )

@@ -114,6 +114,7 @@ async def _lead_to(session: AsyncSession, policy: InstrumentStorage, to_id: uuid
             required=policy.required,
             prefix=policy.prefix,
             template=policy.template,
+            enough=policy.enough,
         )
         session.add(there)
     there.required = there.required or policy.required

@@ -160,6 +160,7 @@ class Flights:
         left_over = await self._left_over(facts.id, log.flight_id)
         for place in places:
             began = monotonic()
+            copy.enough = facts.enough_at(place.id)
             try:
                 storage = await self._ports.open_storage(place)
                 await _clear(storage, left_over)

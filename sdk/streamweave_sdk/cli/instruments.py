@@ -42,6 +42,13 @@ Incarnations = Annotated[str | None, typer.Option(help="version or new_file")]
 Storage = Annotated[
     list[str] | None, typer.Option(help="storage location, or NAME=TEMPLATE; may be repeated")
 ]
+Enough = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="what a read-back must come from at these places to be proof enough: device, "
+        "page_cache, server_cache, storage_checksum; may be repeated"
+    ),
+]
 Options = Annotated[list[str] | None, typer.Option("--option", help="NAME=VALUE; may be repeated")]
 Mover = Annotated[
     str | None, typer.Option(help="what brings the files; '' is the protocol's default")
@@ -73,14 +80,22 @@ def options(pairs: list[str] | None, *, as_text: bool = False) -> dict[str, Any]
 
 
 def _links(
-    client: "Client", account: str | None, storage: list[str] | None, pairs: list[str] | None
+    client: "Client",
+    account: str | None,
+    storage: list[str] | None,
+    enough: list[str] | None,
+    pairs: list[str] | None,
 ) -> dict[str, Any]:
     """Return the parts of a body that name other resources."""
     body: dict[str, Any] = given(options=options(pairs))
     if account is not None:
         body["service_account_id"] = client.find("accounts", account, "name")["id"]
     if storage is not None:
-        body["storage"] = [_policy(client, one) for one in storage]
+        body["storage"] = [_policy(client, one) | given(enough=enough) for one in storage]
+    elif enough is not None:
+        raise typer.BadParameter(
+            "It belongs to the places that --storage names.", param_hint="--enough"
+        )
     return body
 
 
@@ -128,6 +143,7 @@ def create(  # noqa: PLR0913  one option a field
     incarnation_policy: Incarnations = None,
     description: Description = None,
     storage: Storage = None,
+    enough: Enough = None,
     option: Options = None,
     mover: Mover = None,
     mover_option: MoverOptions = None,
@@ -147,7 +163,7 @@ def create(  # noqa: PLR0913  one option a field
         mover_options=options(mover_option),
     )  # fmt: skip
     with connect() as client:
-        body |= _links(client, account, storage, option)
+        body |= _links(client, account, storage, enough, option)
         made = with_secret(lambda b: client.post("instruments", b), body, secret_file)
         show_one(made, as_json)
 
@@ -173,6 +189,7 @@ def change(  # noqa: PLR0913  one option a field
     incarnation_policy: Incarnations = None,
     description: Description = None,
     storage: Storage = None,
+    enough: Enough = None,
     option: Options = None,
     mover: Mover = None,
     mover_option: MoverOptions = None,
@@ -193,7 +210,7 @@ def change(  # noqa: PLR0913  one option a field
     )  # fmt: skip
     with connect() as client:
         path = f"instruments/{find_instrument(client, instrument)['id']}"
-        body |= _links(client, account, storage, option)
+        body |= _links(client, account, storage, enough, option)
         changed = with_secret(lambda b: client.edit(path, b), body, secret_file)
         show_one(changed, as_json)
 

@@ -51,6 +51,13 @@ class InstrumentFacts:
     destinations: tuple[Destination, ...]
     has_hooks: bool = False
 
+    def enough_at(self, storage_location_id: uuid.UUID) -> frozenset[str] | None:
+        """Return where a read-back at a place must come from to be proof enough."""
+        for one in self.destinations:
+            if one.storage_location_id == storage_location_id:
+                return one.enough
+        return None  # it is not in the policy any more
+
 
 _ELSEWHERE = ("destinations", "hold_failures", "has_hooks")
 _OWN = tuple(name for name in InstrumentFacts.__slots__ if name not in _ELSEWHERE)
@@ -77,6 +84,7 @@ _DESTINATIONS = (
         StorageLocation.case_insensitive,
         InstrumentStorage.prefix,
         InstrumentStorage.template,
+        InstrumentStorage.enough,
     )
     .join(InstrumentStorage, InstrumentStorage.storage_location_id == StorageLocation.id)
     .where(
@@ -111,8 +119,9 @@ async def load(session: AsyncSession, instrument_id: uuid.UUID) -> InstrumentFac
                 (slug if prefix is None else prefix).encode(),
                 slug,
                 template,
+                None if enough is None else frozenset(enough),
             )
-            for place, required, folds, prefix, template in await session.execute(
+            for place, required, folds, prefix, template, enough in await session.execute(
                 _DESTINATIONS, which
             )
         ),

@@ -1043,6 +1043,8 @@ export interface QuietHours {
 export interface StoragePolicy {
   /** whether files that are proven elsewhere are copied there, too */
   backfill?: boolean;
+  /** where a read-back must come from to be proof enough; null: what can be had */
+  enough?: ('device' | 'page_cache' | 'server_cache' | 'storage_checksum')[] | null;
   required?: boolean;
   storage_location_id: string;
   template?: string | null;
@@ -1144,6 +1146,8 @@ export interface ScanRead {
 export interface StoragePolicyRead {
   /** earlier files are still being queued for it */
   backfill_pending: boolean;
+  /** where a read-back must come from to be proof enough; null: what can be had */
+  enough: ('device' | 'page_cache' | 'server_cache' | 'storage_checksum')[] | null;
   required: boolean;
   storage_location_id: string;
   storage_name: string;

@@ -117,6 +117,12 @@ function StorageNames({ instrument }: { instrument: InstrumentRead }) {
               <Code>{place.template}</Code>
             </div>
           )}
+          {place.enough && (
+            <Text size="xs" c="dimmed">
+              {t("instruments.facts.enough")}{" "}
+              {place.enough.map((one) => t(`transfers.evidence.from.${one}`)).join(", ")}
+            </Text>
+          )}
           {place.backfill_pending && (
             <Text size="xs" c="dimmed">
               {t("instruments.facts.backfill")}

@@ -1,4 +1,4 @@
-import { Stack, Switch, Text } from "@mantine/core";
+import { Checkbox, Group, Stack, Switch, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { StoragePolicy } from "@/api/models";
 import { Section } from "@/components/Section";
@@ -6,6 +6,9 @@ import { PlaceChoice } from "@/pages/storage/PlaceChoice";
 import { PlaceRules, type PlaceRulesProps } from "@/pages/storage/PlaceRules";
 import type { EditForm } from "./useEditForm";
 import type { EditValues } from "./values";
+
+/** Where a read-back can come from; a mover's own checksum is never proof enough. */
+const PROOFS = ["device", "server_cache", "page_cache", "storage_checksum"] as const;
 
 interface StorageFieldsProps {
   form: EditForm;
@@ -84,6 +87,20 @@ function PolicyFields({ policy, isNew, onChange, ...place }: PolicyFieldsProps) 
         rules={{ required: policy.required ?? true, template: policy.template ?? "" }}
         onChange={(rules) => onChange({ ...policy, ...rules })}
       />
+      <Checkbox.Group
+        ps={30}
+        size="xs"
+        label={t("instruments.edit.enough")}
+        description={t("instruments.edit.enough_hint")}
+        value={policy.enough ?? []}
+        onChange={(chosen) => onChange({ ...policy, enough: chosen.length ? chosen : null })}
+      >
+        <Group gap="sm" mt={4}>
+          {PROOFS.map((one) => (
+            <Checkbox key={one} size="xs" value={one} label={t(`transfers.evidence.from.${one}`)} />
+          ))}
+        </Group>
+      </Checkbox.Group>
       {isNew && (
         <Switch
           ps={30}

@@ -72,10 +72,11 @@ export function valuesOf(read: InstrumentRead): EditValues {
     start_from: read.start_from,
     // 0.29 * 100 is no whole number.
     shrink_percent: Number((read.shrink_ratio * PERCENT).toFixed(4)),
-    storage: read.storage.map(({ storage_location_id, required, template }) => ({
+    storage: read.storage.map(({ storage_location_id, required, template, enough }) => ({
       storage_location_id,
       required,
       template,
+      enough,
     })),
     connections: read.connections,
     bandwidth_megabytes: bandwidth === null ? "" : bandwidth / BYTES_A_MEGABYTE,
