@@ -49,6 +49,23 @@ describe("a storage location", () => {
     });
   });
 
+  it("behind an rsync daemon has host, port, and module with folder", () => {
+    const typed = { ...EMPTY_PLACE, kind: "rsync" as const, host: "nas", port: 8730, url: "x" };
+    const sent = placeBody({ ...typed, path: "data/raw", service_account_id: "a" });
+    expect(sent).toMatchObject({
+      kind: "rsync",
+      host: "nas",
+      port: 8730,
+      path: "data/raw",
+      url: null,
+      host_key: null,
+      service_account_id: "a",
+      options: {},
+    });
+    const read = { kind: "rsync", path: "data/raw", host: "nas", port: 8730, url: null };
+    expect(addressOf(read)).toBe("rsync://nas:8730/data/raw");
+  });
+
   it("is changed by what was changed", () => {
     const base = placeValuesOf(S3);
     const same = { ...base, options: { proof: "read_back", region: "eu" } };

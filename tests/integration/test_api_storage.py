@@ -30,7 +30,7 @@ pytest_plugins = ("tests.integration.api_fixtures", "tests.integration.s3_fixtur
 
 
 @contextlib.asynccontextmanager
-async def _worker(api: Api) -> AsyncIterator[None]:
+async def worker_of(api: Api) -> AsyncIterator[None]:
     """A worker of the zone that answers what is asked."""
     async with api.database.write() as session:
         until = await lease_clock_ms(session) + 60_000
@@ -73,7 +73,7 @@ async def test_a_new_bucket_gets_its_sentinel_at_the_first_test(
     made = await api.admin.post("/api/storage", json=_s3(s3_server, await _account(api)))
     assert made.status_code == 201, made.text
     where = f"/api/storage/{made.json()['id']}"
-    async with _worker(api):
+    async with worker_of(api):
         first = (await api.admin.post(f"{where}/check")).json()
         again = (await api.admin.post(f"{where}/check")).json()
     assert first["ok"], first
@@ -91,7 +91,7 @@ async def test_a_bucket_with_a_sentinel_is_taken_over(api: Api, s3_server: MotoS
     account = await _account(api)
     body = _s3(s3_server, account)
     made = (await api.admin.post("/api/storage", json=body)).json()
-    async with _worker(api):
+    async with worker_of(api):
         assert (await api.admin.post(f"/api/storage/{made['id']}/check")).json()["ok"]
         read = await api.admin.get(f"/api/storage/{made['id']}")
         gone = await api.admin.delete(
@@ -108,7 +108,7 @@ async def test_a_bucket_with_a_sentinel_is_taken_over(api: Api, s3_server: MotoS
 async def test_a_missing_bucket_is_told(api: Api, s3_server: RcloneS3 | MotoS3) -> None:
     body = {**_s3(s3_server, await _account(api)), "path": "no-such-bucket/x"}
     made = (await api.admin.post("/api/storage", json=body)).json()
-    async with _worker(api):
+    async with worker_of(api):
         answer = (await api.admin.post(f"/api/storage/{made['id']}/check")).json()
     assert not answer["ok"]
     assert answer["code"] == "storage_share_missing"

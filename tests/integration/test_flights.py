@@ -17,8 +17,10 @@ from app.transfers.posix import PosixStorage
 from app.worker.flights import Flights
 from tests.integration.engine_fixtures import Lab, lab
 from tests.integration.factories import make_storage
+from tests.integration.rsync_fixtures import KINDS, RsyncServers, plain, rsync_servers
+from tests.integration.source_fixtures import Supervisor
 
-__all__ = ["lab"]
+__all__ = ["lab", "plain", "rsync_servers"]
 FAR_MS = 10**15
 STATIONS = ["source", "file", "ready", "received", "proven", "published", "removed"]
 
@@ -173,3 +175,19 @@ async def test_a_strange_error_ends_a_flight_and_no_worker(
     flight = await _fly(lab)
     assert (flight.state, flight.ok) == ("over", False)
     assert flight.stations[-1]["code"] == "internal_error"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_flight_by_rsync_goes_the_whole_way(
+    kind: str, rsync_servers: RsyncServers, plain: Supervisor
+) -> None:
+    reach = rsync_servers.reach(kind)
+    lab = await plain.lab(reach)
+    lab.write("run 1/-n [a].raw", b"content")
+    flight = await _fly(lab)
+    assert (flight.ok, _names(flight)) == (True, STATIONS)
+    by_name = {station["station"]: station for station in flight.stations}
+    assert by_name["source"]["evidence"]["mover"] == "rsync"
+    assert by_name["received"]["evidence"]["protocol"] == reach.protocol
+    assert lab.delivered() == {}
+    assert list((plain.settings.data / "landing").iterdir()) == []

@@ -12,7 +12,7 @@ from tests.integration.conformance.acts import deliver, everything, target, writ
 from tests.integration.conformance.kinds import Destinations
 from tests.integration.conformance.places import Destination, FolderPlace
 
-FOLDERS = ["posix", "sftp-openssh", "sftp-rclone", "smb", "webdav-rclone"]
+FOLDERS = ["posix", "sftp-openssh", "sftp-rclone", "smb", "webdav-rclone", "rsync"]
 _DETACH = 2
 _libc = ctypes.CDLL(None, use_errno=True)
 

@@ -49,6 +49,7 @@ class RsyncBatch:
         self._folder = folder
         self._unsent = folder / "unsent"
         self._files: dict[Target, Path] = {}  # what stands at the storage, as it lies here
+        self._sent = 0
         self._leaving: set[Target] = set()  # their temporaries are to be removed
         self._linker = Linker(storage, folder)
 
@@ -92,14 +93,17 @@ class RsyncBatch:
         except StreamWeaveError as error:
             return dict.fromkeys(targets, error)
         failed = self._blamed(targets, complaints)
-        for target in waiting:
-            self._files[target] = sent = self._sent_file(target)
-            sent.parent.mkdir(parents=True)
-            self._unsent_file(target).rename(sent)
+        with local_trouble("moving what was sent"):
+            for target in waiting:
+                sent = self._sent_file()
+                sent.parent.mkdir(parents=True)
+                self._unsent_file(target).rename(sent)
+                self._files[target] = sent
         return failed
 
-    def _sent_file(self, target: Target) -> Path:
-        return local(self._folder / "sent", b"%d/file" % len(self._files))
+    def _sent_file(self) -> Path:
+        self._sent += 1
+        return self._folder / "sent" / f"{self._sent}" / "file"
 
     def _note(self, lines: bytes) -> None:
         """Lay down a journal object of this batch."""
@@ -134,7 +138,7 @@ class RsyncBatch:
         if not final:
             for target in targets:  # its room is wanted for what comes back
                 if (file := self._files.pop(target, None)) is not None:
-                    file.unlink()
+                    file.unlink(missing_ok=True)
         failed: StreamWeaveError | None = None
         complaints: list[bytes] = []
         try:

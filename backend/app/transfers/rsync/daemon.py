@@ -20,6 +20,7 @@ from app.transfers.rsync.line import DaemonLine, seconds
 from app.transfers.rsync.process import Child, environment, running
 from app.transfers.rsync.refusals import ensure_ended
 from app.transfers.rsync.said import Listed, listed, unescaped
+from app.transfers.rsync.spool import local_trouble
 from streamweave_sdk.transfers import Place
 
 MOST_BASES = 20  # folders that one call may link from (rsync's MAX_BASIS_DIRS)
@@ -150,17 +151,16 @@ class Daemon:
         ensure_program()
         command = ["rsync", *_ALWAYS, f"--timeout={self._timeout}", *self._line.arguments()]
         lines: list[bytes] = []
-        async with (
-            self._turns,
-            running(
-                [*command, *arguments],
-                given=given,
-                cwd=self._run,
-                env=environment(**self._line.variables()),
-                bound=[] if may_read else _bound(),
-            ) as child,
-        ):
-            exit_code = await self._heard(child, lines)
+        async with self._turns:
+            with local_trouble("starting rsync"):
+                async with running(
+                    [*command, *arguments],
+                    given=given,
+                    cwd=self._run,
+                    env=environment(**self._line.variables()),
+                    bound=[] if may_read else _bound(),
+                ) as child:
+                    exit_code = await self._heard(child, lines)
         try:
             ensure_ended(exit_code, child.complaints, direction)
         except StreamWeaveError as error:

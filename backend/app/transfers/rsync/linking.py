@@ -44,6 +44,7 @@ class Linker:
 
     def __init__(self, storage: "RsyncStorage", folder: Path) -> None:
         self._storage = storage
+        self._daemon = storage.daemon
         self._folder = folder
         self._asked: list[_Asked] = []
         self._working: asyncio.Task[None] | None = None
@@ -126,10 +127,10 @@ class Linker:
         storage = self._storage
         installation = storage.installation
         bases = [part_folder(installation, one.target).decode() for one in asked]
-        linked, complaints = await storage.daemon.link(tree, bases, WALL)
+        linked, complaints = await self._daemon.link(tree, bases, WALL)
         others = [one for one in asked if one.target.dest_path not in linked]
         standing, _ = (
-            await storage.daemon.shown([one.target.dest_path for one in others])
+            await self._daemon.shown([one.target.dest_path for one in others])
             if others
             else ({}, [])
         )

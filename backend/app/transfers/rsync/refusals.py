@@ -88,6 +88,8 @@ def ensure_ended(exit_code: int, lines: Sequence[bytes], direction: str) -> None
     code = _EXITS.get(exit_code, "storage_error")
     if exit_code not in (10, 30, 35):
         for _, error in troubles(lines, direction):
+            if error.code == "storage_object_missing":  # the folder that all of it goes to
+                raise StreamWeaveError("storage_share_missing", error.detail)
             raise error
     raise StreamWeaveError(code, _detail(lines, exit_code))
 

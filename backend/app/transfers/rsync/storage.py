@@ -112,10 +112,19 @@ class RsyncStorage:
         require_sentinel(found, self._sentinel, daemon.place)
         async with self._probing:
             if self._found is None or not has_wall:
-                self._found = await tried(self)
+                self._found = await self._try()
                 refused = self._found.has_wall
                 overwriting = Overwriting.REFUSED if refused else Overwriting.EXCLUSIVE_WRITER_ONLY
                 self.capabilities = replace(self.capabilities, overwriting=overwriting)
+
+    async def _try(self) -> Found:
+        """Try the daemon; again, since another worker's sweep may remove what is tried with."""
+        try:
+            return await tried(self)
+        except StreamWeaveError as error:
+            if error.code != "storage_unsuitable":
+                raise
+        return await tried(self)
 
     async def _looked(self, daemon: Daemon) -> tuple[uuid.UUID | None, bool]:
         """Return which sentinel stands there, and whether the wall of `linking.py` does."""

@@ -33,8 +33,10 @@ export function AccountFields({ form }: { form: SourceForm }) {
 
 function NewAccount({ form }: { form: SourceForm }) {
   const { t } = useTranslation();
+  // Globus logs programs on, not people.
+  const isClient = form.values.protocol === "globus";
   const secret = {
-    label: t("accounts.fields.secret"),
+    label: t(isClient ? "wizard.fields.client_secret" : "accounts.fields.secret"),
     description: t("accounts.fields.secret_hint"),
     required: true,
     autoComplete: "off",
@@ -43,7 +45,7 @@ function NewAccount({ form }: { form: SourceForm }) {
   return (
     <>
       <TextInput
-        label={t("accounts.fields.username")}
+        label={t(isClient ? "wizard.fields.client_id" : "accounts.fields.username")}
         description={form.values.protocol === "s3" ? t("accounts.fields.username_hint") : undefined}
         required
         autoComplete="off"
