@@ -2,29 +2,15 @@
 
 import asyncio
 import contextlib
-import ctypes
 import os
-import shutil
 import signal
-import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
+from app.transfers.children import bound
+
 _LINE_BYTES = 1 << 20  # a path has 4,096 bytes, each of which may be written as five
 _KEPT_LINES = 4000
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-def environment(**more: str) -> dict[str, str]:
-    """Return what a child gets: nothing of ours but the path, and times in UTC."""
-    path = os.environ.get("PATH", os.defpath)
-    return {"PATH": path, "LC_ALL": "C", "TZ": "UTC", "SHELL": "/bin/sh", **more}
-
-
-def _die_with_parent() -> None:
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Child:
@@ -44,10 +30,9 @@ class Child:
     ) -> "Child":
         """Start a program that reads `given`."""
         pipe = asyncio.subprocess.PIPE
-        guard = shutil.which("setpriv")
-        bound = [guard, "--pdeathsig", "KILL", "--"] if guard else []
+        before, called = bound()
         process = await asyncio.create_subprocess_exec(
-            *bound,
+            *before,
             *command,
             stdin=pipe,
             stdout=pipe,
@@ -56,8 +41,7 @@ class Child:
             env=dict(env),
             limit=_LINE_BYTES,
             start_new_session=True,
-            # Forking a large process for it stops the event loop for 10 ms and more.
-            preexec_fn=None if guard else _die_with_parent,
+            preexec_fn=called,
         )
         return cls(process, given)
 
