@@ -375,7 +375,10 @@ class _SftpReading:
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Stream the file's bytes, the next ones on their way meanwhile."""
-        while chunk := await self._files.on(self._session, "reading", self._block):
+        while self._pieces or self._asked < self._end:
+            chunk = await self._files.on(self._session, "reading", self._block)
+            if not chunk:
+                return
             yield chunk
 
     async def _block(self, session: SftpSession) -> bytes:
