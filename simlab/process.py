@@ -203,6 +203,8 @@ class ServerProcess(ABC):
     def freeze(self) -> None:
         """Stop the process and its children without closing any connection: a hang."""
         self._signal(signal.SIGSTOP)
+        if hasattr(os, "waitid"):  # its threads run on for a moment, and may answer in it
+            os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
         """Let a frozen server go on."""

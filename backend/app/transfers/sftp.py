@@ -1,17 +1,15 @@
-"""SFTP by asyncssh: one connection, requests of many files on their way at once, names as bytes.
+"""SFTP by packets of our own: one connection, requests of many files on their way at once.
 
-Written by FXP_OPEN and FXP_WRITE, flushed by fsync@openssh.com where the server offers it, renamed
-by FXP_RENAME, never posix-rename. The protocol has no identity of a file: size and time stand for
-it.
+Names are bytes. Written by OPEN and WRITE, flushed by fsync@openssh.com where the server offers it,
+renamed by RENAME, never posix-rename. The protocol has no identity of a file: size and time stand
+for it.
 """
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, TypeVar
-
-import asyncssh
-from asyncssh import FXF_CREAT, FXF_READ, FXF_TRUNC, FXF_WRITE
+from typing import TypeVar
 
 from app.errors import StreamWeaveError
 from app.transfers.base import Space
@@ -23,130 +21,31 @@ from app.transfers.file_server import (
     Writing,
     must_have_become,
 )
-from app.transfers.line import BROKEN, LISTING_SECONDS, Line, network_error
+from app.transfers.line import BROKEN, LISTING_SECONDS, Line
 from app.transfers.paths import join
+from app.transfers.sftp_channel import PORT, SftpConnector
+from app.transfers.sftp_session import SftpSession
+from app.transfers.sftp_wire import (
+    AT_END,
+    CREATING,
+    FOR_READING,
+    FOR_WRITING,
+    TRUNCATING,
+    UNSUPPORTED,
+    Attributes,
+    Refused,
+    VfsSpace,
+    data,
+)
 
 T = TypeVar("T")
-_PORT = 22
 _BLOCK = 1 << 20
+_AHEAD_BYTES = 2 << 20  # of a file on their way; an SSH channel's window holds no more
 _FLUSH_EVERY = 64 << 20  # or the flush of a large file would be silent for minutes
 _LONGEST_NAME = 255
 _LAST_SECOND = 0xFFFFFFFF  # version 3 says times in 32 bits
-_NEW = FXF_WRITE | FXF_CREAT | FXF_TRUNC
-_APPEND = FXF_READ | FXF_WRITE | FXF_CREAT
-_READ_WRITE = FXF_READ | FXF_WRITE
-_READ_ONLY_FILE_SYSTEM = 1
-_CIPHERS = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"  # 1.4 x the speed of ChaCha20 here
-
-_CODES: dict[type[Exception], str] = {
-    asyncssh.SFTPNoSuchFile: "storage_object_missing",
-    asyncssh.SFTPNoSuchPath: "storage_object_missing",
-    asyncssh.SFTPPermissionDenied: "storage_permission_denied",
-    asyncssh.SFTPCannotDelete: "storage_permission_denied",
-    asyncssh.SFTPWriteProtect: "storage_read_only",
-    asyncssh.SFTPNoSpaceOnFilesystem: "storage_full",
-    asyncssh.SFTPQuotaExceeded: "storage_full",
-    asyncssh.SFTPInvalidFilename: "storage_name_refused",
-    asyncssh.SFTPLockConflict: "storage_file_locked",
-    asyncssh.SFTPLinkLoop: "storage_unsafe_path",
-    asyncssh.SFTPFileIsADirectory: "destination_conflict",
-    asyncssh.SFTPNotADirectory: "destination_conflict",
-    asyncssh.SFTPNoConnection: "storage_connection_lost",
-    asyncssh.SFTPConnectionLost: "storage_connection_lost",
-    asyncssh.SFTPBadMessage: "storage_connection_lost",
-    asyncssh.PermissionDenied: "storage_logon_failed",
-    asyncssh.HostKeyNotVerifiable: "storage_host_key_mismatch",
-    asyncssh.DisconnectError: "storage_connection_lost",
-}
-# Version 3 has one code for what it has no code for; many servers say in words what it was.
-_WORDS = {
-    "no space left": "storage_full",
-    "quota exceeded": "storage_full",
-    "read-only file system": "storage_read_only",
-    "read only file system": "storage_read_only",
-    "permission denied": "storage_permission_denied",
-    "file name too long": "storage_name_refused",
-    "invalid argument": "storage_name_refused",
-    "is a directory": "destination_conflict",
-    "not a directory": "destination_conflict",
-}
-
-
-def _error_of(raised: Exception, step: str) -> StreamWeaveError:
-    said = str(raised)
-    if type(raised) is asyncssh.SFTPFailure:
-        code = next((c for w, c in _WORDS.items() if w in said.lower()), "storage_error")
-        return StreamWeaveError(code, f"{step}: {said}")
-    if isinstance(raised, OSError):
-        return network_error(raised, step)
-    if isinstance(raised, asyncssh.KeyExchangeFailed) and "host key" in said:
-        return StreamWeaveError("storage_host_key_mismatch", f"{step}: {said}")
-    code = next((_CODES[k] for k in type(raised).__mro__ if k in _CODES), "storage_error")
-    return StreamWeaveError(code, f"{step}: {said}")
-
-
-class _Session:
-    """One connection with its SFTP channel."""
-
-    def __init__(self, connection: asyncssh.SSHClientConnection, sftp: asyncssh.SFTPClient) -> None:
-        self.connection = connection
-        self.sftp = sftp
-
-
-class _Connector:
-    raises: tuple[type[Exception], ...] = (asyncssh.Error, asyncssh.KeyImportError, OSError)
-
-    def __init__(self, address: ServerAddress) -> None:
-        self._address = address
-
-    async def connect(self) -> _Session:
-        address = self._address
-        try:
-            known = [asyncssh.import_public_key(k) for k in address.host_key.splitlines() if k]
-            is_key = address.secret_kind == "private_key"
-            keys = [asyncssh.import_private_key(address.secret)] if is_key else None
-        except asyncssh.KeyImportError as error:
-            raise StreamWeaveError(
-                "storage_logon_failed", f"A key is not valid: {error}"
-            ) from error
-        port = address.port or _PORT
-        if not known:
-            await self._refuse_unknown(port)
-        connection = await asyncssh.connect(
-            address.host,
-            port,
-            username=address.username,
-            password=None if is_key else address.secret,
-            client_keys=keys,
-            known_hosts=(known, [], []),
-            agent_path=None,
-            config=None,
-            encryption_algs=_CIPHERS,
-            gss_host=None,
-            connect_timeout=address.timeout_seconds,
-            login_timeout=address.timeout_seconds,
-        )
-        try:
-            return _Session(connection, await connection.start_sftp_client(path_encoding=None))
-        except BaseException:
-            connection.abort()
-            raise
-
-    async def _refuse_unknown(self, port: int) -> None:
-        key = await asyncssh.get_server_host_key(self._address.host, port, config=None)
-        shown = key.export_public_key().decode().strip() if key else "none that is known"
-        raise StreamWeaveError(
-            "storage_host_key_mismatch", f"No host key is pinned; the server shows {shown}."
-        )
-
-    def is_open(self, session: _Session) -> bool:
-        return not session.connection.is_closed()
-
-    def cut(self, session: _Session) -> None:
-        session.connection.abort()
-
-    def error(self, raised: Exception, step: str) -> StreamWeaveError:
-        return _error_of(raised, step)
+_NEW = FOR_WRITING | CREATING | TRUNCATING
+_APPEND = FOR_READING | FOR_WRITING | CREATING
 
 
 class SftpFiles:
@@ -157,10 +56,11 @@ class SftpFiles:
     appends = True
 
     def __init__(self, address: ServerAddress) -> None:
-        self.place = f"sftp://{address.host}:{address.port or _PORT}/{address.root.lstrip('/')}"
+        self.place = f"sftp://{address.host}:{address.port or PORT}/{address.root.lstrip('/')}"
         self.is_durable = False
         self._root = address.root.encode().rstrip(b"/") or (b"/" if address.root else b".")
-        self._line: Line[_Session] = Line(_Connector(address), self.place, address.timeout_seconds)
+        self._connector = SftpConnector(address)
+        self._line: Line[SftpSession] = Line(self._connector, self.place, address.timeout_seconds)
 
     def renew(self) -> None:
         """Allow one more log-on after a refused one."""
@@ -178,7 +78,7 @@ class SftpFiles:
     async def stat(self, path: bytes) -> Standing | None:
         """Ask about a path."""
         try:
-            found = await self._line.call("looking", lambda s: s.sftp.lstat(self.at(path)))
+            found = await self._line.call("looking", lambda s: s.lstat(self.at(path)))
         except StreamWeaveError as error:
             if error.code == "storage_object_missing":
                 return None
@@ -189,13 +89,11 @@ class SftpFiles:
         """Return all names in a folder."""
         listed: list[Listed] = []
 
-        async def listing(session: _Session) -> None:
-            async for entry in session.sftp.scandir(self.at(path)):
-                name = entry.filename
-                assert isinstance(name, bytes)
-                is_folder = entry.attrs.type == asyncssh.FILEXFER_TYPE_DIRECTORY
-                if name not in (b".", b".."):
-                    listed.append(Listed(name, is_folder, entry.attrs.size or 0))
+        async def listing(session: SftpSession) -> None:
+            async with contextlib.aclosing(session.names(self.at(path))) as names:
+                async for name, found in names:
+                    if name not in (b".", b".."):
+                        listed.append(Listed(name, found.is_folder, found.size_bytes))
 
         await self._line.call("listing", listing, seconds=LISTING_SECONDS)
         return listed
@@ -203,7 +101,7 @@ class SftpFiles:
     async def make_folder(self, path: bytes) -> None:
         """Make one folder."""
         try:
-            await self._line.call("making a folder", lambda s: s.sftp.mkdir(self.at(path)))
+            await self._line.call("making a folder", lambda s: s.make_folder(self.at(path)))
         except StreamWeaveError:
             found = await self.stat(path)
             if found is None or not found.is_folder:
@@ -227,12 +125,12 @@ class SftpFiles:
 
     async def _begin(self, path: bytes) -> "_SftpWriting":
         session = await self._line.session()
-        file = await self.on(
-            session, "creating", lambda s: s.sftp.open(self.at(path), _NEW, encoding=None)
-        )
-        return _SftpWriting(self, session, file, self.at(path))
+        handle = await self.on(session, "creating", lambda s: s.open(self.at(path), _NEW))
+        return _SftpWriting(self, session, handle, self.at(path))
 
-    async def on(self, session: _Session, step: str, work: Callable[[_Session], Awaitable[T]]) -> T:
+    async def on(
+        self, session: SftpSession, step: str, work: Callable[[SftpSession], Awaitable[T]]
+    ) -> T:
         """Do something with a handle, on its connection; words for a failure without a reason."""
         try:
             return await self._line.on(session, step, work)
@@ -247,9 +145,9 @@ class SftpFiles:
             found = await self._statvfs()
         except StreamWeaveError:
             return error  # it cannot be explained
-        if found is not None and found.bavail * found.frsize < _BLOCK:
+        if found is not None and found.usable * found.block_bytes < _BLOCK:
             return StreamWeaveError("storage_full", error.detail)
-        if found is not None and found.flags & _READ_ONLY_FILE_SYSTEM:
+        if found is not None and found.is_read_only:
             return StreamWeaveError("storage_read_only", error.detail)
         return error
 
@@ -259,25 +157,26 @@ class SftpFiles:
     ) -> AsyncIterator[Reading]:
         """Open a file for reading."""
         session = await self._line.session()
-        file = await self._line.on(
-            session,
-            "opening",
-            lambda s: s.sftp.open(self.at(path), FXF_READ, encoding=None),
+        handle = await self._line.on(
+            session, "opening", lambda s: s.open(self.at(path), FOR_READING)
         )
         try:
-            found = await self._line.on(session, "looking", lambda _: file.stat())
+            most = session.read_bytes if size_bytes is None else min(session.read_bytes, size_bytes)
+            # The beginning is asked for at once: most files have no more.
+            first = session.read(handle, offset, most) if most else None
+            found = await self._line.on(session, "looking", lambda s: s.fstat(handle))
             standing = _standing(found)
             end = standing.size_bytes if size_bytes is None else offset + size_bytes
             span = range(offset, min(end, standing.size_bytes))
-            yield _SftpReading(self, session, file, standing, span)
+            yield _SftpReading(self, session, handle, standing, (span, first))
         finally:
             with contextlib.suppress(StreamWeaveError):  # nothing was written by it
-                await self._line.on(session, "closing", lambda _: file.close())
+                await self._line.on(session, "closing", lambda s: s.close(handle))
 
     async def rename_if_free(self, old: bytes, new: bytes) -> Standing | None:
         """Rename by FXP_RENAME; version 3 has no code for "exists", so it is looked at."""
         try:
-            await self._line.call("renaming", lambda s: s.sftp.rename(self.at(old), self.at(new)))
+            await self._line.call("renaming", lambda s: s.rename(self.at(old), self.at(new)))
         except StreamWeaveError as error:
             if error.code in BROKEN or error.code == "storage_object_missing":
                 raise
@@ -289,7 +188,7 @@ class SftpFiles:
     async def remove(self, path: bytes) -> None:
         """Remove a file."""
         try:
-            await self._line.call("removing", lambda s: s.sftp.remove(self.at(path)))
+            await self._line.call("removing", lambda s: s.remove(self.at(path)))
         except StreamWeaveError as error:
             if error.code != "storage_object_missing":
                 raise
@@ -297,22 +196,24 @@ class SftpFiles:
     async def sync(self, path: bytes) -> None:
         """Flush a file that stands."""
 
-        async def flushing(session: _Session) -> None:
-            async with await session.sftp.open(self.at(path), _READ_WRITE, encoding=None) as file:
-                await self.flush(file)
+        async def flushing(session: SftpSession) -> None:
+            async with _opened(session, self.at(path), FOR_READING | FOR_WRITING) as handle:
+                await self.flush(session, handle)
 
         await self._line.call("flushing", flushing)
 
     async def sync_names(self, folder: bytes) -> None:
         """Flush a folder's names where the server opens folders as files, as OpenSSH does."""
 
-        async def flushing(session: _Session) -> None:
+        async def flushing(session: SftpSession) -> None:
             try:
-                file = await session.sftp.open(self.at(folder), FXF_READ, encoding=None)
-            except asyncssh.SFTPError:
+                handle = await session.open(self.at(folder), FOR_READING)
+            except Refused:
                 return  # it does not: its names are the server's affair
-            async with file:
-                await file.fsync()
+            try:
+                await session.flush(handle)
+            finally:
+                await session.close(handle)
 
         if self.is_durable:
             await self._line.call("flushing a folder", flushing)
@@ -320,21 +221,29 @@ class SftpFiles:
     async def append(self, path: bytes, lines: bytes) -> None:
         """Append and flush."""
 
-        async def appending(session: _Session) -> None:
-            async with await session.sftp.open(self.at(path), _APPEND, encoding=None) as file:
-                end = (await file.stat()).size or 0
-                last: bytes = await file.read(1, end - 1) if end else b"\n"
-                await file.write(lines if last == b"\n" else b"\n" + lines, end)
-                await self.flush(file)
+        async def appending(session: SftpSession) -> None:
+            async with _opened(session, self.at(path), _APPEND) as handle:
+                end = (await session.fstat(handle)).size_bytes
+                last = bytes(data(await session.read(handle, end - 1, 1))) if end else b"\n"
+                added = lines if last == b"\n" else b"\n" + lines
+                size = session.write_bytes
+                for start in range(0, len(added), size):
+                    await session.write(handle, end + start, added[start : start + size])
+                await self.flush(session, handle)
 
         session = await self._line.session()
         await self.on(session, "writing the journal", appending)
 
-    async def flush(self, file: asyncssh.SFTPClientFile) -> None:
+    async def flush(self, session: SftpSession, handle: bytes) -> None:
         """Flush an open file where the server offers it, and remember whether it does."""
+        if not session.flushes:
+            self.is_durable = False
+            return
         try:
-            await file.fsync()
-        except asyncssh.SFTPOpUnsupported:
+            await session.flush(handle)
+        except Refused as refused:
+            if refused.code != UNSUPPORTED:
+                raise
             self.is_durable = False
         else:
             self.is_durable = True
@@ -344,83 +253,98 @@ class SftpFiles:
         found = await self._statvfs()
         if found is None:
             return None
-        usable = found.blocks - found.bfree + found.bavail
-        return Space(found.frsize * usable, found.frsize * found.bavail)
+        usable = found.blocks - found.free + found.usable
+        return Space(found.block_bytes * usable, found.block_bytes * found.usable)
 
-    async def _statvfs(self) -> asyncssh.SFTPVFSAttrs | None:
-        async def ask(session: _Session) -> asyncssh.SFTPVFSAttrs | None:
+    async def _statvfs(self) -> VfsSpace | None:
+        async def ask(session: SftpSession) -> VfsSpace | None:
             try:
-                return await session.sftp.statvfs(self._root)
-            except asyncssh.SFTPOpUnsupported:
-                return None
+                return await session.space(self._root)
+            except Refused as refused:
+                if refused.code == UNSUPPORTED:
+                    return None
+                raise
 
         return await self._line.call("asking for the free space", ask)
 
     async def close(self) -> None:
         """Close the connection."""
         self._line.close()
+        await self._connector.close()
+
+
+@contextlib.asynccontextmanager
+async def _opened(session: SftpSession, path: bytes, flags: int) -> AsyncIterator[bytes]:
+    """A handle for the length of a block."""
+    handle = await session.open(path, flags)
+    try:
+        yield handle
+    finally:
+        await session.close(handle)
 
 
 class _SftpWriting:
     """A file that is being written."""
 
-    def __init__(
-        self, files: SftpFiles, session: _Session, file: asyncssh.SFTPClientFile, path: bytes
-    ) -> None:
+    def __init__(self, files: SftpFiles, session: SftpSession, handle: bytes, path: bytes) -> None:
         self._files = files
         self._session = session
-        self._file = file
+        self._handle = handle
         self._path = path
         self._written = 0
         self._flushed = 0
+        self._leaving: deque[asyncio.Future[bytes]] = deque()
 
     async def write(self, block: bytes) -> None:
-        """Append a block."""
+        """Append a block; an error may be told at the next call."""
+        await self._files.on(self._session, "writing", lambda s: self._write(s, block))
 
-        async def writing(_: _Session) -> None:
-            size = self._file.write_len or len(block)
-            pieces = [
-                self._file.write(block[start : start + size], self._written + start)
-                for start in range(0, len(block), size)
-            ]
-            await _all(pieces)
-            if self._written - self._flushed >= _FLUSH_EVERY:
-                await self._files.flush(self._file)
-                self._flushed = self._written
-
-        await self._files.on(self._session, "writing", writing)
+    async def _write(self, session: SftpSession, block: bytes) -> None:
+        size, view = session.write_bytes, memoryview(block)
+        for start in range(0, len(block), size):
+            piece = view[start : start + size]
+            self._leaving.append(session.write(self._handle, self._written + start, piece))
         self._written += len(block)
+        await self._arrived(max(_AHEAD_BYTES // size, 1))
+        if self._written - self._flushed >= _FLUSH_EVERY:
+            await self._arrived(0)
+            await self._files.flush(session, self._handle)
+            self._flushed = self._written
+
+    async def _arrived(self, left: int) -> None:
+        """Wait until no more than so many pieces are on their way."""
+        while len(self._leaving) > left:
+            await self._leaving.popleft()
 
     async def finish(self, mtime_ns: int) -> Standing:
         """Set the time, flush, close."""
         seconds = min(max(mtime_ns // 10**9, 0), _LAST_SECOND)
-        times = asyncssh.SFTPAttrs(atime=seconds, mtime=seconds)
         # Who has OpenSSH's extension answers in order; others get confused by a full pipe.
         finish = self._finish_at_once if self._files.is_durable else self._finish_in_steps
-        found = await self._files.on(self._session, "finishing", lambda _: finish(times))
+        found = await self._files.on(self._session, "finishing", lambda s: finish(s, seconds))
         return _standing(found)
 
-    async def _finish_at_once(self, times: asyncssh.SFTPAttrs) -> asyncssh.SFTPAttrs:
-        requests: list[Awaitable[Any]] = [
-            self._file.setstat(times),
-            self._files.flush(self._file),
-            self._file.stat(),
-            self._file.close(),
-        ]
-        _, _, found, _ = await _all(requests)
-        assert isinstance(found, asyncssh.SFTPAttrs)
+    async def _finish_at_once(self, session: SftpSession, seconds: int) -> Attributes:
+        await self._arrived(0)
+        setting = session.set_times_of(self._handle, seconds)
+        flushing = session.flush(self._handle)
+        found = await session.fstat(self._handle)
+        await setting
+        await flushing
+        await session.close(self._handle)
         return found
 
-    async def _finish_in_steps(self, times: asyncssh.SFTPAttrs) -> asyncssh.SFTPAttrs:
+    async def _finish_in_steps(self, session: SftpSession, seconds: int) -> Attributes:
         """Some servers know a file's name only when it was closed."""
-        await self._files.flush(self._file)
-        await self._file.close()
-        await self._session.sftp.setstat(self._path, times)
-        return await self._session.sftp.lstat(self._path)
+        await self._arrived(0)
+        await self._files.flush(session, self._handle)
+        await session.close(self._handle)
+        await session.set_times(self._path, seconds)
+        return await session.lstat(self._path)
 
     async def abandon(self) -> None:
         """Close it."""
-        await self._files.on(self._session, "closing", lambda _: self._file.close())
+        await self._files.on(self._session, "closing", lambda s: s.close(self._handle))
 
 
 class _SftpReading:
@@ -429,48 +353,73 @@ class _SftpReading:
     def __init__(
         self,
         files: SftpFiles,
-        session: _Session,
-        file: asyncssh.SFTPClientFile,
+        session: SftpSession,
+        handle: bytes,
         standing: Standing,
-        span: range,
+        begun: tuple[range, asyncio.Future[bytes] | None],
     ) -> None:
         self.standing = standing
-        self._span = span
         self._files = files
         self._session = session
-        self._file = file
+        self._handle = handle
+        span, first = begun
+        self._asked, self._end = span.start, span.stop
+        self._pieces: deque[tuple[range, asyncio.Future[bytes]]] = deque()
+        if first is not None and span:
+            self._expect(session.read_bytes, first)
+
+    def _expect(self, most_bytes: int, piece: asyncio.Future[bytes]) -> None:
+        stop = min(self._asked + most_bytes, self._end)
+        self._pieces.append((range(self._asked, stop), piece))
+        self._asked = stop
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Stream the file's bytes, never asking for more than there are."""
-        offset, end = self._span.start, self._span.stop
-        while offset < end:
-            chunk = await self._read(offset, min(_BLOCK, end - offset))
+        """Stream the file's bytes, the next ones on their way meanwhile."""
+        while self._pieces or self._asked < self._end:
+            chunk = await self._files.on(self._session, "reading", self._block)
             if not chunk:
                 return
-            offset += len(chunk)
             yield chunk
 
-    async def _read(self, offset: int, size: int) -> bytes:
-        async def reading(_: _Session) -> bytes:
-            most = self._file.read_len or size
-            pieces = [
-                self._file.read(min(most, size - start), offset + start)
-                for start in range(0, size, most)
-            ]
-            return b"".join(await _all(pieces))
+    async def _block(self, session: SftpSession) -> bytes:
+        most, size = session.read_bytes, 0
+        came: list[bytes | memoryview] = []
+        while size < _BLOCK:
+            while self._asked < self._end and len(self._pieces) * most < _AHEAD_BYTES:
+                asked = min(most, self._end - self._asked)
+                self._expect(most, session.read(self._handle, self._asked, asked))
+            if not self._pieces:
+                break
+            span, piece = self._pieces.popleft()
+            part = await self._whole(session, span, piece)
+            came.append(part)
+            size += len(part)
+            if len(part) < len(span):  # it became shorter
+                self._asked = self._end
+                self._pieces.clear()
+        return b"".join(came)
 
-        return await self._files.on(self._session, "reading", reading)
+    async def _whole(
+        self, session: SftpSession, span: range, piece: asyncio.Future[bytes]
+    ) -> bytes | memoryview:
+        """Return a piece; servers may send less than was asked for."""
+        came: list[memoryview] = []
+        size = 0
+        try:
+            while size < len(span):
+                part = data(await piece)[: len(span) - size]
+                came.append(part)
+                size += len(part)
+                if not part:
+                    break
+                if size < len(span):
+                    at = span.start + size
+                    piece = session.read(self._handle, at, span.stop - at)
+        except Refused as refused:
+            if refused.code != AT_END:
+                raise
+        return came[0] if len(came) == 1 else b"".join(came)
 
 
-def _standing(found: asyncssh.SFTPAttrs) -> Standing:
-    is_folder = found.type == asyncssh.FILEXFER_TYPE_DIRECTORY
-    return Standing(found.size or 0, int(found.mtime or 0), is_folder=is_folder)
-
-
-async def _all(requests: Sequence[Awaitable[Any]]) -> list[Any]:
-    """Send requests without waiting in between; the first error in their order is raised."""
-    answers: list[Any] = await asyncio.gather(*requests, return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
-    return answers
+def _standing(found: Attributes) -> Standing:
+    return Standing(found.size_bytes, found.mtime_seconds, is_folder=found.is_folder)

@@ -1,4 +1,4 @@
-"""WebDAV by httpx: PUT beside the final name, MOVE with `Overwrite: F`, basic authentication.
+"""WebDAV by aiohttp: PUT beside the final name, MOVE with `Overwrite: F`, basic authentication.
 
 The protocol cannot flush, so nothing here is durable; it has no append, so each batch has a journal
 object. An object's identity is its ETag where the server keeps it over a MOVE (a probe looks), else
@@ -8,21 +8,20 @@ time and size. Times are sent as `X-OC-Mtime`, which some servers take.
 import asyncio
 import contextlib
 import re
-import socket
-import ssl
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
     Awaitable,
     Callable,
-    Iterator,
     Mapping,
     Sequence,
 )
+from http import HTTPStatus
 from typing import TypeVar
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import quote, unquote_to_bytes
 
-import httpx
+import aiohttp
+from yarl import URL
 
 from app.errors import StreamWeaveError
 from app.transfers import webdav_xml as xml
@@ -36,121 +35,21 @@ from app.transfers.file_server import (
     must_have_become,
     must_stand,
 )
-from app.transfers.line import LISTING_SECONDS, Line, network_error
+from app.transfers.line import LISTING_SECONDS, Line
 from app.transfers.paths import display
+from app.transfers.webdav_http import Answered, HttpConnector, Said, root_url
 
 T = TypeVar("T")
-_CONNECTIONS = 16
 _BLOCK = 1 << 20
 _LONGEST_NAME = 255
 # The server may copy a large object before it answers.
 _FINISH_SECONDS = 600.0
 
-_CODES = {
-    400: "storage_name_refused",
-    401: "storage_logon_failed",
-    403: "storage_permission_denied",
-    404: "storage_object_missing",
-    407: "storage_logon_failed",
-    409: "storage_object_missing",  # the folder above is missing
-    414: "storage_name_refused",
-    423: "storage_file_locked",
-    502: "storage_unreachable",
-    504: "storage_stalled",
-    507: "storage_full",
-}
 _NOT_IN_XML = re.compile("[\x00-\x1f\x7f\ufffe\uffff]")
 _LOCKED_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8)  # between tries
 _VAGUE = ("storage_connection_lost", "storage_error")
 _WRITTEN = (200, 201, 204)
 _ANY_SAID = (200, 204, 207, 403, 404, 405, 409, 422, 424, 501)
-_FAILURES: tuple[tuple[type[Exception], str], ...] = (
-    (httpx.ConnectTimeout, "storage_unreachable"),
-    (httpx.TimeoutException, "storage_stalled"),
-    (httpx.ConnectError, "storage_unreachable"),
-    (httpx.LocalProtocolError, "storage_error"),
-    (httpx.TransportError, "storage_connection_lost"),
-)
-
-
-class _Answered(Exception):
-    """The server answered with a failure."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
-
-
-class _Connector:
-    """The pool of connections is kept; "connecting" is the one request that logs on first."""
-
-    raises: tuple[type[Exception], ...] = (
-        _Answered,
-        httpx.HTTPError,
-        httpx.InvalidURL,
-        httpx.StreamError,
-        OSError,
-    )
-
-    def __init__(self, address: ServerAddress) -> None:
-        self._address = address
-        self._client: httpx.AsyncClient | None = None
-
-    async def connect(self) -> httpx.AsyncClient:
-        address = self._address
-        if self._client is None:
-            self._client = httpx.AsyncClient(
-                auth=httpx.BasicAuth(address.username, address.secret),
-                headers={"Accept-Encoding": "identity"},  # or the ETag may be another one
-                timeout=address.timeout_seconds,
-                limits=httpx.Limits(max_connections=_CONNECTIONS),
-                trust_env=False,
-                verify=ssl.create_default_context(cadata=address.options.get("ca") or None),
-            )
-        answer = await self._client.request(
-            "PROPFIND", _root(address), headers={"Depth": "0"}, content=xml.FACTS
-        )
-        if answer.status_code != httpx.codes.MULTI_STATUS:
-            raise _Answered(answer.status_code)
-        return self._client
-
-    def is_open(self, session: httpx.AsyncClient) -> bool:
-        return not session.is_closed
-
-    def cut(self, session: httpx.AsyncClient) -> None:
-        """Nothing: each request has a connection of its own, and broken ones are not kept."""
-
-    async def close(self) -> None:
-        """Close all connections."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
-
-    def error(self, raised: Exception, step: str) -> StreamWeaveError:
-        if isinstance(raised, _Answered):
-            code = _CODES.get(raised.status, "storage_error")
-            if step == "connecting" and raised.status in (404, 405, 409):
-                code = "storage_share_missing"
-            return StreamWeaveError(code, f"{step}: HTTP {raised.status}")
-        reasons = list(_reasons(raised))
-        for reason in reasons:
-            if isinstance(reason, ssl.SSLCertVerificationError):
-                return StreamWeaveError("storage_host_key_mismatch", f"{step}: {reason}")
-            if isinstance(reason, socket.gaierror):
-                return network_error(reason, step)
-        code = next((c for kind, c in _FAILURES if isinstance(raised, kind)), "storage_error")
-        return StreamWeaveError(code, f"{step}: {raised or type(raised).__name__}")
-
-
-def _reasons(raised: BaseException | None) -> Iterator[BaseException]:
-    while raised is not None:
-        yield raised
-        raised = raised.__cause__ or raised.__context__
-
-
-def _root(address: ServerAddress) -> str:
-    root = quote(address.root.strip("/"), safe="/")
-    return f"{address.url.rstrip('/')}/{root}".rstrip("/") + "/"
 
 
 class WebdavFiles:
@@ -163,10 +62,10 @@ class WebdavFiles:
     refuses_in_one_step = False
 
     def __init__(self, address: ServerAddress) -> None:
-        self._url = _root(address)
+        self._url = root_url(address)
         self.place = self._url
-        self._connector = _Connector(address)
-        self._line: Line[httpx.AsyncClient] = Line(
+        self._connector = HttpConnector(address)
+        self._line: Line[aiohttp.ClientSession] = Line(
             self._connector, self.place, address.timeout_seconds
         )
         self._seconds = address.timeout_seconds
@@ -190,8 +89,8 @@ class WebdavFiles:
         if any(len(part) > _LONGEST_NAME for part in path.split(b"/")):
             raise StreamWeaveError("storage_name_refused", f"More than {_LONGEST_NAME} bytes.")
 
-    def _at(self, path: bytes) -> str:
-        return self._url + quote(path, safe="/")
+    def _at(self, path: bytes) -> URL:
+        return URL(self._url + quote(path, safe="/"), encoded=True)
 
     async def _ask(
         self,
@@ -201,15 +100,17 @@ class WebdavFiles:
         *good: int,
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
-    ) -> httpx.Response:
+    ) -> Said:
         """Make a request whose answer is short; a status that is not good is raised."""
+        url = self._at(path)
 
-        async def asking(client: httpx.AsyncClient) -> httpx.Response:
-            url = self._at(path)
-            answer = await client.request(method, url, headers=headers, content=content)
-            if answer.status_code not in good:
-                raise _Answered(answer.status_code)
-            return answer
+        async def asking(client: aiohttp.ClientSession) -> Said:
+            async with client.request(
+                method, url, headers=headers, data=content, allow_redirects=False
+            ) as answer:
+                if answer.status not in good:
+                    raise Answered(answer.status)
+                return Said(answer.status, await answer.read())
 
         return await self._line.call(step, asking)
 
@@ -221,23 +122,25 @@ class WebdavFiles:
     async def _properties(self, step: str, path: bytes, wanted: bytes) -> xml.Properties | None:
         head = {"Depth": "0"}
         answer = await self._ask(step, "PROPFIND", path, 207, 404, headers=head, content=wanted)
-        if answer.status_code == httpx.codes.NOT_FOUND:
+        if answer.status == HTTPStatus.NOT_FOUND:
             return None
-        async for _, properties in xml.responses(answer.aiter_bytes()):
+        async for _, properties in xml.responses(answer.chunks()):
             return properties
         return None
 
     async def list_folder(self, path: bytes) -> Sequence[Listed]:
         """Return all names in a folder."""
-        own = unquote_to_bytes(urlsplit(self._at(path)).path).rstrip(b"/")
+        own = unquote_to_bytes(self._at(path).raw_path).rstrip(b"/")
         listed: list[Listed] = []
 
-        async def listing(client: httpx.AsyncClient) -> None:
-            request = client.build_request(
-                "PROPFIND", self._at(path), headers={"Depth": "1"}, content=xml.FACTS
-            )
-            async with _answer(await client.send(request, stream=True), 207) as answer:
-                async for there, properties in xml.responses(answer.aiter_bytes(_BLOCK)):
+        async def listing(client: aiohttp.ClientSession) -> None:
+            head = {"Depth": "1"}
+            async with client.request(
+                "PROPFIND", self._at(path), headers=head, data=xml.FACTS, allow_redirects=False
+            ) as answer:
+                if answer.status != HTTPStatus.MULTI_STATUS:
+                    raise Answered(answer.status)
+                async for there, properties in xml.responses(answer.content.iter_any()):
                     found = xml.standing(properties)
                     if there != own:
                         name = there.rpartition(b"/")[2]
@@ -250,7 +153,7 @@ class WebdavFiles:
         """Make one folder; one at a time, since servers lock what they make."""
         async with self._making_folder:
             answer = await self._ask("making a folder", "MKCOL", path, 201, 405)
-        if answer.status_code == httpx.codes.METHOD_NOT_ALLOWED:
+        if answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
             found = must_stand(await self.stat(path), path)
             if not found.is_folder:
                 raise StreamWeaveError("destination_conflict", f"A file: {display(path)}.")
@@ -293,23 +196,26 @@ class WebdavFiles:
             end = "" if size_bytes is None else str(offset + max(size_bytes, 1) - 1)
             headers["Range"] = f"bytes={offset}-{end}"
         client = await self._line.session()
-        request = client.build_request("GET", self._at(path), headers=headers)
-        answer = await self._line.on(client, "opening", lambda c: c.send(request, stream=True))
+        answer = await self._line.on(
+            client,
+            "opening",
+            lambda c: c.get(self._at(path), headers=headers, allow_redirects=False),
+        )
         try:
-            if answer.status_code not in (200, 206, 416):
-                raise self._connector.error(_Answered(answer.status_code), "opening")
+            if answer.status not in (200, 206, 416):
+                raise self._connector.error(Answered(answer.status), "opening")
             standing = _standing_of(answer)
-            if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 standing = must_stand(await self.stat(path), path)
             yield _WebdavReading(self._line, client, answer, standing, (offset, size_bytes))
         finally:
-            await answer.aclose()
+            answer.release()  # its connection is used again only if all was read
 
     async def rename_if_free(self, old: bytes, new: bytes) -> Standing | None:
         """MOVE, which is refused when the new name exists."""
-        head = {"Destination": self._at(new), "Overwrite": "F"}
+        head = {"Destination": str(self._at(new)), "Overwrite": "F"}
         answer = await self._ask("publishing", "MOVE", old, 201, 204, 412, headers=head)
-        if answer.status_code == httpx.codes.PRECONDITION_FAILED:
+        if answer.status == HTTPStatus.PRECONDITION_FAILED:
             return None
         return must_have_become(await self.stat(new), new)
 
@@ -317,7 +223,7 @@ class WebdavFiles:
         """Remove an object; a server holds a lock for a moment after a request was broken off."""
         for seconds in _LOCKED_SECONDS:
             answer = await self._ask("removing", "DELETE", path, 200, 204, 404, 423)
-            if answer.status_code != httpx.codes.LOCKED:
+            if answer.status != HTTPStatus.LOCKED:
                 return
             await asyncio.sleep(seconds)
         await self._ask("removing", "DELETE", path, 200, 204, 404)
@@ -346,9 +252,9 @@ class WebdavFiles:
 
     async def on(
         self,
-        client: httpx.AsyncClient,
+        client: aiohttp.ClientSession,
         step: str,
-        work: Callable[[httpx.AsyncClient], Awaitable[T]],
+        work: Callable[[aiohttp.ClientSession], Awaitable[T]],
         *,
         seconds: float | None = None,
     ) -> T:
@@ -371,28 +277,38 @@ class WebdavFiles:
             return False  # nobody can tell
         return space is not None and space.free_bytes < _BLOCK
 
-    def request(
-        self, client: httpx.AsyncClient, path: bytes, blocks: AsyncIterator[bytes], size_bytes: int
-    ) -> "asyncio.Task[httpx.Response]":
-        """Begin a PUT that is fed block by block."""
+    async def long_put(
+        self,
+        client: aiohttp.ClientSession,
+        path: bytes,
+        blocks: AsyncIterator[bytes],
+        size_bytes: int,
+    ) -> int:
+        """PUT what comes block by block; return the status of the answer."""
         headers = {"Content-Length": str(size_bytes)}  # some servers take no unknown length
-        timeout = httpx.Timeout(self._seconds, read=_FINISH_SECONDS)
-        return asyncio.ensure_future(
-            client.put(self._at(path), content=blocks, headers=headers, timeout=timeout)
+        timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=self._seconds, sock_read=_FINISH_SECONDS
         )
+        async with client.put(
+            self._at(path), data=blocks, headers=headers, timeout=timeout, allow_redirects=False
+        ) as answer:
+            await answer.read()
+            return answer.status
 
 
 class _WebdavWriting:
     """An object that is being written by one long request."""
 
     def __init__(
-        self, files: WebdavFiles, client: httpx.AsyncClient, path: bytes, size_bytes: int
+        self, files: WebdavFiles, client: aiohttp.ClientSession, path: bytes, size_bytes: int
     ) -> None:
         self._files = files
         self._client = client
         self._path = path
         self._blocks: asyncio.Queue[bytes] = asyncio.Queue(1)
-        self._request = files.request(client, path, self._stream(), size_bytes)
+        self._request = asyncio.ensure_future(
+            files.long_put(client, path, self._stream(), size_bytes)
+        )
 
     async def _stream(self) -> AsyncGenerator[bytes, None]:
         while block := await self._blocks.get():
@@ -406,8 +322,7 @@ class _WebdavWriting:
         finally:
             giving.cancel()
         if self._request.done():
-            answer = self._request.result()
-            raise _Answered(answer.status_code)
+            raise Answered(self._request.result())
 
     async def write(self, block: bytes) -> None:
         """Append a block."""
@@ -416,11 +331,11 @@ class _WebdavWriting:
     async def finish(self, mtime_ns: int) -> Standing:
         """End the request; its answer says whether the object stands."""
 
-        async def finishing(_: httpx.AsyncClient) -> None:
+        async def finishing(_: aiohttp.ClientSession) -> None:
             await self._hand_over(b"")
-            answer = await self._request
-            if answer.status_code not in _WRITTEN:
-                raise _Answered(answer.status_code)
+            status = await self._request
+            if status not in _WRITTEN:
+                raise Answered(status)
 
         await self._files.on(self._client, "finishing", finishing, seconds=_FINISH_SECONDS)
         return await self._files.finished(self._path, mtime_ns)
@@ -438,9 +353,9 @@ class _WebdavReading:
 
     def __init__(
         self,
-        line: Line[httpx.AsyncClient],
-        client: httpx.AsyncClient,
-        answer: httpx.Response,
+        line: Line[aiohttp.ClientSession],
+        client: aiohttp.ClientSession,
+        answer: aiohttp.ClientResponse,
         standing: Standing,
         part: tuple[int, int | None],
     ) -> None:
@@ -452,15 +367,15 @@ class _WebdavReading:
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Stream the bytes; who sends all when asked for a part is cut to it."""
-        if self._answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if self._answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return
         offset, size = self._part
-        skip = 0 if self._answer.status_code == httpx.codes.PARTIAL_CONTENT else offset
+        skip = 0 if self._answer.status == HTTPStatus.PARTIAL_CONTENT else offset
         left = max(self.standing.size_bytes - offset, 0)
         left = left if size is None else min(left, size)
-        stream = self._answer.aiter_bytes(_BLOCK)
+        stream = self._answer.content
         while left:
-            chunk = await self._line.on(self._client, "reading", lambda _: anext(stream, b""))
+            chunk = await self._line.on(self._client, "reading", lambda _: stream.readany())
             if not chunk:
                 return
             skipped, chunk = min(skip, len(chunk)), chunk[skip:][:left]
@@ -470,18 +385,7 @@ class _WebdavReading:
                 yield chunk
 
 
-@contextlib.asynccontextmanager
-async def _answer(answer: httpx.Response, good: int) -> AsyncIterator[httpx.Response]:
-    """Read a streamed answer; another status is raised."""
-    try:
-        if answer.status_code != good:
-            raise _Answered(answer.status_code)
-        yield answer
-    finally:
-        await answer.aclose()
-
-
-def _standing_of(answer: httpx.Response) -> Standing:
+def _standing_of(answer: aiohttp.ClientResponse) -> Standing:
     """Return what the head of an answer says of the whole object."""
     head = answer.headers
     whole = head.get("Content-Range", "").rpartition("/")[2] or head.get("Content-Length", "")

@@ -15,9 +15,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from app.errors import StreamWeaveError
+from app.transfers.children import environment
 from app.transfers.paths import parent
 from app.transfers.rsync.line import DaemonLine, seconds
-from app.transfers.rsync.process import Child, environment, running
+from app.transfers.rsync.process import Child, running
 from app.transfers.rsync.refusals import ensure_ended
 from app.transfers.rsync.said import Listed, listed, unescaped
 from app.transfers.rsync.spool import local_trouble

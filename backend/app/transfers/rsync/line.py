@@ -10,26 +10,13 @@ import posixpath
 from pathlib import Path
 from typing import Protocol
 
+from app.transfers import ssh_program
+from app.transfers.children import environment
 from app.transfers.rsync.classify import ssh_error
-from app.transfers.rsync.process import Child, environment
+from app.transfers.rsync.process import Child
 from streamweave_sdk.transfers import Place, TransferError
 
 CONFINED = "--confine-root"  # rsync 3.5
-_ASKING = "keyboard-interactive"
-_ALWAYS = (
-    "GlobalKnownHostsFile=none",
-    "IdentityAgent=none",
-    "IdentitiesOnly=yes",
-    "UpdateHostKeys=no",
-    "ForwardAgent=no",
-    "ForwardX11=no",
-    "ClearAllForwardings=yes",
-    "LogLevel=ERROR",
-    "EscapeChar=none",
-    "ControlPath=./ssh",
-)
-# It answers once, so that a wrong password is offered once.
-_ASKED = "#!/bin/sh\ncat ./secret && rm ./secret\n"
 
 
 class Line(Protocol):
@@ -103,7 +90,7 @@ class DaemonLine:
         self.base = _base(below)
         self._place = place
         if place.secret:
-            _write(run / "password", place.secret, 0o600)
+            ssh_program.write_private(run / "password", place.secret)
 
     def arguments(self) -> list[str]:
         """The password is read from a file that only we may read."""
@@ -171,19 +158,18 @@ class SshLine:
         try:
             return await self._connect("password")
         except TransferError as error:
-            ways = error.detail.rpartition("denied (")[2]
-            if error.code != "source_logon_failed" or "password" in ways or _ASKING not in ways:
+            if error.code != "source_logon_failed" or not ssh_program.is_other_way(error.detail):
                 raise
-        return await self._connect(_ASKING)
+        return await self._connect(ssh_program.ASKING)
 
     async def _connect(self, way: str) -> Child:
         (self._run / "ssh").unlink(missing_ok=True)
-        self._write_secrets()
+        ssh_program.write_secret(self._run, self._place.secret, self._place.secret_kind)
         master = await Child.start(
             self._command(way),
             given=b"",
             cwd=self._run,
-            env=environment(SSH_ASKPASS="./ask", SSH_ASKPASS_REQUIRE="force", DISPLAY=":"),
+            env=environment(**ssh_program.ASKPASS),
         )
         try:
             async with asyncio.timeout(self._place.timeout_seconds):
@@ -198,18 +184,7 @@ class SshLine:
             await master.end()
             raise
         finally:
-            for name in ("secret", "key"):
-                (self._run / name).unlink(missing_ok=True)
-
-    def _write_secrets(self) -> None:
-        place = self._place
-        if place.secret_kind == "private_key":
-            _write(self._run / "key", place.secret.strip() + "\n", 0o600)
-        else:
-            _write(self._run / "secret", place.secret + "\n", 0o600)
-            _write(self._run / "ask", _ASKED, 0o700)
-        if place.host_key:
-            _write(self._run / "known_hosts", f"source {place.host_key.strip()}\n", 0o600)
+            ssh_program.forget_secret(self._run)
 
     def _command(self, way: str) -> list[str]:
         place = self._place
@@ -218,17 +193,13 @@ class SshLine:
             f"ConnectTimeout={seconds(place)}",
             f"ServerAliveInterval={alive}",
             "ServerAliveCountMax=3",
-            "NumberOfPasswordPrompts=1",
             "ControlMaster=yes",
             "PermitLocalCommand=yes",
             "LocalCommand=echo ready",
-            "HostKeyAlias=source",
-            f"PreferredAuthentications={way}",
-            f"BatchMode={'yes' if way == 'publickey' else 'no'}",
-            f"IdentityFile={'./key' if way == 'publickey' else 'none'}",
+            *ssh_program.log_on_by(way),
         ]
         if place.host_key:
-            options += ["StrictHostKeyChecking=yes", "UserKnownHostsFile=./known_hosts"]
+            options += ssh_program.trust_only(self._run, place.host_key)
         else:
             options += ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"]
         user = ["-l", place.username] if place.username else []
@@ -243,17 +214,10 @@ class SshLine:
 
 
 def _ssh(*options: str) -> list[str]:
-    """Return ssh with options, and nobody's own settings and keys."""
-    return ["ssh", "-F", "none", *(p for option in (*_ALWAYS, *options) for p in ("-o", option))]
+    """Return ssh as all calls of a line start it: they share a connection."""
+    return ssh_program.ssh("ControlPath=./ssh", *options)
 
 
 def seconds(place: Place) -> int:
     """Return the patience with this place as a whole number of seconds."""
     return max(1, round(place.timeout_seconds))
-
-
-def _write(path: Path, text: str, mode: int) -> None:
-    """Write a file that nobody else may read, from its first moment on."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)

@@ -2,29 +2,15 @@
 
 import asyncio
 import contextlib
-import ctypes
 import os
-import shutil
 import signal
-import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
+from app.transfers import children
+
 _LINE_BYTES = 1 << 20  # a path has 4,096 bytes, each of which may be written as five
 _KEPT_LINES = 4000
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-def environment(**more: str) -> dict[str, str]:
-    """Return what a child gets: nothing of ours but the path, and times in UTC."""
-    path = os.environ.get("PATH", os.defpath)
-    return {"PATH": path, "LC_ALL": "C", "TZ": "UTC", "SHELL": "/bin/sh", **more}
-
-
-def _die_with_parent() -> None:
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Child:
@@ -50,10 +36,9 @@ class Child:
     ) -> "Child":
         """Start a program that reads `given`; `bound` is what else setpriv takes from it."""
         pipe = asyncio.subprocess.PIPE
-        guard = shutil.which("setpriv")
-        guarded = [guard, "--pdeathsig", "KILL", *bound, "--"] if guard else []
+        before, called = children.bound(*bound)
         process = await asyncio.create_subprocess_exec(
-            *guarded,
+            *before,
             *command,
             stdin=pipe,
             stdout=pipe,
@@ -62,8 +47,7 @@ class Child:
             env=dict(env),
             limit=_LINE_BYTES,
             start_new_session=True,
-            # Forking a large process for it stops the event loop for 10 ms and more.
-            preexec_fn=None if guard else _die_with_parent,
+            preexec_fn=called,
         )
         return cls(process, given)
 

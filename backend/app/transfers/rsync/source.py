@@ -16,11 +16,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.transfers.children import environment
 from app.transfers.rsync.bandwidth import Bandwidth
 from app.transfers.rsync.classify import FileTrouble, ensure_ended_well, file_troubles
 from app.transfers.rsync.line import Line, seconds
 from app.transfers.rsync.options import RsyncOptions
-from app.transfers.rsync.process import Child, environment, running
+from app.transfers.rsync.process import Child, running
 from app.transfers.rsync.said import Listed, listed, unescaped
 from streamweave_sdk.transfers import (
     Entry,
