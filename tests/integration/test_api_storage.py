@@ -183,7 +183,8 @@ async def test_a_policy_says_which_read_back_is_proof_enough(api: Api) -> None:
     where = f"/api/instruments/{made['id']}"
     etag = {"If-Match": (await api.admin.get(where)).headers["ETag"]}
     # A mover's own checksum proves nothing by itself.
-    for wrong in ([], ["mover_checksum"]):
+    # And a local disk computes no checksum of its own.
+    for wrong in ([], ["mover_checksum"], ["storage_checksum"]):
         body = {"storage": [{"storage_location_id": storage["id"], "enough": wrong}]}
         refused = await api.admin.patch(where, json=body, headers=etag)
         assert refused.status_code == 422
@@ -191,6 +192,15 @@ async def test_a_policy_says_which_read_back_is_proof_enough(api: Api) -> None:
     kept = {"storage": [{"storage_location_id": storage["id"], "required": False}]}
     changed = await api.admin.patch(where, json=kept, headers=etag)
     assert changed.json()["storage"][0]["enough"] == ["device"]
+    # Nor does what is led to another place wait for what that can never give.
+    there = {"If-Match": '"r1"'}
+    served = await api.admin.post(
+        "/api/storage", json={"name": "dav", "kind": "webdav", "url": "http://192.0.2.1/files"}
+    )
+    led = await api.admin.post(
+        f"/api/storage/{storage['id']}/drain", json={"to": served.json()["id"]}, headers=there
+    )
+    assert (led.status_code, led.json()["errors"][0]["pointer"]) == (422, "/to")
     etag = {"If-Match": changed.headers["ETag"]}
     whatever = {"storage": [{"storage_location_id": storage["id"], "enough": None}]}
     changed = await api.admin.patch(where, json=whatever, headers=etag)

@@ -55,3 +55,10 @@ async def test_what_stands_there_already_is_not_adopted_without_proof_enough(lab
     copy = await _only_copy(lab)
     assert (copy.state, (copy.intent or {})["outcome"]) == ("available", "adopted")
     assert place.read_bytes() == b"precious"
+
+
+async def test_an_empty_file_needs_no_better_proof(lab: Lab) -> None:
+    lab.write("empty.raw", b"")
+    await _accept(lab, _NEVER_FROM_A_DISK)
+    await lab.harvest()
+    assert (await _only_copy(lab)).state == "available"

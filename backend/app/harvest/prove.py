@@ -106,6 +106,8 @@ def not_enough(copy: ClaimedCopy, found: ReadBack) -> StreamWeaveError | None:
     """Return an error when the storage policy does not take such a read-back for proof."""
     if copy.enough is None or found.read_back_from.value in copy.enough:
         return None
+    if found.size_bytes == 0:
+        return None  # no byte of it came from anywhere
     asked = " or ".join(sorted(copy.enough))
     detail = f"It was read back from {found.read_back_from.value}; the policy asks for {asked}."
     return StreamWeaveError("read_back_not_enough", detail)

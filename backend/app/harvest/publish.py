@@ -100,7 +100,8 @@ async def adopt(proof: Proof, destination: StorageBatch, target: Target) -> Stre
         found = await _read_back(destination, target, final=True)
         if found.sha256 == proof.sha256 and found.size_bytes == proof.bytes_received:
             if (error := not_enough(proof.copy, found)) is not None:
-                return error
+                # Written by this very copy before a crash: nothing unproven stays published.
+                return Withdrawn(error) if await destination.withdraw(target) else error
             proof.facts["outcome"] = "adopted"
             proof.facts.setdefault("object_id", found.object_id)
             proof.facts["read_back_sha256"] = found.sha256.hex()

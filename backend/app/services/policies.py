@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import StreamWeaveError
 from app.harvest.template import parse_template
-from app.models import InstrumentStorage, SourceFile, StorageLocation, StorageState
+from app.models import InstrumentStorage, SourceFile, StorageKind, StorageLocation, StorageState
 from app.services.edits import InvalidField
+from app.services.storage_rules import READ_BACKS
 
 
 def check_template(text: str | None, pointer: str) -> None:
@@ -39,7 +40,8 @@ async def set_policy(
         raise InvalidField("/storage", "A storage location is named twice.")
     for number, policy in enumerate(storage):
         check_template(policy.get("template"), f"/storage/{number}/template")
-        await _check_place(session, policy["storage_location_id"])
+        place = await _find_place(session, policy["storage_location_id"])
+        check_enough(place, policy.get("enough"), f"/storage/{number}/enough")
     known = await session.scalars(
         select(InstrumentStorage).where(InstrumentStorage.instrument_id == instrument_id)
     )
@@ -71,9 +73,22 @@ async def set_policy(
     await session.flush()
 
 
-async def _check_place(session: AsyncSession, location_id: uuid.UUID) -> None:
+def check_enough(place: StorageLocation, enough: list[str] | None, pointer: str) -> None:
+    """Refuse to wait for a proof that a place can never give.
+
+    Raises:
+        InvalidField: what it can give.
+    """
+    possible = READ_BACKS[StorageKind(place.kind)]
+    if enough is not None and possible.isdisjoint(enough):
+        told = " or ".join(sorted(possible))
+        raise InvalidField(pointer, f"'{place.name}' ({place.kind}) can be read back from {told}.")
+
+
+async def _find_place(session: AsyncSession, location_id: uuid.UUID) -> StorageLocation:
     place = await session.get(StorageLocation, location_id)
     if place is None:
         raise InvalidField("/storage", "There is no such storage location.")
     if place.state != StorageState.ACTIVE:
         raise InvalidField("/storage", f"'{place.name}' is {place.state}: nothing goes there.")
+    return place

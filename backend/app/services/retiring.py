@@ -21,6 +21,7 @@ from app.models import Copy, CopyState, InstrumentStorage, StorageLocation, Stor
 from app.services import audit
 from app.services.edits import InvalidField, find, guarded_update
 from app.services.instruments import Editor
+from app.services.policies import check_enough
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ async def drain(
             select(InstrumentStorage).where(InstrumentStorage.storage_location_id == storage_id)
         )
         for policy in policies.all():
-            await _lead_to(session, policy, to_id)
+            await _lead_to(session, policy, other)
         await audit.record(
             session,
             actor=editor.actor,
@@ -104,13 +105,16 @@ async def drain(
     return await editor.database.run(work)
 
 
-async def _lead_to(session: AsyncSession, policy: InstrumentStorage, to_id: uuid.UUID) -> None:
-    """Give the policy's place to another location; its folder and template go along."""
-    there = await session.get(InstrumentStorage, (policy.instrument_id, to_id))
+async def _lead_to(
+    session: AsyncSession, policy: InstrumentStorage, other: StorageLocation
+) -> None:
+    """Give the policy's place to another location; folder, template and wished proof go along."""
+    there = await session.get(InstrumentStorage, (policy.instrument_id, other.id))
     if there is None:
+        check_enough(other, policy.enough, "/to")
         there = InstrumentStorage(
             instrument_id=policy.instrument_id,
-            storage_location_id=to_id,
+            storage_location_id=other.id,
             required=policy.required,
             prefix=policy.prefix,
             template=policy.template,

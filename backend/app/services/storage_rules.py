@@ -59,6 +59,16 @@ NEEDS: Mapping[StorageKind, Needs] = {
     StorageKind.WEBDAV: Needs(("url",), ("host", "port", "host_key")),
     StorageKind.RSYNC: Needs(("host", "path"), ("url", "host_key")),
 }
+# Where a read-back of a kind can come from (ReadBackFrom); a path may be a disk or a mount.
+READ_BACKS: Mapping[StorageKind, frozenset[str]] = {
+    StorageKind.POSIX: frozenset({"device", "page_cache", "server_cache"}),
+    StorageKind.NFS: frozenset({"page_cache", "server_cache"}),
+    StorageKind.CIFS: frozenset({"server_cache"}),
+    StorageKind.S3: frozenset({"server_cache", "storage_checksum"}),
+    StorageKind.SFTP: frozenset({"server_cache"}),
+    StorageKind.WEBDAV: frozenset({"server_cache"}),
+    StorageKind.RSYNC: frozenset({"server_cache"}),
+}
 _FIRST = {StorageKind.CIFS: "share", StorageKind.S3: "bucket", StorageKind.RSYNC: "module"}
 
 
