@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.transfers.rsync.said import unescaped
+from app.transfers.rsync.said import telling, text_of, unescaped
 from streamweave_sdk.transfers import TransferError
 
 _SOME_FAILED = {23, 24}
@@ -84,7 +84,7 @@ def _trouble(line: bytes) -> FileTrouble | None:
     found = _OF_A_FILE.match(line)
     if found is None:
         return None
-    number, detail = int(found["number"]), _text(line)
+    number, detail = int(found["number"]), text_of(line)
     if found["side"] in (b"receiver", b"generator", b"Receiver", b"Generator"):
         if number in _NO_ROOM:
             raise TransferError("landing_full", detail)
@@ -109,7 +109,7 @@ def ensure_ended_well(exit_code: int, lines: Sequence[bytes]) -> None:
     said = b"\n".join(lines)
     for pattern, code in _DAEMON:
         if re.search(pattern, said):
-            raise TransferError(code, _detail(lines, exit_code))
+            raise TransferError(code, telling(lines, exit_code))
     for trouble in file_troubles(lines):
         if trouble.is_folder or exit_code == 3:
             raise trouble.error
@@ -118,22 +118,11 @@ def ensure_ended_well(exit_code: int, lines: Sequence[bytes]) -> None:
         code = "source_host_unknown"
     if _NO_RSYNC.search(said):
         code = "source_protocol_mismatch"
-    raise TransferError(code, _detail(lines, exit_code))
+    raise TransferError(code, telling(lines, exit_code))
 
 
 def ssh_error(lines: Sequence[bytes]) -> TransferError:
     """Return why ssh did not get through."""
     said = b"\n".join(lines)
     code = next((c for pattern, c in _SSH if re.search(pattern, said)), "source_unreachable")
-    return TransferError(code, _detail(lines, 255))
-
-
-def _detail(lines: Sequence[bytes], exit_code: int) -> str:
-    """Return the first line that says more than where rsync stopped."""
-    telling = [line for line in lines if line.strip(b"@ ") and not line.startswith(b"rsync error:")]
-    return _text((telling or list(lines) or [b"It said nothing."])[0], exit_code)
-
-
-def _text(line: bytes, exit_code: int | None = None) -> str:
-    text = line.decode("utf-8", "replace").strip()[:500]
-    return text if exit_code is None else f"{text} (exit code {exit_code})"
+    return TransferError(code, telling(lines, 255))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from app.errors import StreamWeaveError
-from app.transfers.rsync.said import unescaped
+from app.transfers.rsync.said import telling, text_of, unescaped
 
 SOME_FAILED = frozenset({0, 23, 24})
 _OURS = {"push": (b"sender", b"client"), "pull": (b"receiver", b"generator", b"Receiver")}
@@ -63,14 +63,14 @@ def troubles(lines: Sequence[bytes], direction: str) -> Iterator[tuple[bytes, St
     """
     for line in lines:
         if (found := _NOT_THE_SAME.match(line)) is not None:
-            yield unescaped(found["path"]), StreamWeaveError("read_back_mismatch", _text(line))
+            yield unescaped(found["path"]), StreamWeaveError("read_back_mismatch", text_of(line))
         elif (found := _OF_A_PATH.match(line)) is not None:
             number = int(found["number"])
             code = _NUMBERS.get(number, "storage_error")
             if found["side"] in _OURS[direction]:
                 ours = number in (errno.ENOSPC, errno.EDQUOT)
                 code = "landing_full" if ours else "storage_error"
-            yield unescaped(found["path"]), StreamWeaveError(code, _text(line))
+            yield unescaped(found["path"]), StreamWeaveError(code, text_of(line))
 
 
 def ensure_ended(exit_code: int, lines: Sequence[bytes], direction: str) -> None:
@@ -84,21 +84,11 @@ def ensure_ended(exit_code: int, lines: Sequence[bytes], direction: str) -> None
     said = b"\n".join(lines)
     for pattern, code in _SAID:
         if re.search(pattern, said):
-            raise StreamWeaveError(code, _detail(lines, exit_code))
+            raise StreamWeaveError(code, telling(lines, exit_code))
     code = _EXITS.get(exit_code, "storage_error")
     if exit_code not in (10, 30, 35):
         for _, error in troubles(lines, direction):
             if error.code == "storage_object_missing":  # the folder that all of it goes to
                 raise StreamWeaveError("storage_share_missing", error.detail)
             raise error
-    raise StreamWeaveError(code, _detail(lines, exit_code))
-
-
-def _detail(lines: Sequence[bytes], exit_code: int) -> str:
-    """Return the first line that says more than where rsync stopped."""
-    telling = [line for line in lines if line.strip(b"@ ") and not line.startswith(b"rsync error:")]
-    return f"{_text((telling or list(lines) or [b'It said nothing.'])[0])} (exit code {exit_code})"
-
-
-def _text(line: bytes) -> str:
-    return line.decode("utf-8", "replace").strip()[:500]
+    raise StreamWeaveError(code, telling(lines, exit_code))

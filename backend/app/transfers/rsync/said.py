@@ -6,6 +6,7 @@ it could be mistaken for one; so a name's bytes come back exactly.
 
 import calendar
 import re
+from collections.abc import Sequence
 
 from streamweave_sdk.transfers import FileFacts
 
@@ -28,6 +29,17 @@ class Listed:
         self.is_directory = kind == b"d"
         self.facts = facts  # None: its time cannot be stored
         self.name = name
+
+
+def text_of(line: bytes) -> str:
+    """Return a line of a complaint as text, not too long."""
+    return line.decode("utf-8", "replace").strip()[:500]
+
+
+def telling(lines: Sequence[bytes], exit_code: int) -> str:
+    """Return the first complaint that says more than where rsync stopped."""
+    found = [line for line in lines if line.strip(b"@ ") and not line.startswith(b"rsync error:")]
+    return f"{text_of((found or list(lines) or [b'It said nothing.'])[0])} (exit code {exit_code})"
 
 
 def unescaped(name: bytes) -> bytes:
