@@ -85,6 +85,8 @@ async def test_server_that_was_restarted_between_batches_is_not_noticed(
         server.kill()
         server.start()
         await deliver(storage, b"two", b"content")
+        for path in (b"one", b"two"):
+            assert await served_place.content(path) == b"content"
 
 
 async def test_silent_server_is_told_after_the_time_out(
