@@ -17,13 +17,12 @@ from app.errors import CATALOGUE
 from app.harvest.backfill import backfill
 from app.models import StorageLocation, Worker, new_id
 from app.services.movers import MoverOpener
-from app.transfers.base import Source
-from app.transfers.local import LocalSource
 from app.worker.checks import Checker
 from app.worker.daemon import Daemon
 from app.worker.storage_checks import StorageChecker
 from tests.integration.api_fixtures import Api
-from tests.integration.engine_fixtures import Lab, engine_for, opener_for
+from tests.integration.api_lab import lab_of
+from tests.integration.engine_fixtures import opener_for
 from tests.integration.s3_fixtures import BUCKET, KEY, SECRET, MotoS3, RcloneS3
 
 pytest_plugins = ("tests.integration.api_fixtures", "tests.integration.s3_fixtures")
@@ -219,22 +218,7 @@ async def test_trouble_is_told_with_its_cause_and_remedy(api: Api) -> None:
 
 async def test_a_location_is_drained_and_retired(api: Api) -> None:
     old, new = [await api.make_storage(name) for name in ("old", "new")]
-    instrument = await api.make_instrument("tem-2", quiet_seconds=0)
-    source = api.roots / "source"
-    source.mkdir()
-    await api.admin.patch(
-        f"/api/instruments/{instrument['id']}",
-        json={"storage": [{"storage_location_id": old["id"]}]}, headers={"If-Match": '"r1"'},
-    )  # fmt: skip
-
-    async def open_source(_id: uuid.UUID, *, concurrency: int) -> Source:
-        return LocalSource(source)
-
-    engine = engine_for(api.database, open_source, settings=api.settings)
-    lab = Lab(
-        api.database, engine, uuid.UUID(instrument["id"]), uuid.UUID(old["id"]), source,
-        Path(new["path"]),
-    )  # fmt: skip
+    lab = await lab_of(api, old["id"], Path(new["path"]))
     lab.write("a.raw", b"content")
     await lab.harvest()
     where, first = f"/api/storage/{old['id']}", {"If-Match": '"r1"'}
@@ -248,7 +232,7 @@ async def test_a_location_is_drained_and_retired(api: Api) -> None:
     assert (await api.admin.get(f"{where}/emptying")).json()["only_here"] == 1
     too_early = await api.admin.post(f"{where}/retire", json={"reason": "x"}, headers=etag)
     assert too_early.json()["code"] == "in_use"
-    source.joinpath("a.raw").unlink()
+    lab.source.joinpath("a.raw").unlink()
     while await backfill(api.database) >= 0:
         pass
     await lab.drain()

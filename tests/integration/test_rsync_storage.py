@@ -3,7 +3,6 @@
 import hashlib
 import os
 import secrets
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,10 @@ import pytest
 from sqlalchemy import select
 
 from app.models import Attempt
-from app.transfers.base import Source
-from app.transfers.local import LocalSource
 from simlab.process import Login
 from simlab.rsync_servers import MODULE, RsyncDaemon
 from tests.integration.api_fixtures import Api
-from tests.integration.engine_fixtures import Lab, engine_for
+from tests.integration.api_lab import lab_of
 from tests.integration.test_api_storage import worker_of
 
 pytest_plugins = ("tests.integration.api_fixtures",)
@@ -109,22 +106,8 @@ async def test_files_are_delivered_proven_and_read_again(api: Api, served: _Serv
     made = await served.location(api)
     async with worker_of(api):
         assert (await api.admin.post(f"/api/storage/{made['id']}/check")).json()["ok"]
-    instrument = await api.make_instrument("tem-2", quiet_seconds=0)
-    source = api.roots / "source"
-    source.mkdir()
-    await api.admin.patch(
-        f"/api/instruments/{instrument['id']}",
-        json={"storage": [{"storage_location_id": made["id"]}]}, headers={"If-Match": '"r1"'},
-    )  # fmt: skip
-
-    async def open_source(_id: uuid.UUID, *, concurrency: int) -> Source:
-        return LocalSource(source)
-
-    engine = engine_for(api.database, open_source, settings=api.settings)
     root = served.files / "archive"
-    lab = Lab(
-        api.database, engine, uuid.UUID(instrument["id"]), uuid.UUID(made["id"]), source, root
-    )
+    lab = await lab_of(api, made["id"], root)
     contents = {
         **{f"many/{number}": b"%d" % number for number in range(45)},
         "a/ü space+%.dat": os.urandom(70_000),
@@ -149,4 +132,4 @@ async def test_files_are_delivered_proven_and_read_again(api: Api, served: _Serv
     part = {"Range": "bytes=5-14"}
     answer = await api.admin.get(f"/api/files/{file['id']}/content", headers=part)
     assert answer.content == contents["large.raw"][5:15]
-    await engine.ports.open_storage.close()  # type: ignore[attr-defined]
+    await lab.engine.ports.open_storage.close()  # type: ignore[attr-defined]
