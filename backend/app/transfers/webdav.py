@@ -314,19 +314,24 @@ class _WebdavWriting:
         while block := await self._blocks.get():
             yield block
 
-    async def _hand_over(self, block: bytes) -> None:
-        """Give a block to the request, unless that is over already."""
+    async def _hand_over(self, block: bytes) -> bool:
+        """Give a block to the request; False when that was over before."""
         giving = asyncio.ensure_future(self._blocks.put(block))
         try:
             await asyncio.wait({giving, self._request}, return_when=asyncio.FIRST_COMPLETED)
+            return giving.done()
         finally:
             giving.cancel()
-        if self._request.done():
+
+    async def _write(self, block: bytes) -> None:
+        was_taken = await self._hand_over(block)
+        # With the last byte there the server may answer before it is told that this was the end.
+        if self._request.done() and not (was_taken and self._request.result() in _WRITTEN):
             raise Answered(self._request.result())
 
     async def write(self, block: bytes) -> None:
         """Append a block."""
-        await self._files.on(self._client, "writing", lambda _: self._hand_over(block))
+        await self._files.on(self._client, "writing", lambda _: self._write(block))
 
     async def finish(self, mtime_ns: int) -> Standing:
         """End the request; its answer says whether the object stands."""
