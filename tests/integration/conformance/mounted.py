@@ -125,8 +125,15 @@ class MountedPlace(FolderPlace):
     async def _shown(self, path: bytes, size: int | None) -> None:
         file = os.fsencode(self.mounted) + b"/" + path
         async with asyncio.timeout(20):
-            while (os.stat(file).st_size if os.path.exists(file) else None) != size:  # noqa: ASYNC110
+            while _size(file) != size:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+
+
+def _size(file: bytes) -> int | None:
+    try:
+        return os.stat(file).st_size
+    except FileNotFoundError:
+        return None
 
 
 class MountedDestination(Destination):

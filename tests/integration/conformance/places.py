@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.errors import StreamWeaveError
 from app.transfers.base import Storage
 from app.transfers.file_server import FileServer
 
@@ -191,13 +192,20 @@ class CachedPlace(FolderPlace):
         files = self.files()
         try:
             async with asyncio.timeout(20):
-                while True:
-                    found = await files.stat(path)
-                    if (found.size_bytes if found else None) == size:
-                        return
+                while await self._size(files, path) != size:  # noqa: ASYNC110  it tells nobody
                     await asyncio.sleep(0.01)
         finally:
             await files.close()
+
+    async def _size(self, files: FileServer, path: bytes) -> int | None:
+        try:
+            found = await files.stat(path)
+        except StreamWeaveError as error:
+            if error.code != "storage_share_missing":
+                raise
+            files.renew()  # the root itself is new, and not shown yet
+            return None
+        return None if found is None else found.size_bytes
 
 
 def os_text(path: bytes) -> str:
