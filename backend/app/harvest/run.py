@@ -73,7 +73,8 @@ class Run:
             return
         tasks = [asyncio.create_task(self._beat())]
         try:
-            self.engine.forget_journals()  # the database may be another one since the last run
+            # The database may be another one since the last run.
+            self.engine.scanner.forget_journals()
             await self._read_journals()
             tasks.append(asyncio.create_task(self._sweep()))
             tasks.append(asyncio.create_task(self._hands()))
@@ -97,7 +98,7 @@ class Run:
         """Read what the storage locations know; one that is away is asked again before planning."""
         for row in await self._locations():
             try:
-                await self.engine.read_journal(row)
+                await self.engine.scanner.read_journal(row)
             except StreamWeaveError as error:
                 logger.warning("%s is not ready: %s", row.name, error)
 
