@@ -43,7 +43,7 @@ async def test_a_scanner_that_wakes_up_writes_nothing(
         return source
 
     sleeper = engine_for(lab.database, open_source, worker="sleeper", lease_seconds=0.5)
-    monkeypatch.setattr("app.harvest.engine.Engine._keep_scan", _no_renewal)
+    monkeypatch.setattr("app.harvest.scanner.Scanner._keep_scan", _no_renewal)
     sleeping = asyncio.create_task(sleeper.scan(lab.instrument))
     await source.asleep.wait()
     async with lab.database.write() as session:  # time passes
