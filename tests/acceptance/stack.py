@@ -30,7 +30,7 @@ class DemoProcess:
         self.process = subprocess.Popen(
             [
                 sys.executable, "-m", "app.cli", "demo", "--once", "--json",
-                "--data", str(data), "--timeout", "240", *arguments,
+                "--data", str(data), "--timeout", "700", *arguments,
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -38,7 +38,7 @@ class DemoProcess:
             cwd=data,
         )  # fmt: skip
 
-    def finish(self, timeout_seconds: float = 280) -> dict[str, Any]:
+    def finish(self, timeout_seconds: float = 780) -> dict[str, Any]:
         """Wait for its end and return the JSON object of its last line."""
         out, _ = self.process.communicate(timeout=timeout_seconds)
         self._errors.close()
@@ -87,7 +87,7 @@ class DemoProcess:
             return -1
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 120.0) -> None:
+def until(condition: Callable[[], bool], what: str, seconds: float = 400.0) -> None:
     """Wait until a condition holds; fail with what was waited for."""
     end = time.monotonic() + seconds
     while not condition():

@@ -21,7 +21,7 @@ CASES = [
 def test_a_bench_ends_with_one_object(arguments: list[str], keys: set[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench", *arguments, "--json"],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=200,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout.splitlines()[-1])

@@ -23,7 +23,7 @@ from tests.acceptance.stack import (
 
 AVAILABLE = "SELECT count(*) FROM copies WHERE state = 'available'"
 SECRET_MARK = b"simlab-secret-"
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
 
 def _arguments_of(tree: list[psutil.Process]) -> bytes:

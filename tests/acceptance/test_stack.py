@@ -14,7 +14,7 @@ import pytest
 from tests.acceptance.stack import content, until
 from tests.acceptance.up_process import UpProcess, running
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.xdist_group("stack")
 
 # Which one it is depends on what was under way when the server stopped; both are tried again.
 HUNG = {"source_timeout", "source_connection_lost"}

@@ -9,7 +9,7 @@ import pytest
 from tests.acceptance.stack import until
 from tests.acceptance.up_process import UpProcess, running
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.xdist_group("stack")
 
 SCRIPT = """
 import time

@@ -32,7 +32,7 @@ class LiveLab:
                 stderr=log,
                 cwd=data,
             )
-        until(lambda: "Complete:" in self.said(), "the first harvest", 240)
+        until(lambda: "Complete:" in self.said(), "the first harvest", 700)
         said = self.said()
         found = re.search(r"(http://[\d.]+:\d+)\s+sign in as (\S+), password (\S+)", said)
         assert found is not None, said
@@ -84,12 +84,12 @@ class LiveLab:
             found = self.client.items("transfers", state="conflict")
             return [one for one in found if one["path"].endswith(name)]
 
-        until(lambda: bool(conflicts()), "the conflict", 90)
+        until(lambda: bool(conflicts()), "the conflict", 300)
         (copy,) = conflicts()
         yield copy
         stranger.unlink()
         self.client.post(f"transfers/{copy['id']}/retry")
-        until(lambda: not conflicts(), "the copy", 60)
+        until(lambda: not conflicts(), "the copy", 300)
 
     def close(self) -> None:
         """End it as Ctrl-C would."""
@@ -129,8 +129,8 @@ class FreshUp:
                 stderr=log,
                 cwd=root,
             )
-        until(lambda: "One-time code:" in self.said(), "up", 120)
-        until(lambda: "StreamWeave is up at" in self.said(), "up", 120)
+        until(lambda: "One-time code:" in self.said(), "up", 400)
+        until(lambda: "StreamWeave is up at" in self.said(), "up", 400)
         said = self.said()
         url = re.search(r"up at (http://[\d.]+:\d+)", said)
         code = re.search(r"One-time code: ([\w-]+)", said)

@@ -39,7 +39,7 @@ class Window:
             timezone_id="Europe/Berlin",
         )
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(60_000)
         self.complaints: list[str] = []
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self._on_console)
@@ -55,7 +55,7 @@ class Window:
         self.page.get_by_label("Email").fill(email)
         self.page.get_by_role("textbox", name="Password").fill(password)
         self.page.get_by_role("button", name="Sign in").click()
-        expect(self.page.get_by_role("heading", name="Overview")).to_be_visible(timeout=30_000)
+        expect(self.page.get_by_role("heading", name="Overview")).to_be_visible(timeout=90_000)
 
     def open(self, path: str) -> Page:
         """Go to a page and wait until it shows what it was asked for."""
@@ -65,9 +65,9 @@ class Window:
 
     def settle(self) -> None:
         """Wait until nothing of the page is an outline any more."""
-        expect(self.page.locator("h1").first).to_be_visible(timeout=30_000)
+        expect(self.page.locator("h1").first).to_be_visible(timeout=90_000)
         expect(self.page.locator("[aria-busy=true], .mantine-Skeleton-root")).to_have_count(
-            0, timeout=30_000
+            0, timeout=90_000
         )
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ def test_the_page_is_measured_with_its_floors() -> None:
     small = ["--rows", "300", "--rounds", "1", "--updates", "20"]
     done = subprocess.run(
         [sys.executable, "-m", "bench", "page", "--json", *small],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=400,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=800,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     answer = json.loads(done.stdout.splitlines()[-1])

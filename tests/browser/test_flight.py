@@ -48,7 +48,7 @@ def test_a_file_flies_and_nothing_of_it_is_kept(
     page.get_by_role("menuitem", name="Flight check").click()
     expect(page.get_by_text("No file has flown yet.")).to_be_visible()
     page.get_by_role("button", name="Fly", exact=True).click()
-    expect(page.get_by_text("Every station was reached.")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Every station was reached.")).to_be_visible(timeout=90_000)
     for station in ("Source reached", "read back", "Published", "Scratch object removed"):
         expect(page.get_by_text(station).first).to_be_visible()
     expect(page.get_by_text("weighing_001.csv")).to_be_visible()
@@ -61,6 +61,6 @@ def test_a_flight_that_finds_no_file_says_what_to_do(
     (lab.folder_of("uv-vis") / "scale" / "weighing_001.csv").unlink()
     page = as_admin().open(f"/instruments/{scale['id']}/flight")
     page.get_by_role("button", name="Fly", exact=True).click()
-    expect(page.get_by_text("It did not arrive everywhere.")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("It did not arrive everywhere.")).to_be_visible(timeout=90_000)
     expect(page.get_by_text("flight_no_file")).to_be_visible()
     expect(page.get_by_text("Let the instrument write a file")).to_be_visible()

@@ -36,10 +36,10 @@ def test_a_filter_is_made_switched_off_and_forgotten(as_admin: Open, lab: LiveLa
     form.get_by_label("Files of").first.click()
     page.get_by_role("option", name="Cary 60 UV-Vis").click()
     form.get_by_role("button", name="Try it").click()
-    expect(form.get_by_role("table")).to_contain_text("Not asked", timeout=30_000)
+    expect(form.get_by_role("table")).to_contain_text("Not asked", timeout=90_000)
     form.get_by_role("button", name="Add", exact=True).last.click()
     # It is checked in a process of its own, which takes its time to start.
-    expect(page.get_by_role("row", name=NAME)).to_contain_text("file-filter", timeout=30_000)
+    expect(page.get_by_role("row", name=NAME)).to_contain_text("file-filter", timeout=90_000)
     (hook,) = [one for one in lab.client.items("hooks") if one["name"] == NAME]
     assert hook["config"]["rules"][0]["name"] == "lock files"
     assert (hook["pattern"], hook["enabled"]) == ("*.lock", True)
@@ -64,7 +64,7 @@ def test_a_configuration_that_does_not_fit_is_told_and_kept(as_admin: Open) -> N
     form.get_by_role("textbox", name="Name", exact=True).fill(NAME)
     form.get_by_role("group", name="Configuration").get_by_role("button", name="Add").click()
     form.get_by_role("button", name="Add", exact=True).last.click()
-    expect(form.get_by_role("alert")).to_contain_text("hook_config_invalid", timeout=30_000)
+    expect(form.get_by_role("alert")).to_contain_text("hook_config_invalid", timeout=90_000)
     expect(form.get_by_role("textbox", name="Name", exact=True).first).to_have_value(NAME)
 
 
@@ -81,7 +81,7 @@ def test_what_a_hook_said_is_in_its_log_and_on_the_file_s_page(
     (lab.folder_of("uv-vis") / "hooked_77.csv").write_text("400,0.5\n")
     page = as_admin().open("/hooks/log")
     row = page.get_by_role("row", name="hooked_77.csv").filter(has_text=NAME)
-    expect(row).to_contain_text("Answered", timeout=60_000)
+    expect(row).to_contain_text("Answered", timeout=180_000)
     row.get_by_role("button", name=f"More: {NAME}").click()
     page.get_by_role("menuitem", name="Show all of it").click()
     expect(page.get_by_role("dialog")).to_contain_text('"run": 77')

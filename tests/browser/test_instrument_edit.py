@@ -145,11 +145,11 @@ def test_the_connection_is_tested_from_within_before_it_is_saved(
     page = as_admin().open(f"/instruments/{balance['id']}/edit")
     test = page.get_by_role("button", name="Test connection")
     test.click()
-    expect(page.get_by_text("The connection works")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("The connection works")).to_be_visible(timeout=180_000)
     page.get_by_role("textbox", name="Path").fill(f"{balance['root']}/not-there")
     expect(page.get_by_text("The connection works")).to_have_count(0)
     test.click()
-    expect(page.get_by_text("The connection did not work")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("The connection did not work")).to_be_visible(timeout=180_000)
     assert lab.client.get(f"instruments/{balance['id']}")["root"] == balance["root"]
 
 
@@ -161,12 +161,12 @@ def test_changed_rules_are_tried_on_real_files_before_they_are_saved(
     rules = page.get_by_role("region", name="Completeness")
     page.get_by_role("textbox", name="Quiet time").fill("86400")
     page.get_by_role("button", name="Judge the newest files").click()
-    expect(rules.get_by_text("weighed_0001.csv")).to_be_visible(timeout=60_000)
+    expect(rules.get_by_text("weighed_0001.csv")).to_be_visible(timeout=180_000)
     expect(rules.get_by_text("Settling")).to_be_visible()
     page.get_by_role("textbox", name="Quiet time").fill("0")
     expect(rules.get_by_text("weighed_0001.csv")).to_have_count(0)
     page.get_by_role("button", name="Judge the newest files").click()
-    expect(rules.get_by_text("Complete", exact=True)).to_be_visible(timeout=60_000)
+    expect(rules.get_by_text("Complete", exact=True)).to_be_visible(timeout=180_000)
     assert lab.client.get(f"instruments/{balance['id']}")["quiet_seconds"] == 120.0
 
 

@@ -23,8 +23,8 @@ def test_a_new_file_is_seen_to_arrive_without_a_reload(as_admin: Open, lab: Live
     folder.mkdir(parents=True)
     (folder / "arrival_0001.csv").write_text("wavelength,absorbance\n400,0.1\n")
     found = page.get_by_role("row").filter(has_text="arrival_0001.csv")
-    expect(found).to_be_visible(timeout=60_000)
-    expect(found.get_by_text("Available")).to_be_visible(timeout=60_000)
+    expect(found).to_be_visible(timeout=180_000)
+    expect(found.get_by_text("Available")).to_be_visible(timeout=180_000)
 
 
 def test_a_scientist_finds_a_file_and_reads_its_story(as_scientist: Open, lab: LiveLab) -> None:
@@ -86,9 +86,9 @@ def test_a_conflict_is_seen_understood_and_mended(as_admin: Open, lab: LiveLab) 
     source.write_text("wavelength,absorbance\n500,0.2\n")
     page = as_admin().open("/")
     need = page.get_by_role("region", name=re.compile("Needs you"))
-    expect(need).to_be_visible(timeout=60_000)
+    expect(need).to_be_visible(timeout=180_000)
     expect(need.get_by_text(re.compile("conflict|stands|other content", re.I)).first).to_be_visible(
-        timeout=60_000
+        timeout=180_000
     )
     page.goto(f"{lab.url}/transfers?state=conflict")
     page.get_by_role("link", name=re.compile("taken_0001")).click()
@@ -96,7 +96,7 @@ def test_a_conflict_is_seen_understood_and_mended(as_admin: Open, lab: LiveLab) 
     assert stranger.read_text() == "somebody else's file"
     stranger.unlink()  # the person decided: it does not belong there
     page.get_by_role("button", name="Retry").click()
-    expect(page.get_by_text("Both hashes are equal").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Both hashes are equal").first).to_be_visible(timeout=180_000)
     until(lambda: stranger.is_file() and stranger.read_text() == source.read_text(), "the copy", 30)
 
 

@@ -77,7 +77,7 @@ class LabMachine(RuleBasedStateMachine):
         self.workers: list[Worker] = []
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.loop.run_until_complete(asyncio.wait_for(work, 60))
+        return self.loop.run_until_complete(asyncio.wait_for(work, 300))
 
     @initialize(
         policy=st.sampled_from(["version", "new_file"]),

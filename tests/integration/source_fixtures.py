@@ -108,7 +108,9 @@ class Supervisor:
         return Lab(self.database, engine, instrument_id, storage, reach.folder, target)
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]], *, within_seconds: float = 30.0) -> None:
+async def eventually(
+    holds: Callable[[], Awaitable[bool]], *, within_seconds: float = 120.0
+) -> None:
     """Ask again and again until the condition holds."""
     async with asyncio.timeout(within_seconds):
         while not await holds():  # noqa: ASYNC110  what is waited for is in another process

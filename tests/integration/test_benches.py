@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -18,7 +16,7 @@ def bench(name: str, *options: str) -> dict[str, Any]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=800,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
@@ -53,7 +51,6 @@ def test_the_catalogue_is_asked_for_every_list() -> None:
     assert answer["requests"] > 90
 
 
-@pytest.mark.timeout(240)
 def test_the_latency_of_a_watched_instrument_is_measured() -> None:
     answer = bench("latency", "--files", "2")
     assert {"latency_seconds", "p50_seconds", "p95_seconds"} <= set(answer)

@@ -58,7 +58,7 @@ def survivors(
         input=content,
         capture_output=True,
         cwd=ROOT,
-        timeout=200,
+        timeout=600,
         check=False,
     )
     ends = done.stdout.decode().split()

@@ -23,7 +23,7 @@ def run(*command: str) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
         check=False,
     )
     if done.returncode != 0:
