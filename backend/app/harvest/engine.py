@@ -28,7 +28,7 @@ from app.harvest.room import Room
 from app.harvest.scanner import Scanner, ScanResult
 from app.harvest.store import claiming, instruments
 from app.harvest.store.claiming import Lease, Place
-from app.harvest.store.due import Due, due_places, is_any_fill_due, is_any_interrupted
+from app.harvest.store.due import Due, due_places, other_work
 from app.harvest.store.following import wake_followers_of_resting
 from app.harvest.store.wall_clock import forget_future_times
 from app.harvest.transfer import Arriving
@@ -210,8 +210,8 @@ class Engine:
                 session, found.places, held=self.opened.ids, worker=self.ports.settings.worker
             ):
                 found.places.pop(one, None)
-        may_fill = await is_any_fill_due(session)
-        if not await is_any_interrupted(session):
+        may_fill, is_interrupted = await other_work(session)
+        if not is_interrupted:
             return _Work(found, may_fill=may_fill)
         known = await instruments.served(session, zones)
         locations = await instruments.open_locations(session, zones)

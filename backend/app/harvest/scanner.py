@@ -66,7 +66,7 @@ class Scanner:
             StreamWeaveError: when the storage location is away.
         """
         if row.id not in self._journals_read:
-            storage = await self._engine.ports.open_storage(row)
+            storage = await self._engine.storage(row)
             await storage.check_ready()
             await read_journals(self._engine.database, row.id, storage)
             self._journals_read.add(row.id)

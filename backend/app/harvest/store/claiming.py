@@ -9,14 +9,15 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any, cast
 
-from sqlalchemy import Row, Table, and_, bindparam, literal, select, update
+from sqlalchemy import BigInteger, Row, Table, Update, and_, bindparam, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.clock import utcnow
-from app.database import lease_clock_ms, lease_now
+from app.database import lease_clock, lease_now
 from app.errors import StreamWeaveError
 from app.harvest.room import fitting
 from app.harvest.store.among import among
@@ -94,20 +95,39 @@ _NEXT = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True, of=COPIES)
 )
-_TAKE = (
-    update(COPIES)
-    .where(among(C.id, "ids"))
-    .values(
-        state=CopyState.TRANSFERRING,
-        state_since=bindparam("now"),
-        claimed_at=bindparam("now"),
-        attempt=C.attempt + 1,
-        batch_files=bindparam("together"),
-        due_at=None,
-        lease_owner=bindparam("owner"),
-        lease_until_ms=bindparam("until"),
+
+
+@lru_cache(2)
+def _take(is_sqlite: bool) -> Update:
+    """Count the attempt and set the lease of chosen copies."""
+    clock = lease_clock("sqlite" if is_sqlite else "postgresql")
+    return (
+        update(COPIES)
+        .where(among(C.id, "ids"))
+        .values(
+            state=CopyState.TRANSFERRING,
+            state_since=bindparam("now"),
+            claimed_at=bindparam("now"),
+            attempt=C.attempt + 1,
+            batch_files=bindparam("together"),
+            due_at=None,
+            lease_owner=bindparam("owner"),
+            lease_until_ms=clock + bindparam("lease_ms", type_=BigInteger()),
+        )
     )
-)
+
+
+async def _took(
+    session: AsyncSession, chosen: Sequence[Row[Any]], lease: Lease, now: datetime
+) -> None:
+    taken = {
+        "ids": [row[0] for row in chosen],
+        "now": now,
+        "together": len(chosen),
+        "owner": lease.owner,
+        "lease_ms": int(lease.seconds * 1000),
+    }
+    await session.execute(_take(session.get_bind().dialect.name == "sqlite"), taken)
 
 
 async def claim(
@@ -135,14 +155,7 @@ async def claim(
         wanted = due[0].copy_bytes
         detail = f"{wanted} bytes are to come, and there is room for {max(0, room_bytes or 0)}."
         raise StreamWeaveError("storage_full", detail)
-    taken = {
-        "ids": [row[0] for row in chosen],
-        "now": now,
-        "together": len(chosen),
-        "owner": lease.owner,
-        "until": await lease_clock_ms(session) + int(lease.seconds * 1000),
-    }
-    await session.execute(_TAKE, taken)
+    await _took(session, chosen, lease, now)
     await tell(
         session,
         "copies.claimed",
@@ -232,14 +245,7 @@ async def claim_fill(
     where = (rows[0].instrument_id, rows[0].storage_location_id)
     chosen = _choose([r for r in rows if (r.instrument_id, r.storage_location_id) == where])
     now = utcnow()
-    taken = {
-        "ids": [row[0] for row in chosen],
-        "now": now,
-        "together": len(chosen),
-        "owner": lease.owner,
-        "until": await lease_clock_ms(session) + int(lease.seconds * 1000),
-    }
-    await session.execute(_TAKE, taken)
+    await _took(session, chosen, lease, now)
     copies = tuple(_claimed_copy(row, now) for row in chosen)
     return Batch(*where, copies, recovering=False, only_fill=True)
 

@@ -99,24 +99,22 @@ def _size(protocol: str, chosen: str) -> BatchSize:
 
 
 @lru_cache(2)
-def _interrupted(is_sqlite: bool) -> Select[Any]:
+def _other_work(is_sqlite: bool) -> Select[Any]:
     clock = lease_clock("sqlite" if is_sqlite else "postgresql")
-    return (
-        select(C.id)
-        .where(IN_FLIGHT, C.state == CopyState.PUBLISHING, C.lease_until_ms < clock)
-        .limit(1)
+    fill = select(C.id).where(C.follows.is_not(None), WAITING, C.due_at <= _NOW)
+    interrupted = select(C.id).where(
+        IN_FLIGHT, C.state == CopyState.PUBLISHING, C.lease_until_ms < clock
     )
+    return select(fill.exists(), interrupted.exists())
 
 
-_FILL_DUE = select(C.id).where(C.follows.is_not(None), WAITING, C.due_at <= _NOW).limit(1)
+async def other_work(session: AsyncSession) -> tuple[bool, bool]:
+    """Return whether a proven copy can fill one that waits, and whether there is a copy to look at.
 
-
-async def is_any_fill_due(session: AsyncSession) -> bool:
-    """Return whether a copy waits to be filled from a proven one."""
-    return (await session.execute(_FILL_DUE, {"now": utcnow()})).first() is not None
-
-
-async def is_any_interrupted(session: AsyncSession) -> bool:
-    """Return whether some worker died, or was refused its storage, while publishing."""
+    The latter's worker died, or was refused its storage, while publishing.
+    """
     is_sqlite = session.get_bind().dialect.name == "sqlite"
-    return (await session.execute(_interrupted(is_sqlite))).first() is not None
+    may_fill, is_interrupted = (
+        await session.execute(_other_work(is_sqlite), {"now": utcnow()})
+    ).one()
+    return bool(may_fill), bool(is_interrupted)
