@@ -33,6 +33,7 @@ class Options:
     updates: int | None = None
     hooks: bool = False
     grown: int | None = None
+    kinds: str | None = None
 
 
 def main() -> int:
@@ -49,13 +50,14 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="own figure and reference, each time")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
+    parser.add_argument("--kinds", help="destinations: these alone, as in sftp,s3")
     given = parser.parse_args()
     began = monotonic()
     module = importlib.import_module(f"bench.{given.name}")
     with tempfile.TemporaryDirectory(prefix="sw-bench-", dir=given.folder) as folder:
         options = Options(
             Path(folder), given.rounds, given.files, given.size, given.rows, given.database,
-            given.updates, given.hooks, given.grown,
+            given.updates, given.hooks, given.grown, given.kinds,
         )  # fmt: skip
         answer = {"bench": given.name, **module.run(options)}
     answer |= {"rounds": given.rounds, "seconds": round(monotonic() - began, 1)}

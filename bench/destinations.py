@@ -75,6 +75,7 @@ class _Rsync(RsyncDaemon):
         return ["read only = no"]
 
 
+_KINDS = ("cifs", "sftp", "webdav", "s3", "rsync")
 _MAKERS: Mapping[str, Callable[..., ServerProcess]] = {
     "sftp": _Sftp,
     "webdav": _Webdav,
@@ -105,7 +106,7 @@ def run(options: "Options") -> dict[str, Any]:
     for name, (files, size) in sizes.items():
         source = options.folder / f"source-{name}"
         seed_small_files(source, files, size, seed=1)
-        for kind in ("cifs", "sftp", "webdav", "s3", "rsync"):
+        for kind in options.kinds.split(",") if options.kinds else _KINDS:
             place = _serve(kind, options.folder / f"{kind}-{name}")
             try:
                 found.setdefault(kind, {})[name] = asyncio.run(

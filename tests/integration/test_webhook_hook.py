@@ -17,6 +17,7 @@ from app.hooks.builtin.calls import CallFailed
 from app.hooks.builtin.webhook import Webhook, WebhookConfig, sign
 from streamweave_sdk.hooks import PostAnswer, RetryLater, StopAsking
 from streamweave_sdk.testing import a_version, try_post_hook
+from tests.integration.certificates import own_authority
 from tests.integration.receiver import LOOPBACK, Reply, Request, dripping, receiving
 
 KEYS = [bytes(range(32)), bytes(range(100, 124))]
@@ -128,7 +129,7 @@ def test_this_machine_is_refused_unless_it_is_allowed(host: str) -> None:
 
 
 def test_encryption_is_asked_for_and_an_authority_of_ones_own_is_trusted(tmp_path: Path) -> None:
-    certificate, key = _own_authority(tmp_path)
+    certificate, key = own_authority(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     with receiving(tls=context) as receiver:
@@ -152,32 +153,3 @@ def test_a_secret_that_is_none_is_refused_and_never_shown() -> None:
     assert SECRETS[0] not in repr(config)
     schema = WebhookConfig.model_json_schema()
     assert schema["properties"]["secrets"]["items"]["writeOnly"] is True
-
-
-def _own_authority(folder: Path) -> tuple[Path, Path]:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(1).not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )  # fmt: skip
-    certificate, private = folder / "certificate.pem", folder / "key.pem"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return certificate, private

@@ -22,6 +22,7 @@ from typing import Any
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from botocore.handlers import add_expect_header
 
@@ -29,6 +30,7 @@ from app.errors import StreamWeaveError
 from app.transfers.base import Overwriting, Space, StorageCapabilities
 from app.transfers.s3_batch import MARKERS, S3Batch, Shared
 from app.transfers.s3_errors import Failed, code_of, is_missing, is_taken
+from app.transfers.s3_objects import S3Objects, objects_of
 from app.transfers.sentinel import (
     SENTINEL_PATH,
     require_sentinel,
@@ -36,7 +38,6 @@ from app.transfers.sentinel import (
     sentinel_in,
 )
 
-CHUNK = 1 << 20
 _CONCURRENCY = 8
 _TRIES = 2  # the engine tries again later, with back-off
 _BEYOND = ("InvalidRange", "416")
@@ -99,6 +100,7 @@ class S3Storage:
         self._stack = contextlib.AsyncExitStack()
         self._opening = asyncio.Lock()
         self._client: Any = None
+        self._objects: S3Objects | None = None
         self._shared: Shared | None = None
         self._was_probed = False
         self._is_known = False  # the key was taken once
@@ -133,6 +135,16 @@ class S3Storage:
             if not self._is_known:
                 await self._log_on()
         return self._client
+
+    async def objects(self) -> S3Objects:
+        """Return the bucket's objects, for the requests that every file makes."""
+        client = await self.client()
+        async with self._opening:
+            if self._objects is None:
+                account = Credentials(self.address.access_key, self.address.secret)
+                seconds = self.address.timeout_seconds
+                self._objects = await objects_of(client, self.address.bucket, account, seconds)
+            return self._objects
 
     async def _log_on(self) -> None:
         try:
@@ -277,6 +289,7 @@ class S3Storage:
             self._shared = Shared()
         batch = S3Batch(
             await self.client(),
+            await self.objects(),
             self.address,
             self.capabilities,
             self._shared,
@@ -338,10 +351,10 @@ class S3Storage:
         self, path: bytes, *, object_id: str = "", offset: int = 0, size_bytes: int | None = None
     ) -> AsyncGenerator[bytes, None]:
         """Stream an object (the version of the evidence, where versions are kept)."""
-        client = await self.client()
+        objects = await self.objects()
         if size_bytes == 0:
             return
-        wanted: dict[str, str] = {"Bucket": self.address.bucket, "Key": self._key(path)}
+        wanted: dict[str, str] = {}
         if version := object_id.partition("|")[0]:
             wanted["VersionId"] = version
         if offset or size_bytes is not None:
@@ -349,17 +362,17 @@ class S3Storage:
             wanted["Range"] = f"bytes={offset}-{last}"
         with Failed("reading"):
             try:
-                answer = await client.get_object(**wanted)
+                async with objects.get(self._key(path), **wanted) as (_, chunks):
+                    async for chunk in chunks:
+                        yield chunk
             except ClientError as error:
                 if code_of(error) not in _BEYOND:
-                    raise
-                return  # nothing is left from there on
-            async with answer["Body"] as body:
-                while chunk := await body.read(CHUNK):
-                    yield chunk
+                    raise  # else nothing is left from there on
 
     async def close(self) -> None:
         """Close the connections."""
         async with self._opening:
-            self._client, self._is_known = None, False
+            if self._objects is not None:
+                self._objects.close()
+            self._client, self._objects, self._is_known = None, None, False
             await self._stack.aclose()

@@ -24,12 +24,12 @@ from app.transfers.base import (
     Target,
 )
 from app.transfers.s3_errors import Failed, code_of, is_denied, is_missing, is_taken
+from app.transfers.s3_objects import S3Objects
 
 if TYPE_CHECKING:
     from app.transfers.s3 import S3Address
 
 MARKERS = ".streamweave/uploads"
-_CHUNK = 1 << 20
 _PART_BYTES = 8 << 20
 _MOST_PARTS = 9_000  # S3 takes 10,000
 _KEPT_BYTES = 16 << 20
@@ -119,12 +119,14 @@ class S3Batch:
     def __init__(
         self,
         client: Any,
+        objects: S3Objects,
         address: "S3Address",
         capabilities: StorageCapabilities,
         shared: Shared,
         writer: str,
     ) -> None:
         self._client = client
+        self._objects = objects
         self._address = address
         self.capabilities = capabilities
         self.shared = shared
@@ -203,16 +205,13 @@ class S3Batch:
         with Failed("sending a part"):
             upload = self._uploads.get(target) or await self._begin(target)
             number = len(upload.parts) + 1
-            answer = await self._client.upload_part(
-                **self._place(target),
-                UploadId=upload.id,
-                PartNumber=number,
-                Body=part,
-                ChecksumSHA256=digest,
-            )
+            answer = await self._objects.put(
+                self._key(target), part, digest,
+                UploadId=upload.id, PartNumber=number, ChecksumSHA256=_base64(digest),
+            )  # fmt: skip
         upload.size_bytes += len(part)
         upload.parts.append(
-            {"ETag": answer["ETag"], "PartNumber": number, "ChecksumSHA256": digest}
+            {"ETag": answer["ETag"], "PartNumber": number, "ChecksumSHA256": _base64(digest)}
         )
 
     async def _begin(self, target: Target) -> _Upload:
@@ -274,13 +273,15 @@ class S3Batch:
         upload = self._uploads.get(target)
         if upload is None:
             content = self._kept[target]
-            answer = await self._client.put_object(
-                **self._place(target),
+            digest = _sha256(content)
+            answer = await self._objects.put(
+                self._key(target),
+                content,
+                digest,
                 **self._attributes(target),
-                Body=content,
                 # Who locks objects wants the algorithm named, beside the sum itself.
                 ChecksumAlgorithm="SHA256",
-                ChecksumSHA256=_sha256(content),
+                ChecksumSHA256=_base64(digest),
                 IfNoneMatch="*",
             )
             size = len(content)
@@ -304,14 +305,12 @@ class S3Batch:
         """Return what stands at the final name, and whether this very attempt wrote it."""
         with Failed("looking"):
             try:
-                found = await self._client.head_object(**self._place(target))
+                found = await self._objects.head(self._key(target))
             except ClientError as error:
                 if not is_missing(error):
                     raise
                 return None, False
-        # Header names come back in any case.
-        written_by = {name.lower(): value for name, value in found.get("Metadata", {}).items()}
-        is_ours = written_by.get("streamweave-copy") == str(target.copy_id)
+        is_ours = found["Metadata"].get("streamweave-copy") == str(target.copy_id)
         return ObjectFacts(_object_id(found), int(found["ContentLength"])), is_ours
 
     async def sync_names(self, targets: Sequence[Target]) -> None:
@@ -340,18 +339,17 @@ class S3Batch:
 
     async def _read_back(self, target: Target) -> ReadBack:
         trusts = self._address.options.get("proof") == "storage_checksum"
-        place = self._place(target)
+        key, which = self._key(target), {}
         if (known := self._published.get(target)) is not None:
-            place |= _that_very(known.object_id)
+            which = _that_very(known.object_id)
         if trusts and target not in self._uploads:
-            found = await self._client.head_object(**place, ChecksumMode="ENABLED")
+            found = await self._objects.head(key, **which, ChecksumMode="ENABLED")
             if (told := _whole_checksum(found)) is not None:
                 size = int(found["ContentLength"])
                 return ReadBack(told, size, _object_id(found), ReadBackFrom.STORAGE_CHECKSUM)
-        answer = await self._client.get_object(**place)
         digest, size = hashlib.sha256(), 0
-        async with answer["Body"] as body:
-            while chunk := await body.read(_CHUNK):
+        async with self._objects.get(key, **which) as (answer, chunks):
+            async for chunk in chunks:
                 digest.update(chunk)
                 size += len(chunk)
         return ReadBack(digest.digest(), size, _object_id(answer), ReadBackFrom.SERVER_CACHE)
@@ -380,8 +378,12 @@ class S3Batch:
         return True
 
 
-def _sha256(content: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(content).digest()).decode()
+def _sha256(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
+
+
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()
 
 
 def _object_id(answer: dict[str, Any]) -> str:

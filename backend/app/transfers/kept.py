@@ -1,0 +1,162 @@
+"""One connection that many requests share, one after another: the floor under our HTTP readers.
+
+A small answer is one wake-up: whoever waits is called when all that he waits for is here.
+"""
+
+import asyncio
+import ssl
+from typing import cast
+
+END_OF_HEAD = b"\r\n\r\n"
+_MOST_BUFFERED = 2 << 20
+_SLICE = 256 << 10  # of what is sent: no more of it is copied at a time
+
+
+class KeptConnection(asyncio.Protocol):
+    """One connection: what came and was not taken yet, and who waits for how much."""
+
+    def __init__(self, timeout_seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._timeout = timeout_seconds
+        self._buffer = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._wanted = 0
+        self._is_paused = False
+        self._watch: asyncio.TimerHandle | None = None
+        self._heard_at = 0.0
+        self._writable: asyncio.Future[None] | None = None
+        self._may_write = True
+        self.is_over = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note the transport."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what came; stop reading while nobody takes it."""
+        self._buffer += data
+        self._heard_at = self._loop.time()
+        if self._writable is not None:
+            self._go_on_writing()
+        if len(self._buffer) >= self._wanted:
+            self._wake()
+        if len(self._buffer) > _MOST_BUFFERED and self._transport and not self._is_paused:
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wake who waits: no more will come."""
+        self.is_over = True
+        self._wake()
+        self.resume_writing()
+
+    def pause_writing(self) -> None:
+        """The other end takes no more for now."""
+        self._may_write = False
+
+    def resume_writing(self) -> None:
+        """It takes more, or will never."""
+        self._may_write = True
+        self._go_on_writing()
+
+    def _go_on_writing(self) -> None:
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def ask(self, request: bytes) -> None:
+        """Send a request."""
+        assert self._transport is not None
+        self._heard_at = self._loop.time()
+        self._transport.write(request)
+
+    async def send(self, content: bytes) -> bool:
+        """Send what may be long; return whether all was sent before an answer or the end came.
+
+        Raises:
+            TimeoutError: when the other end takes nothing for the time-out.
+        """
+        assert self._transport is not None
+        left = memoryview(content)
+        for at in range(0, len(left), _SLICE):
+            if self.is_over or self._buffer:
+                return False
+            self._transport.write(left[at : at + _SLICE])
+            if not self._may_write:
+                self._writable = self._loop.create_future()
+                try:
+                    async with asyncio.timeout(self._timeout):
+                        await self._writable
+                finally:
+                    self._writable = None
+        self._heard_at = self._loop.time()
+        return not self.is_over
+
+    async def wait(self, wanted: int) -> int:
+        """Wait until so many bytes are here or no more will come; return how many are.
+
+        Raises:
+            TimeoutError: when nothing came for the time-out.
+        """
+        if len(self._buffer) < wanted:
+            self._heard_at = self._loop.time()  # not while nobody waited
+        while len(self._buffer) < wanted and not self.is_over:
+            self._wanted = wanted
+            self._waiter = self._loop.create_future()
+            if self._watch is None:
+                self._watch = self._loop.call_later(self._timeout, self._look)
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return len(self._buffer)
+
+    def _look(self) -> None:
+        """The stall watch: one timer a connection, set again as long as bytes come."""
+        self._watch = None
+        if self._waiter is None or self._waiter.done():
+            return
+        left = self._heard_at + self._timeout - self._loop.time()
+        if left <= 0:
+            self._waiter.set_exception(TimeoutError())
+        else:
+            self._watch = self._loop.call_later(left, self._look)
+
+    @property
+    def here(self) -> int:
+        """How many bytes came and were not taken yet."""
+        return len(self._buffer)
+
+    def take_to(self, mark: bytes) -> bytes | None:
+        """Take all up to and with the first mark, if it is here."""
+        end = self._buffer.find(mark)
+        return None if end < 0 else self.take(end + len(mark))
+
+    def take(self, size: int) -> bytes:
+        """Take up to so many bytes of what is here."""
+        with memoryview(self._buffer) as here:  # one copy, not two
+            taken = bytes(here[:size])
+        del self._buffer[:size]
+        if self._is_paused and self._transport and len(self._buffer) <= _MOST_BUFFERED // 2:
+            self._is_paused = False
+            self._transport.resume_reading()
+        return taken
+
+    async def begin_tls(self, trusted: ssl.SSLContext, host: str) -> None:
+        """Speak TLS from now on, as behind a proxy."""
+        assert self._transport is not None
+        self._transport = await self._loop.start_tls(
+            self._transport, self, trusted, server_hostname=host
+        )
+
+    def close(self) -> None:
+        """Close it."""
+        self.is_over = True
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._transport is not None:
+            self._transport.abort()

@@ -1,0 +1,231 @@
+"""HTTP over kept connections: servers that end, hang, refuse early, or stand behind a proxy."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from app.transfers.kept_http import BrokenOffError, CouldNotConnectError, KeptHttp
+from tests.integration.certificates import own_authority
+
+Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@contextlib.asynccontextmanager
+async def listening(peer: Peer, trusted: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """A server on a loopback port whose connections are given to `peer`."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await peer(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=trusted)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+def http_at(port: int, *, seconds: float = 20.0, proxy: str | None = None) -> KeptHttp:
+    return KeptHttp(
+        f"http://127.0.0.1:{port}",
+        timeout_seconds=seconds,
+        trusted=ssl.create_default_context(),
+        proxy=proxy,
+    )
+
+
+async def asked(
+    http: KeptHttp, method: str = "GET", target: str = "/a", body: bytes = b""
+) -> tuple[int, bytes]:
+    async with http.ask(method, target, {"X-One": "1"}, body) as answer:
+        return answer.status, await answer.whole()
+
+
+async def test_one_connection_serves_many_requests() -> None:
+    heads: list[bytes] = []
+    connections = 0
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        while True:
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n" + OK)
+
+    async with listening(peer) as port:
+        http = http_at(port)
+        for _ in range(3):
+            assert await asked(http) == (200, b"ok")
+        http.close()
+    assert connections == 1
+    assert heads[0] == f"GET /a HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX-One: 1\r\n\r\n".encode()
+
+
+async def test_a_connection_that_the_server_closed_is_made_again() -> None:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await reader.readuntil(b"\r\n\r\n")  # of the second one nobody hears
+
+    async with listening(peer) as port:
+        http = http_at(port)
+        for _ in range(3):
+            assert await asked(http) == (200, b"ok")
+        http.close()
+
+
+async def test_a_server_that_ends_at_once_is_asked_once_more_by_nobody() -> None:
+    connections = 0
+
+    async def peer(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.readuntil(b"\r\n\r\n")
+
+    async with listening(peer) as port:
+        with pytest.raises(BrokenOffError):
+            await asked(http_at(port))
+    assert connections == 1
+
+
+async def test_an_answer_to_half_a_body_is_heard_and_the_connection_not_used_again() -> None:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nlate")
+        await reader.read()  # until the other end closes it
+
+    async with listening(peer) as port:
+        http = http_at(port)
+        body = bytes(64 << 20)  # more than any socket keeps
+        assert await asked(http, "PUT", body=body) == (403, b"late")
+        assert not http._idle
+
+
+async def test_a_long_body_arrives_whole() -> None:
+    body = bytes(range(256)) * (20 << 10)
+    came = b""
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal came
+        await reader.readuntil(b"\r\n\r\n")
+        came = await reader.readexactly(len(body))
+        writer.write(OK)
+
+    async with listening(peer) as port:
+        assert await asked(http_at(port), "PUT", body=body) == (200, b"ok")
+    assert came == body
+
+
+@pytest.mark.parametrize("said", [b"", OK[:-1]])
+async def test_a_silent_server_is_given_up(said: bytes) -> None:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await reader.read()
+
+    async with listening(peer) as port:
+        with pytest.raises(TimeoutError):
+            await asked(http_at(port, seconds=0.3))
+
+
+async def test_a_server_that_takes_nothing_is_given_up() -> None:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await gone.wait()
+
+    gone = asyncio.Event()
+    async with listening(peer) as port:
+        with pytest.raises(TimeoutError):
+            await asked(http_at(port, seconds=0.3), "PUT", body=bytes(64 << 20))
+        gone.set()
+
+
+async def test_nobody_there() -> None:
+    async with listening(lambda _r, _w: asyncio.sleep(0)) as port:
+        pass
+    with pytest.raises(CouldNotConnectError) as raised:
+        await asked(http_at(port))
+    assert isinstance(raised.value.__cause__, ConnectionRefusedError)
+
+
+async def test_tls_is_checked_and_spoken_through_a_proxy(tmp_path: Path) -> None:
+    certificate, private = own_authority(tmp_path)
+    speaks = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    speaks.load_cert_chain(certificate, private)
+    tunnels: list[bytes] = []
+
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(OK)
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tunnels.append(await reader.readuntil(b"\r\n\r\n"))
+        there, here = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+
+        async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+            while some := await source.read(65536):
+                target.write(some)
+            target.close()
+
+        await asyncio.gather(pump(reader, here), pump(there, writer))
+
+    async with listening(server, speaks) as port, listening(proxy) as door:
+        url = f"https://localhost:{port}"
+        knows = ssl.create_default_context(cafile=str(certificate))
+        direct = KeptHttp(url, timeout_seconds=20, trusted=knows)
+        assert await asked(direct) == (200, b"ok")
+        through = KeptHttp(
+            url, timeout_seconds=20, trusted=knows, proxy=f"http://me:p%40ss@127.0.0.1:{door}"
+        )
+        for _ in range(2):
+            assert await asked(through) == (200, b"ok")
+        strange = KeptHttp(url, timeout_seconds=20, trusted=ssl.create_default_context())
+        with pytest.raises(CouldNotConnectError) as raised:
+            await asked(strange)
+        assert isinstance(raised.value.__cause__, ssl.SSLCertVerificationError)
+        for one in (direct, through):
+            one.close()
+    assert tunnels == [
+        f"CONNECT localhost:{port} HTTP/1.1\r\nHost: localhost:{port}\r\n"
+        "Proxy-Authorization: Basic bWU6cEBzcw==\r\n\r\n".encode()
+    ]
+
+
+async def test_a_proxy_that_refuses_is_told(tmp_path: Path) -> None:
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+
+    async with listening(proxy) as door:
+        http = KeptHttp(
+            "https://localhost", timeout_seconds=20, trusted=ssl.create_default_context(),
+            proxy=f"http://127.0.0.1:{door}",
+        )  # fmt: skip
+        with pytest.raises(CouldNotConnectError, match="407"):
+            await asked(http)
+
+
+async def test_a_plain_proxy_is_given_the_whole_address() -> None:
+    heads: list[bytes] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(OK)
+
+    async with listening(proxy) as door:
+        http = KeptHttp(
+            "http://store.example:80", timeout_seconds=20, trusted=ssl.create_default_context(),
+            proxy=f"http://u:p@127.0.0.1:{door}",
+        )  # fmt: skip
+        assert await asked(http) == (200, b"ok")
+    assert heads[0].startswith(
+        b"GET http://store.example:80/a HTTP/1.1\r\nHost: store.example\r\n"
+        b"Proxy-Authorization: Basic dTpw\r\n"
+    )
