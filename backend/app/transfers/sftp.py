@@ -219,7 +219,13 @@ class SftpFiles:
             await self._line.call("flushing a folder", flushing)
 
     async def append(self, path: bytes, lines: bytes) -> None:
-        """Append and flush."""
+        """Append and flush.
+
+        Raises:
+            StreamWeaveError: `storage_error` when the server cannot flush. Such servers often write
+                from the start to the end only (rclone's waits a second for what is missing before
+                it refuses, and all other answers with it), or stand before an object store.
+        """
 
         async def appending(session: SftpSession) -> None:
             async with _opened(session, self.at(path), _APPEND) as handle:
@@ -232,6 +238,8 @@ class SftpFiles:
                 await self.flush(session, handle)
 
         session = await self._line.session()
+        if not session.flushes:
+            raise StreamWeaveError("storage_error", "writing the journal: the server cannot flush.")
         await self.on(session, "writing the journal", appending)
 
     async def flush(self, session: SftpSession, handle: bytes) -> None:
