@@ -101,7 +101,9 @@ def _size(protocol: str, chosen: str) -> BatchSize:
 @lru_cache(2)
 def _other_work(is_sqlite: bool) -> Select[Any]:
     clock = lease_clock("sqlite" if is_sqlite else "postgresql")
-    fill = select(C.id).where(C.follows.is_not(None), WAITING, C.due_at <= _NOW)
+    # No plain state: without statistics SQLite would read all that waits by the states' index.
+    waits = (C.state + "").in_([CopyState.QUEUED, CopyState.RETRY_WAIT])
+    fill = select(C.id).where(C.follows.is_not(None), waits, C.due_at <= _NOW)
     interrupted = select(C.id).where(
         IN_FLIGHT, C.state == CopyState.PUBLISHING, C.lease_until_ms < clock
     )
