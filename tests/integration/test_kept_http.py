@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import os
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -107,6 +110,88 @@ async def test_an_answer_to_half_a_body_is_heard_and_the_connection_not_used_aga
         assert not http._idle
 
 
+@pytest.mark.parametrize("is_upload", [False, True])
+async def test_what_comes_before_the_answer_ends_no_body(is_upload: bool) -> None:
+    body = os.urandom(24 << 20)
+    came = b""
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal came
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n")
+        await writer.drain()
+        came = await reader.readexactly(len(body))
+        writer.write(b"HTTP/1.1 102 Processing\r\n\r\n" + OK)
+
+    async with listening(peer) as port:
+        http = http_at(port)
+        if is_upload:
+            async with http.upload("/a", {}, len(body)) as upload:
+                assert await upload.send(body[:5])
+                assert await upload.send(body[5:])
+                assert await upload.status(20) == 200
+        else:
+            assert await asked(http, "PUT", body=body) == (200, b"ok")
+    assert came == body
+
+
+async def test_a_server_that_never_comes_to_its_answer_is_given_up() -> None:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(b"HTTP/1.1 102 Processing\r\n\r\n" * 50)
+            await writer.drain()
+
+    async with listening(peer) as port:
+        with pytest.raises(BrokenOffError):
+            await asked(http_at(port))
+
+
+async def test_an_upload_that_is_refused_early_says_so() -> None:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 507 Insufficient Storage\r\nContent-Length: 0\r\n\r\n")
+        await reader.read()
+
+    async with listening(peer) as port, http_at(port).upload("/a", {}, 1 << 30) as upload:
+        while await upload.send(bytes(1 << 20)):
+            pass
+        assert await upload.status(20) == 507
+
+
+async def test_a_body_without_a_length_that_is_reset_is_not_whole() -> None:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nhalf of it")
+        await writer.drain()
+        linger = struct.pack("ii", 1, 0)  # its end is a reset
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+    async with listening(peer) as port:
+        with pytest.raises(BrokenOffError):
+            await asked(http_at(port))
+
+
+async def test_what_is_on_its_way_when_all_is_closed_breaks_off() -> None:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nhalf of it")
+        await reader.read()
+
+    async with listening(peer) as port:
+        http = http_at(port)
+        async with http.ask("GET", "/", {}) as answer:
+            http.close()
+            with pytest.raises(BrokenOffError):
+                await answer.whole()
+
+
+async def test_no_value_makes_another_header() -> None:
+    async with listening(lambda _r, _w: asyncio.sleep(0)) as port:
+        with pytest.raises(ValueError, match="control character"):
+            async with http_at(port).ask("GET", "/", {"X": "a\r\nEvil: 1"}):
+                pass
+
+
 async def test_a_long_body_arrives_whole() -> None:
     body = bytes(range(256)) * (20 << 10)
     came = b""
@@ -198,17 +283,25 @@ async def test_tls_is_checked_and_spoken_through_a_proxy(tmp_path: Path) -> None
     ]
 
 
-async def test_a_proxy_that_refuses_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "407"),
+        (b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "more than it may"),
+        (b"", "no answer"),
+    ],
+)
+async def test_a_proxy_that_refuses_or_lies_is_told(said: bytes, words: str) -> None:
     async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+        writer.write(said)
 
     async with listening(proxy) as door:
         http = KeptHttp(
             "https://localhost", timeout_seconds=20, trusted=ssl.create_default_context(),
             proxy=f"http://127.0.0.1:{door}",
         )  # fmt: skip
-        with pytest.raises(CouldNotConnectError, match="407"):
+        with pytest.raises(CouldNotConnectError, match=words):
             await asked(http)
 
 

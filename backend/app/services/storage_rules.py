@@ -15,6 +15,7 @@ from app.services.source_rules import check_root, check_url
 ADDRESS = ("path", "host", "port", "url", "host_key", "options", "service_account_id")
 _MODE = re.compile(r"^0?[0-7]{3}$")
 _PLAIN = re.compile(r"^[\w .:/@+=-]{1,200}$")
+_SENT = re.compile(r"^[\w .:/@+=-]{1,200}$", re.ASCII)  # in a header of HTTP
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,11 @@ NEEDS: Mapping[StorageKind, Needs] = {
         ("path", "service_account_id"),
         ("host", "port", "host_key"),
         {
-            "region": _PLAIN,
+            "region": _SENT,
             "force_path_style": _one_of("true", "false"),
-            "storage_class": _PLAIN,
+            "storage_class": _SENT,
             "encryption": _one_of("AES256", "aws:kms", "aws:kms:dsse"),
-            "kms_key": _PLAIN,
+            "kms_key": _SENT,
             "object_lock": _one_of("GOVERNANCE", "COMPLIANCE"),
             "retain_days": re.compile(r"^[1-9][0-9]{0,4}$"),
             "proof": _one_of("read_back", "storage_checksum"),

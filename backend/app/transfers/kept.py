@@ -17,7 +17,7 @@ class KeptConnection(asyncio.Protocol):
 
     def __init__(self, timeout_seconds: float) -> None:
         self._loop = asyncio.get_running_loop()
-        self._timeout = timeout_seconds
+        self.timeout_seconds = timeout_seconds
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -28,6 +28,7 @@ class KeptConnection(asyncio.Protocol):
         self._writable: asyncio.Future[None] | None = None
         self._may_write = True
         self.is_over = False
+        self.failure: Exception | None = None  # how it ended, if not well
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the transport."""
@@ -48,6 +49,7 @@ class KeptConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wake who waits: no more will come."""
         self.is_over = True
+        self.failure = self.failure or exc
         self._wake()
         self.resume_writing()
 
@@ -74,27 +76,27 @@ class KeptConnection(asyncio.Protocol):
         self._heard_at = self._loop.time()
         self._transport.write(request)
 
-    async def send(self, content: bytes) -> bool:
-        """Send what may be long; return whether all was sent before an answer or the end came.
+    async def send(self, content: memoryview) -> int:
+        """Send what may be long; return how much went before something came, or the end.
 
         Raises:
             TimeoutError: when the other end takes nothing for the time-out.
         """
         assert self._transport is not None
-        left = memoryview(content)
-        for at in range(0, len(left), _SLICE):
-            if self.is_over or self._buffer:
-                return False
-            self._transport.write(left[at : at + _SLICE])
+        sent = 0
+        while sent < len(content) and not self.is_over and not self._buffer:
+            piece = content[sent : sent + _SLICE]
+            self._transport.write(piece)
+            sent += len(piece)
             if not self._may_write:
                 self._writable = self._loop.create_future()
                 try:
-                    async with asyncio.timeout(self._timeout):
+                    async with asyncio.timeout(self.timeout_seconds):
                         await self._writable
                 finally:
                     self._writable = None
         self._heard_at = self._loop.time()
-        return not self.is_over
+        return sent
 
     async def wait(self, wanted: int) -> int:
         """Wait until so many bytes are here or no more will come; return how many are.
@@ -108,7 +110,7 @@ class KeptConnection(asyncio.Protocol):
             self._wanted = wanted
             self._waiter = self._loop.create_future()
             if self._watch is None:
-                self._watch = self._loop.call_later(self._timeout, self._look)
+                self._watch = self._loop.call_later(self.timeout_seconds, self._look)
             try:
                 await self._waiter
             finally:
@@ -120,7 +122,7 @@ class KeptConnection(asyncio.Protocol):
         self._watch = None
         if self._waiter is None or self._waiter.done():
             return
-        left = self._heard_at + self._timeout - self._loop.time()
+        left = self._heard_at + self.timeout_seconds - self._loop.time()
         if left <= 0:
             self._waiter.set_exception(TimeoutError())
         else:
@@ -154,8 +156,11 @@ class KeptConnection(asyncio.Protocol):
         )
 
     def close(self) -> None:
-        """Close it."""
+        """Close it, whoever waits for more of it."""
+        if not self.is_over:
+            self.failure = ConnectionAbortedError("The connection was closed.")
         self.is_over = True
+        self._wake()
         if self._watch is not None:
             self._watch.cancel()
         if self._transport is not None:

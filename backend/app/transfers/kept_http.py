@@ -14,6 +14,7 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from http import HTTPStatus
 from urllib.parse import SplitResult, unquote, urlsplit
+from weakref import WeakSet
 
 from app.transfers.kept import END_OF_HEAD, KeptConnection
 
@@ -24,6 +25,9 @@ _LONGEST_LINE = 4 << 10  # of a chunk's length
 _LONGEST_WHOLE = 1 << 20
 _IDLE_SECONDS = 5.0  # less than servers keep a connection that nobody uses
 _CONNECT_SECONDS = 15.0
+_NEXT_ADDRESS_SECONDS = 0.25  # until a host's next address is tried too (RFC 8305)
+_MOST_HEADS = 100  # of interim answers, and lines of trailers
+_NO_VALUE = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;|$)")
 _BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
@@ -49,11 +53,17 @@ class Answer:
         self.status = status
         self.headers = headers
         self._connection = connection
-        self._is_chunked = headers.get("transfer-encoding", "").lower().endswith("chunked")
-        self._left = None if self._is_chunked else _length(headers)
-        if is_bodiless or status in _BODILESS:
-            self._is_chunked, self._left = False, 0
-        self.is_read = self._left == 0
+        self._left: int | None = 0
+        self._is_chunked = False
+        if not is_bodiless and status not in _BODILESS:
+            self._is_chunked = headers.get("transfer-encoding", "").lower().endswith("chunked")
+            self._left = None if self._is_chunked else _length(headers)
+        self._is_over = False  # of a body without a length
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all of the body was taken."""
+        return self._is_over or self._left == 0
 
     @property
     def may_be_kept(self) -> bool:
@@ -69,20 +79,33 @@ class Answer:
             TimeoutError: nothing came for the time-out.
         """
         if self._is_chunked:
-            while size := await self._chunk_size():
-                async for chunk in self._counted(size):
-                    yield chunk
-                if await self._line():
-                    raise BrokenOffError("A chunk is longer than it says.")
-            while await self._line():  # trailers
-                pass
+            async for chunk in self._chunked():
+                yield chunk
         elif self._left is not None:
-            async for chunk in self._counted(self._left):
+            while self._left:
+                chunk = await self._next(self._left)
+                self._left -= len(chunk)
                 yield chunk
         else:
             while await self._connection.wait(1):
                 yield self._connection.take(_CHUNK)
-        self.is_read = True
+            if self._connection.failure is not None:
+                raise BrokenOffError("The body broke off.") from self._connection.failure
+            self._is_over = True
+
+    async def _chunked(self) -> AsyncGenerator[bytes, None]:
+        while size := await self._chunk_size():
+            while size:
+                chunk = await self._next(size)
+                size -= len(chunk)
+                yield chunk
+            if await self._line():
+                raise BrokenOffError("A chunk is longer than it says.")
+        for _ in range(_MOST_HEADS):  # trailers
+            if not await self._line():
+                self._is_over = True
+                return
+        raise BrokenOffError("The answer has no end.")
 
     async def whole(self) -> bytes:
         """Return a body that is short.
@@ -98,13 +121,10 @@ class Answer:
                 raise BrokenOffError("The answer is too long.")
         return bytes(found)
 
-    async def _counted(self, left: int) -> AsyncGenerator[bytes, None]:
-        while left:
-            if not await self._connection.wait(min(left, _CHUNK)):
-                raise BrokenOffError(f"{left} bytes are missing.")
-            chunk = self._connection.take(min(left, _CHUNK))
-            left -= len(chunk)
-            yield chunk
+    async def _next(self, left: int) -> bytes:
+        if not await self._connection.wait(min(left, _CHUNK)):
+            raise BrokenOffError(f"{left} bytes are missing.")
+        return self._connection.take(min(left, _CHUNK))
 
     async def _chunk_size(self) -> int:
         told = _CHUNK_SIZE.match(await self._line())
@@ -132,7 +152,7 @@ def _length(headers: Mapping[str, str]) -> int | None:
     told = headers.get("content-length")
     if told is None:
         return None
-    if not (told.isascii() and told.isdigit()):
+    if not (told.isascii() and told.isdigit() and len(told) < 20):
         raise BrokenOffError("The answer's length is no number.")
     return int(told)
 
@@ -160,22 +180,95 @@ def parse_head(head: bytes) -> tuple[int, dict[str, str]]:
     return int(status), headers
 
 
+async def _answer_to(
+    connection: KeptConnection, left: memoryview
+) -> tuple[int, dict[str, str], bool]:
+    """Send what is left of a body; return status and headers, and whether all of it was sent.
+
+    What comes before the answer (1xx) may come at any time and ends nothing.
+    """
+    for _ in range(_MOST_HEADS):
+        left = left[await connection.send(left) :]
+        status, headers = parse_head(await _taken_to(connection, END_OF_HEAD, _LONGEST_HEAD))
+        if status >= 200:
+            return status, headers, not left
+    raise BrokenOffError("The server never comes to its answer.")
+
+
+def _lines(headers: Mapping[str, str]) -> str:
+    if any(_NO_VALUE.search(value) for value in headers.values()):
+        raise ValueError("A header's value has a control character.")
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+
+
+class Upload:
+    """A PUT that is on its way."""
+
+    def __init__(self, connection: KeptConnection) -> None:
+        self._connection = connection
+        self._status: int | None = None
+
+    async def send(self, block: bytes) -> bool:
+        """Send the next block; False when the answer, or the connection's end, came before.
+
+        Raises:
+            BrokenOffError: the connection ended.
+            TimeoutError: when the server takes nothing for the time-out.
+        """
+        left = memoryview(block)
+        left = left[await self._connection.send(left) :]
+        if left:
+            self._status, _, is_whole = await _answer_to(self._connection, left)
+            return is_whole
+        return True
+
+    async def status(self, patience_seconds: float) -> int:
+        """Return the status of the answer.
+
+        Raises:
+            BrokenOffError: the connection ended, or what came is no HTTP.
+            TimeoutError: nothing came for so long.
+        """
+        if self._status is None:
+            self._connection.timeout_seconds = patience_seconds
+            self._status, _, _ = await _answer_to(self._connection, memoryview(b""))
+        return self._status
+
+
 class KeptHttp:
     """A pool of connections to one server."""
 
     def __init__(
-        self, url: str, *, timeout_seconds: float, trusted: ssl.SSLContext, proxy: str | None = None
+        self,
+        url: str,
+        *,
+        timeout_seconds: float,
+        trusted: ssl.SSLContext,
+        proxy: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        most: int = 32,
     ) -> None:
+        self._room = asyncio.Semaphore(most)
+        self._is_closed = False
         self._server = urlsplit(url)
         self._proxy = urlsplit(proxy) if proxy else None
         self._trusted = trusted if self._server.scheme == "https" else None
         self._timeout = timeout_seconds
         self._idle: list[tuple[float, KeptConnection]] = []
+        self._made: WeakSet[KeptConnection] = WeakSet()
         # A plain request goes to the proxy with its whole address (RFC 9112, section 3.2.2).
         self._before = url if self._proxy and self._trusted is None else ""
         self._always = f"Host: {_host(self._server)}\r\n"
         if self._before and self._proxy:
             self._always += _proxy_logon(self._proxy)
+        self._always += _lines(headers or {})
+
+    def _head(
+        self, method: str, target: str, headers: Mapping[str, str], size_bytes: int | None
+    ) -> bytes:
+        length = "" if size_bytes is None else f"Content-Length: {size_bytes}\r\n"
+        line = f"{method} {self._before}{target} HTTP/1.1\r\n"
+        return f"{line}{self._always}{_lines(headers)}{length}\r\n".encode("latin-1")
 
     @contextlib.asynccontextmanager
     async def ask(
@@ -190,16 +283,46 @@ class KeptHttp:
             BrokenOffError: the connection ended, or what came is no HTTP.
             TimeoutError: nothing came for the time-out.
         """
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        length = f"Content-Length: {len(body)}\r\n" if body or method in ("PUT", "POST") else ""
-        head = f"{method} {self._before}{target} HTTP/1.1\r\n{self._always}{lines}{length}\r\n"
-        connection, answer = await self._answered(method, head.encode("latin-1"), body)
+        size = len(body) if body or method in ("PUT", "POST") else None
+        head = self._head(method, target, headers, size)
+        async with self._a_place():
+            connection, answer = await self._answered(method, head, body)
+            try:
+                yield answer
+            finally:
+                self._put_back(connection, answer)
+
+    @contextlib.asynccontextmanager
+    async def _a_place(self) -> AsyncIterator[None]:
+        """Be one of those that have a connection."""
+        async with asyncio.timeout(self._timeout):
+            await self._room.acquire()
         try:
-            yield answer
+            yield
         finally:
-            if answer.may_be_kept and not connection.is_over:
-                self._idle.append((asyncio.get_running_loop().time(), connection))
-            else:
+            self._room.release()
+
+    def _put_back(self, connection: KeptConnection, answer: Answer) -> None:
+        if answer.may_be_kept and not connection.is_over and not self._is_closed:
+            self._idle.append((asyncio.get_running_loop().time(), connection))
+        else:
+            connection.close()
+
+    @contextlib.asynccontextmanager
+    async def upload(
+        self, target: str, headers: Mapping[str, str], size_bytes: int
+    ) -> AsyncIterator["Upload"]:
+        """Begin a PUT whose body comes piece by piece, on a connection of its own.
+
+        Raises:
+            CouldNotConnectError: and the cause says why.
+        """
+        async with self._a_place():
+            connection = await self._connect()
+            try:
+                connection.ask(self._head("PUT", target, headers, size_bytes))
+                yield Upload(connection)
+            finally:
                 connection.close()
 
     async def _answered(
@@ -216,16 +339,10 @@ class KeptHttp:
     ) -> Answer:
         is_done = False
         try:
-            if len(body) <= _TOGETHER:
-                connection.ask(head + body)
-                is_whole = True
-            else:
-                connection.ask(head)
-                is_whole = await connection.send(body)
-            status = 100
-            while status < 200:  # what comes before the answer
-                said = await _taken_to(connection, END_OF_HEAD, _LONGEST_HEAD)
-                status, headers = parse_head(said)
+            together = body if len(body) <= _TOGETHER else b""
+            connection.ask(head + together)
+            left = memoryview(body)[len(together) :]
+            status, headers, is_whole = await _answer_to(connection, left)
             if not is_whole:
                 headers["connection"] = "close"
             answer = Answer(connection, status, headers, is_bodiless=method == "HEAD")
@@ -247,7 +364,9 @@ class KeptHttp:
     async def _connect(self) -> KeptConnection:
         try:
             async with asyncio.timeout(min(_CONNECT_SECONDS, self._timeout)):
-                return await (self._through_proxy() if self._proxy else self._directly())
+                made = await (self._through_proxy() if self._proxy else self._directly())
+                self._made.add(made)
+                return made
         except (OSError, TimeoutError) as error:
             raise CouldNotConnectError(str(error) or type(error).__name__) from error
 
@@ -258,33 +377,26 @@ class KeptHttp:
             server.hostname or "",
             server.port or (443 if is_safe else 80),
             ssl=self._trusted,
+            happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS,
         )
         return connection
 
     async def _through_proxy(self) -> KeptConnection:
         assert self._proxy is not None
         loop, server = asyncio.get_running_loop(), self._server
+        if self._proxy.scheme != "http":
+            raise OSError(f"A proxy by {self._proxy.scheme} cannot be used, only one by http.")
         _, connection = await loop.create_connection(
             lambda: KeptConnection(self._timeout),
             self._proxy.hostname or "",
-            self._proxy.port or 8080,
+            self._proxy.port or 80,
+            happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS,
         )
         if self._trusted is None:
             return connection
         is_done = False
         try:
-            place = f"{server.hostname}:{server.port or 443}"
-            connection.ask(
-                f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n"
-                f"{_proxy_logon(self._proxy)}\r\n".encode()
-            )
-            try:
-                said = await _taken_to(connection, END_OF_HEAD, _LONGEST_HEAD)
-                status, _ = parse_head(said)
-            except BrokenOffError as error:
-                raise OSError("The proxy gave no answer.") from error
-            if status != HTTPStatus.OK:
-                raise OSError(f"The proxy answered {status}.")
+            await self._open_tunnel(connection, self._proxy)
             await connection.begin_tls(self._trusted, server.hostname or "")
             is_done = True
             return connection
@@ -292,10 +404,28 @@ class KeptHttp:
             if not is_done:
                 connection.close()
 
+    async def _open_tunnel(self, connection: KeptConnection, proxy: SplitResult) -> None:
+        name = self._server.hostname or ""
+        place = f"[{name}]" if ":" in name else name
+        place += f":{self._server.port or 443}"
+        connection.ask(
+            f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{_proxy_logon(proxy)}\r\n".encode()
+        )
+        try:
+            status, _, _ = await _answer_to(connection, memoryview(b""))
+        except BrokenOffError as error:
+            raise OSError("The proxy gave no answer.") from error
+        if status >= 300:
+            raise OSError(f"The proxy answered {status}.")
+        if connection.here:  # it would be taken for the server's answer
+            raise OSError("The proxy said more than it may.")
+
     def close(self) -> None:
-        """Close idle connections."""
-        while self._idle:
-            self._idle.pop()[1].close()
+        """Close all connections: what is on its way breaks off."""
+        self._is_closed = True
+        self._idle.clear()
+        for connection in list(self._made):
+            connection.close()
 
 
 def _host(server: SplitResult) -> str:

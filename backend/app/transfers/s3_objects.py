@@ -9,10 +9,9 @@ is rare goes by the library itself.
 import asyncio
 import contextlib
 import hashlib
-import os
 import random
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -21,21 +20,28 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import (
+    BotoCoreError,
     ClientError,
     ConnectionClosedError,
     EndpointConnectionError,
+    ParamValidationError,
     ReadTimeoutError,
     SSLError,
 )
-from botocore.httpsession import get_cert_path
+from botocore.httpsession import ProxyConfiguration, get_cert_path
 from botocore.parsers import create_parser
+from botocore.session import get_session
 from botocore.utils import get_environ_proxies
 
 from app.transfers.kept_http import Answer, BrokenOffError, CouldNotConnectError, KeptHttp
 
 _TRIES = 2  # as the library is told; the engine tries again later, with back-off
 _MOST_PAUSE_SECONDS = 0.5
-_TRIED_AGAIN = (500, 502, 503, 504)
+_CONNECTIONS = 64
+_PASSING_STATUS = (429, 500, 502, 503, 504)
+_PASSING_CODES = ("RequestTimeout", "RequestTimeoutException", "SlowDown", "RequestLimitExceeded")
+_BROKEN = (TimeoutError, BrokenOffError, CouldNotConnectError, OSError)
+_ALWAYS = {"Accept-Encoding": "identity", "User-Agent": "StreamWeave"}
 _SENT_AS = {
     "ChecksumAlgorithm": "x-amz-sdk-checksum-algorithm",
     "ChecksumMode": "x-amz-checksum-mode",
@@ -83,7 +89,6 @@ class S3Objects:
     async def put(self, key: str, body: bytes, sha256: bytes, **parameters: Any) -> dict[str, Any]:
         """Write an object, or with PartNumber and UploadId a part, of this SHA-256."""
         async with self._asked("PUT", key, parameters, body, sha256) as answer:
-            await answer.whole()
             return _told(answer.headers)
 
     async def head(self, key: str, **parameters: Any) -> dict[str, Any]:
@@ -98,9 +103,16 @@ class S3Objects:
         """Yield what is known of an object, and its content."""
         async with (
             self._asked("GET", key, parameters) as answer,
-            contextlib.aclosing(answer.chunks()) as chunks,
+            contextlib.aclosing(self._chunks(answer)) as chunks,
         ):
             yield _told(answer.headers), chunks
+
+    async def _chunks(self, answer: Answer) -> AsyncGenerator[bytes, None]:
+        try:
+            async for chunk in answer.chunks():
+                yield chunk
+        except _BROKEN as error:
+            raise self._in_its_words(error) from error
 
     @contextlib.asynccontextmanager
     async def _asked(
@@ -111,23 +123,44 @@ class S3Objects:
         body: bytes = b"",
         sha256: bytes = _NOTHING.digest(),
     ) -> AsyncIterator[Answer]:
-        """Yield a good answer; what fails is one of botocore's exceptions."""
-        target = "/" + quote(key, safe="/~")
-        query = {_IN_QUERY[n]: str(v) for n, v in parameters.items() if n in _IN_QUERY}
-        if query:
-            target += "?" + "&".join(f"{n}={quote(v, safe='~')}" for n, v in sorted(query.items()))
+        """Yield a good answer; what fails is one of botocore's exceptions.
+
+        All that is asked here may be sent twice: a write by its condition, or as it was before.
+        """
+        target = "/" + quote(key, safe="/~") + _query(parameters)
         headers = _headers(parameters)
-        with self._in_its_words():
-            for tries in range(1, _TRIES + 1):
-                signed = self._signed(method, target, headers, sha256.hex())
-                async with self._http.ask(method, self._path + target, signed, body) as answer:
-                    if answer.status < 300:
-                        yield answer
-                        return
-                    said = await answer.whole()
-                if answer.status not in _TRIED_AGAIN or tries == _TRIES:
-                    raise self._refusal(method, answer, said)
-                await asyncio.sleep(random.uniform(0, _MOST_PAUSE_SECONDS))
+        for tries in range(1, _TRIES + 1):
+            async with contextlib.AsyncExitStack() as stack:
+                found = await self._try(stack, method, target, headers, (body, sha256))
+                if isinstance(found, Answer):
+                    yield found
+                    return
+            if tries == _TRIES or not _may_pass(found):
+                raise found
+            await asyncio.sleep(random.uniform(0, _MOST_PAUSE_SECONDS))
+
+    async def _try(
+        self,
+        stack: contextlib.AsyncExitStack,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        content: tuple[bytes, bytes],
+    ) -> Answer | BotoCoreError | ClientError:
+        """Return a good answer, its body still to come if something is read, or what failed."""
+        body, sha256 = content
+        signed = self._signed(method, target, headers, sha256.hex())
+        try:
+            answer = await stack.enter_async_context(
+                self._http.ask(method, self._path + target, signed, body)
+            )
+            is_good = answer.status < 300
+            said = b"" if is_good and method == "GET" else await answer.whole()
+        except _BROKEN as error:
+            failure = self._in_its_words(error)
+            failure.__cause__ = error
+            return failure
+        return answer if is_good else self._refusal(method, answer, said)
 
     def _signed(
         self, method: str, target: str, headers: Mapping[str, str], sha256: str
@@ -143,22 +176,14 @@ class S3Objects:
         operation = {"PUT": "PutObject", "HEAD": "HeadObject", "GET": "GetObject"}[method]
         return ClientError(self._parser.parse(found, None), operation)
 
-    @contextlib.contextmanager
-    def _in_its_words(self) -> Iterator[None]:
-        where = {"endpoint_url": self._base}
-        try:
-            yield
-        except TimeoutError as error:
-            raise ReadTimeoutError(**where, error=error) from error
-        except BrokenOffError as error:
-            raise ConnectionClosedError(**where, error=error) from error
-        except CouldNotConnectError as error:
-            kind = (
-                SSLError if isinstance(error.__cause__, ssl.SSLError) else EndpointConnectionError
-            )
-            raise kind(**where, error=error) from error
-        except OSError as error:
-            raise ConnectionClosedError(**where, error=error) from error
+    def _in_its_words(self, error: Exception) -> BotoCoreError:
+        where = {"endpoint_url": self._base, "error": error}
+        if isinstance(error, CouldNotConnectError):
+            is_tls = isinstance(error.__cause__, ssl.SSLError)
+            return SSLError(**where) if is_tls else EndpointConnectionError(**where)
+        if isinstance(error, TimeoutError):
+            return ReadTimeoutError(**where)
+        return ConnectionClosedError(**where)
 
     def close(self) -> None:
         """Close the connections."""
@@ -173,15 +198,32 @@ async def objects_of(
     signed = await client.generate_presigned_url("get_object", Params=params)
     base = signed.partition("?")[0].removesuffix("/k")
     parts = urlsplit(base)
-    proxies = get_environ_proxies(base)
-    bundle = os.environ.get("AWS_CA_BUNDLE") or get_cert_path(True)
+    proxies = ProxyConfiguration(get_environ_proxies(base))
+    bundle = get_session().get_config_variable("ca_bundle") or get_cert_path(True)
     http = KeptHttp(
         f"{parts.scheme}://{parts.netloc}",
         timeout_seconds=timeout_seconds,
         trusted=ssl.create_default_context(cafile=bundle),
-        proxy=proxies.get(parts.scheme),
+        proxy=proxies.proxy_url_for(base),
+        headers=_ALWAYS,
+        most=_CONNECTIONS,
     )
     return S3Objects(base, http, _Signer(credentials, "s3", client.meta.region_name))
+
+
+def _may_pass(failure: BotoCoreError | ClientError) -> bool:
+    """Whether it may go well the next time: trouble of the line, or a busy server."""
+    if not isinstance(failure, ClientError):
+        return not isinstance(failure, SSLError)
+    status = failure.response["ResponseMetadata"]["HTTPStatusCode"]
+    code = failure.response.get("Error", {}).get("Code", "")
+    return status in _PASSING_STATUS or code in _PASSING_CODES or code.startswith("Throttl")
+
+
+def _query(parameters: Mapping[str, Any]) -> str:
+    asked = {_IN_QUERY[n]: str(v) for n, v in parameters.items() if n in _IN_QUERY}
+    pairs = "&".join(f"{name}={quote(v, safe='~')}" for name, v in sorted(asked.items()))
+    return f"?{pairs}" if pairs else ""
 
 
 def _headers(parameters: Mapping[str, Any]) -> dict[str, str]:
@@ -193,6 +235,9 @@ def _headers(parameters: Mapping[str, Any]) -> dict[str, str]:
             headers[_SENT_AS[name]] = value.strftime("%Y-%m-%dT%H:%M:%SZ")
         elif name not in _IN_QUERY:
             headers[_SENT_AS[name]] = value
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            raise ParamValidationError(report=f"{name}: not in printable ASCII.")
     return headers
 
 

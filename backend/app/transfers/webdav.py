@@ -1,4 +1,4 @@
-"""WebDAV by aiohttp: PUT beside the final name, MOVE with `Overwrite: F`, basic authentication.
+"""WebDAV: PUT beside the final name, MOVE with `Overwrite: F`, basic authentication.
 
 The protocol cannot flush, so nothing here is durable; it has no append, so each batch has a journal
 object. An object's identity is its ETag where the server keeps it over a MOVE (a probe looks), else
@@ -18,10 +18,7 @@ from collections.abc import (
 )
 from http import HTTPStatus
 from typing import TypeVar
-from urllib.parse import quote, unquote_to_bytes
-
-import aiohttp
-from yarl import URL
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from app.errors import StreamWeaveError
 from app.transfers import webdav_xml as xml
@@ -35,6 +32,7 @@ from app.transfers.file_server import (
     must_have_become,
     must_stand,
 )
+from app.transfers.kept_http import Answer, KeptHttp, Upload
 from app.transfers.line import LISTING_SECONDS, Line
 from app.transfers.paths import display
 from app.transfers.webdav_http import Answered, HttpConnector, Said, root_url
@@ -65,12 +63,11 @@ class WebdavFiles:
         self._url = root_url(address)
         self.place = self._url
         self._connector = HttpConnector(address)
-        self._line: Line[aiohttp.ClientSession] = Line(
-            self._connector, self.place, address.timeout_seconds
-        )
+        self._line: Line[KeptHttp] = Line(self._connector, self.place, address.timeout_seconds)
         self._seconds = address.timeout_seconds
         self._making_folder = asyncio.Lock()
         self._takes_time: bool | None = None  # until a server said
+        self._path = urlsplit(self._url).path
 
     def renew(self) -> None:
         """Allow one more log-on after a refused one."""
@@ -89,8 +86,8 @@ class WebdavFiles:
         if any(len(part) > _LONGEST_NAME for part in path.split(b"/")):
             raise StreamWeaveError("storage_name_refused", f"More than {_LONGEST_NAME} bytes.")
 
-    def _at(self, path: bytes) -> URL:
-        return URL(self._url + quote(path, safe="/"), encoded=True)
+    def _at(self, path: bytes) -> str:
+        return self._path + quote(path, safe="/")
 
     async def _ask(
         self,
@@ -99,18 +96,16 @@ class WebdavFiles:
         path: bytes,
         *good: int,
         headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
+        content: bytes = b"",
     ) -> Said:
         """Make a request whose answer is short; a status that is not good is raised."""
-        url = self._at(path)
 
-        async def asking(client: aiohttp.ClientSession) -> Said:
-            async with client.request(
-                method, url, headers=headers, data=content, allow_redirects=False
-            ) as answer:
+        async def asking(http: KeptHttp) -> Said:
+            async with http.ask(method, self._at(path), headers or {}, content) as answer:
+                said = await answer.whole()
                 if answer.status not in good:
                     raise Answered(answer.status)
-                return Said(answer.status, await answer.read())
+                return Said(answer.status, said)
 
         return await self._line.call(step, asking)
 
@@ -130,17 +125,15 @@ class WebdavFiles:
 
     async def list_folder(self, path: bytes) -> Sequence[Listed]:
         """Return all names in a folder."""
-        own = unquote_to_bytes(self._at(path).raw_path).rstrip(b"/")
+        own = unquote_to_bytes(self._at(path)).rstrip(b"/")
         listed: list[Listed] = []
 
-        async def listing(client: aiohttp.ClientSession) -> None:
+        async def listing(http: KeptHttp) -> None:
             head = {"Depth": "1"}
-            async with client.request(
-                "PROPFIND", self._at(path), headers=head, data=xml.FACTS, allow_redirects=False
-            ) as answer:
+            async with http.ask("PROPFIND", self._at(path), head, xml.FACTS) as answer:
                 if answer.status != HTTPStatus.MULTI_STATUS:
                     raise Answered(answer.status)
-                async for there, properties in xml.responses(answer.content.iter_any()):
+                async for there, properties in xml.responses(answer.chunks()):
                     found = xml.standing(properties)
                     if there != own:
                         name = there.rpartition(b"/")[2]
@@ -174,9 +167,15 @@ class WebdavFiles:
         Who answers a long request before its end breaks the connection, and the answer is lost:
         so what could be refused is refused before, to an empty object.
         """
-        await self._ask("creating", "PUT", path, *_WRITTEN, content=b"")
-        client = await self._line.session()
-        return _WebdavWriting(self, client, path, size_bytes)
+        await self._ask("creating", "PUT", path, *_WRITTEN)
+        http = await self._line.session()
+        stack = contextlib.AsyncExitStack()
+        upload = await self.on(
+            http,
+            "creating",
+            lambda h: stack.enter_async_context(h.upload(self._at(path), {}, size_bytes)),
+        )
+        return _WebdavWriting(self, http, path, size_bytes, upload, stack)
 
     async def finished(self, path: bytes, mtime_ns: int) -> Standing:
         """Set the time of an object that was written, where that is known to work."""
@@ -195,25 +194,24 @@ class WebdavFiles:
         if offset or size_bytes is not None:
             end = "" if size_bytes is None else str(offset + max(size_bytes, 1) - 1)
             headers["Range"] = f"bytes={offset}-{end}"
-        client = await self._line.session()
-        answer = await self._line.on(
-            client,
-            "opening",
-            lambda c: c.get(self._at(path), headers=headers, allow_redirects=False),
-        )
-        try:
+        http = await self._line.session()
+        async with contextlib.AsyncExitStack() as stack:
+            answer = await self._line.on(
+                http,
+                "opening",
+                lambda h: stack.enter_async_context(h.ask("GET", self._at(path), headers)),
+            )
             if answer.status not in (200, 206, 416):
                 raise self._connector.error(Answered(answer.status), "opening")
             standing = _standing_of(answer)
             if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 standing = must_stand(await self.stat(path), path)
-            yield _WebdavReading(self._line, client, answer, standing, (offset, size_bytes))
-        finally:
-            answer.release()  # its connection is used again only if all was read
+            # Its connection is used again only if all was read.
+            yield _WebdavReading(self._line, http, answer, standing, (offset, size_bytes))
 
     async def rename_if_free(self, old: bytes, new: bytes) -> Standing | None:
         """MOVE, which is refused when the new name exists."""
-        head = {"Destination": str(self._at(new)), "Overwrite": "F"}
+        head = {"Destination": self._url + quote(new, safe="/"), "Overwrite": "F"}
         answer = await self._ask("publishing", "MOVE", old, 201, 204, 412, headers=head)
         if answer.status == HTTPStatus.PRECONDITION_FAILED:
             return None
@@ -252,14 +250,14 @@ class WebdavFiles:
 
     async def on(
         self,
-        client: aiohttp.ClientSession,
+        http: KeptHttp,
         step: str,
-        work: Callable[[aiohttp.ClientSession], Awaitable[T]],
+        work: Callable[[KeptHttp], Awaitable[T]],
         *,
         seconds: float | None = None,
     ) -> T:
         """Do a part of a long request."""
-        return await self._or_full(self._line.on(client, step, work, seconds=seconds))
+        return await self._or_full(self._line.on(http, step, work, seconds=seconds))
 
     async def _or_full(self, writing: Awaitable[T]) -> T:
         """Say that a quota is used up where the server's answer does not, or was lost."""
@@ -277,80 +275,57 @@ class WebdavFiles:
             return False  # nobody can tell
         return space is not None and space.free_bytes < _BLOCK
 
-    async def long_put(
-        self,
-        client: aiohttp.ClientSession,
-        path: bytes,
-        blocks: AsyncIterator[bytes],
-        size_bytes: int,
-    ) -> int:
-        """PUT what comes block by block; return the status of the answer."""
-        headers = {"Content-Length": str(size_bytes)}  # some servers take no unknown length
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=self._seconds, sock_read=_FINISH_SECONDS
-        )
-        async with client.put(
-            self._at(path), data=blocks, headers=headers, timeout=timeout, allow_redirects=False
-        ) as answer:
-            await answer.read()
-            return answer.status
-
 
 class _WebdavWriting:
     """An object that is being written by one long request."""
 
     def __init__(
-        self, files: WebdavFiles, client: aiohttp.ClientSession, path: bytes, size_bytes: int
+        self,
+        files: WebdavFiles,
+        http: KeptHttp,
+        path: bytes,
+        size_bytes: int,
+        upload: Upload,
+        stack: contextlib.AsyncExitStack,
     ) -> None:
         self._files = files
-        self._client = client
+        self._http = http
         self._path = path
-        self._blocks: asyncio.Queue[bytes] = asyncio.Queue(1)
-        self._request = asyncio.ensure_future(
-            files.long_put(client, path, self._stream(), size_bytes)
-        )
-
-    async def _stream(self) -> AsyncGenerator[bytes, None]:
-        while block := await self._blocks.get():
-            yield block
-
-    async def _hand_over(self, block: bytes) -> bool:
-        """Give a block to the request; False when that was over before."""
-        giving = asyncio.ensure_future(self._blocks.put(block))
-        try:
-            await asyncio.wait({giving, self._request}, return_when=asyncio.FIRST_COMPLETED)
-            return giving.done()
-        finally:
-            giving.cancel()
+        self._left = size_bytes
+        self._upload = upload
+        self._stack = stack  # what ends the request
+        self._answered: int | None = None
 
     async def _write(self, block: bytes) -> None:
-        was_taken = await self._hand_over(block)
-        # With the last byte there the server may answer before it is told that this was the end.
-        if self._request.done() and not (was_taken and self._request.result() in _WRITTEN):
-            raise Answered(self._request.result())
+        self._left -= len(block)
+        if await self._upload.send(block):
+            return
+        # With the last byte there the server may answer, and end the connection, at once.
+        self._answered = await self._upload.status(_FINISH_SECONDS)
+        if self._left or self._answered not in _WRITTEN:
+            raise Answered(self._answered)
 
     async def write(self, block: bytes) -> None:
         """Append a block."""
-        await self._files.on(self._client, "writing", lambda _: self._write(block))
+        await self._files.on(self._http, "writing", lambda _: self._write(block))
 
     async def finish(self, mtime_ns: int) -> Standing:
         """End the request; its answer says whether the object stands."""
 
-        async def finishing(_: aiohttp.ClientSession) -> None:
-            await self._hand_over(b"")
-            status = await self._request
+        async def finishing(_: KeptHttp) -> None:
+            status = self._answered or await self._upload.status(_FINISH_SECONDS)
             if status not in _WRITTEN:
                 raise Answered(status)
 
-        await self._files.on(self._client, "finishing", finishing, seconds=_FINISH_SECONDS)
+        try:
+            await self._files.on(self._http, "finishing", finishing, seconds=_FINISH_SECONDS)
+        finally:
+            await self._stack.aclose()
         return await self._files.finished(self._path, mtime_ns)
 
     async def abandon(self) -> None:
         """Break the request off."""
-        self._request.cancel()
-        await asyncio.wait({self._request})
-        if not self._request.cancelled():
-            self._request.exception()  # told already
+        await self._stack.aclose()
 
 
 class _WebdavReading:
@@ -358,15 +333,15 @@ class _WebdavReading:
 
     def __init__(
         self,
-        line: Line[aiohttp.ClientSession],
-        client: aiohttp.ClientSession,
-        answer: aiohttp.ClientResponse,
+        line: Line[KeptHttp],
+        http: KeptHttp,
+        answer: Answer,
         standing: Standing,
         part: tuple[int, int | None],
     ) -> None:
         self.standing = standing
         self._line = line
-        self._client = client
+        self._http = http
         self._answer = answer
         self._part = part
 
@@ -378,24 +353,24 @@ class _WebdavReading:
         skip = 0 if self._answer.status == HTTPStatus.PARTIAL_CONTENT else offset
         left = max(self.standing.size_bytes - offset, 0)
         left = left if size is None else min(left, size)
-        stream = self._answer.content
-        while left:
-            chunk = await self._line.on(self._client, "reading", lambda _: stream.readany())
-            if not chunk:
-                return
-            skipped, chunk = min(skip, len(chunk)), chunk[skip:][:left]
-            skip -= skipped
-            left -= len(chunk)
-            if chunk:
-                yield chunk
+        async with contextlib.aclosing(self._answer.chunks()) as stream:
+            while left:
+                chunk = await self._line.on(self._http, "reading", lambda _: anext(stream, b""))
+                if not chunk:
+                    return
+                skipped, chunk = min(skip, len(chunk)), chunk[skip:][:left]
+                skip -= skipped
+                left -= len(chunk)
+                if chunk:
+                    yield chunk
 
 
-def _standing_of(answer: aiohttp.ClientResponse) -> Standing:
+def _standing_of(answer: Answer) -> Standing:
     """Return what the head of an answer says of the whole object."""
     head = answer.headers
-    whole = head.get("Content-Range", "").rpartition("/")[2] or head.get("Content-Length", "")
+    whole = head.get("content-range", "").rpartition("/")[2] or head.get("content-length", "")
     return Standing(
         size_bytes=int(whole) if whole.isdigit() else 0,
-        mtime_seconds=xml.time_of(head.get("Last-Modified", "")),
-        mark=xml.tag_of(head.get("ETag", "")),
+        mtime_seconds=xml.time_of(head.get("last-modified", "")),
+        mark=xml.tag_of(head.get("etag", "")),
     )

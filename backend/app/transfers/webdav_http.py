@@ -1,23 +1,21 @@
-"""The HTTP beneath WebDAV, by aiohttp: connections, log-on, and what its failures mean."""
+"""The HTTP beneath WebDAV: log-on, and what its failures mean."""
 
 import base64
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-import aiohttp
 from yarl import URL
 
 from app.errors import StreamWeaveError
 from app.transfers import webdav_xml as xml
 from app.transfers.file_server import ServerAddress
+from app.transfers.kept_http import BrokenOffError, CouldNotConnectError, KeptHttp
 
 _CONNECTIONS = 16
-_IDLE_SECONDS = 5.0  # less than servers keep a connection that nobody uses
-_READ_AHEAD_BYTES = 1 << 20
-_HEAD_BYTES = 64 << 10  # a path may have 4,096 bytes, each of which is three in a URL
 _IN_PATHS = "/%!$&'()*+,;=:@"  # what was quoted by whoever wrote the address stays so
 
 _CODES = {
@@ -33,14 +31,13 @@ _CODES = {
     504: "storage_stalled",
     507: "storage_full",
 }
-_FAILURES: tuple[tuple[type[Exception], str], ...] = (
-    (aiohttp.ConnectionTimeoutError, "storage_unreachable"),
-    (TimeoutError, "storage_stalled"),
-    (aiohttp.ClientConnectorDNSError, "storage_host_unknown"),
+_FAILURES: tuple[tuple[type[BaseException], str], ...] = (
+    (socket.gaierror, "storage_host_unknown"),
     (ssl.SSLCertVerificationError, "storage_host_key_mismatch"),
-    (aiohttp.ClientConnectorError, "storage_unreachable"),
-    (aiohttp.InvalidURL, "storage_error"),
-    (aiohttp.ClientError, "storage_connection_lost"),
+    (CouldNotConnectError, "storage_unreachable"),
+    (TimeoutError, "storage_stalled"),
+    (BrokenOffError, "storage_connection_lost"),
+    (OSError, "storage_connection_lost"),
 )
 
 
@@ -66,62 +63,54 @@ class Said(NamedTuple):
 class HttpConnector:
     """The pool of connections is kept; "connecting" is the one request that logs on first."""
 
-    raises: tuple[type[Exception], ...] = (Answered, aiohttp.ClientError, OSError)
+    raises: tuple[type[Exception], ...] = (
+        Answered,
+        BrokenOffError,
+        CouldNotConnectError,
+        OSError,
+    )
 
     def __init__(self, address: ServerAddress) -> None:
         self._address = address
-        self._client: aiohttp.ClientSession | None = None
+        self._http: KeptHttp | None = None
 
-    async def connect(self) -> aiohttp.ClientSession:
+    async def connect(self) -> KeptHttp:
         """Log on: the first request, alone."""
-        if self._client is None:
-            self._client = self._open()
-        url = URL(root_url(self._address), encoded=True)
-        head = {"Depth": "0"}
-        async with self._client.request(
-            "PROPFIND", url, headers=head, data=xml.FACTS, allow_redirects=False
-        ) as answer:
-            await answer.read()
+        if self._http is None:
+            self._http = self._open()
+        target, head = urlsplit(root_url(self._address)).path, {"Depth": "0"}
+        async with self._http.ask("PROPFIND", target, head, xml.FACTS) as answer:
+            await answer.whole()
             if answer.status != HTTPStatus.MULTI_STATUS:
                 raise Answered(answer.status)
-        return self._client
+        return self._http
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _open(self) -> KeptHttp:
         address = self._address
         account = base64.b64encode(f"{address.username}:{address.secret}".encode()).decode()
-        trusted: ssl.SSLContext | bool = True
-        if urlsplit(address.url).scheme == "https":
-            trusted = ssl.create_default_context(cadata=address.options.get("ca") or None)
-        seconds = address.timeout_seconds
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=_CONNECTIONS, ssl=trusted, keepalive_timeout=_IDLE_SECONDS
-            ),
+        return KeptHttp(
+            str(URL(root_url(address), encoded=True).origin()),
+            timeout_seconds=address.timeout_seconds,
+            trusted=ssl.create_default_context(cadata=address.options.get("ca") or None),
             headers={
                 "Authorization": f"Basic {account}",
                 "Accept-Encoding": "identity",  # or the ETag may be another one
             },
-            skip_auto_headers=["Content-Type"],
-            auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds),
-            trust_env=False,
-            read_bufsize=_READ_AHEAD_BYTES,
-            max_line_size=_HEAD_BYTES,
-            max_field_size=_HEAD_BYTES,
+            most=_CONNECTIONS,
         )
 
-    def is_open(self, session: aiohttp.ClientSession) -> bool:
-        """Whether requests may still be made."""
-        return not session.closed
+    def is_open(self, session: KeptHttp) -> bool:
+        """Whether requests may still be made: each makes its connection where none is kept."""
+        return True
 
-    def cut(self, session: aiohttp.ClientSession) -> None:
+    def cut(self, session: KeptHttp) -> None:
         """Nothing: each request has a connection of its own, and broken ones are not kept."""
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        if self._http is not None:
+            self._http.close()
+            self._http = None
 
     def error(self, raised: Exception, step: str) -> StreamWeaveError:
         """Return what a failed step means."""
@@ -130,11 +119,12 @@ class HttpConnector:
             if step == "connecting" and raised.status in (404, 405, 409):
                 code = "storage_share_missing"
             return StreamWeaveError(code, f"{step}: HTTP {raised.status}")
-        found = (c for r in _reasons(raised) for kind, c in _FAILURES if isinstance(r, kind))
-        code = next(found, "storage_error")
-        # Its own words are for programmers.
-        said = raised.os_error if isinstance(raised, aiohttp.ClientConnectorError) else raised
-        return StreamWeaveError(code, f"{step}: {said or type(raised).__name__}")
+        reasons = list(_reasons(raised))
+        code = next(
+            (code for kind, code in _FAILURES for one in reasons if isinstance(one, kind)),
+            "storage_error",
+        )
+        return StreamWeaveError(code, f"{step}: {raised or type(raised).__name__}")
 
 
 def _reasons(raised: BaseException | None) -> Iterator[BaseException]:

@@ -101,9 +101,10 @@ def _size(protocol: str, chosen: str) -> BatchSize:
 @lru_cache(2)
 def _other_work(is_sqlite: bool) -> Select[Any]:
     clock = lease_clock("sqlite" if is_sqlite else "postgresql")
-    # No plain state: without statistics SQLite would read all that waits by the states' index.
+    # No plain state: without statistics SQLite would read all that waits by the states' index. Each
+    # place is named: then the index of what follows is entered at what is due.
     waits = (C.state + "").in_([CopyState.QUEUED, CopyState.RETRY_WAIT])
-    fill = select(C.id).where(C.follows.is_not(None), waits, C.due_at <= _NOW)
+    fill = select(C.id).where(C.follows.in_(select(AT.c.id)), waits, C.due_at <= _NOW)
     interrupted = select(C.id).where(
         IN_FLIGHT, C.state == CopyState.PUBLISHING, C.lease_until_ms < clock
     )
