@@ -105,8 +105,8 @@ def run(options: "Options") -> dict[str, Any]:
         sizes = {"asked": (options.files or _SMALL[0], options.size or _SMALL[1])}
     for name, (files, size) in sizes.items():
         source = options.folder / f"source-{name}"
-        # Images: servers know this type by its name, as they know that of our temporaries. When
-        # such a file is read rclone's WebDAV server checks a hash of its own; of others it does not.
+        # Images: servers know this type by its name, and that of our temporaries. Of such a file
+        # rclone's WebDAV server checks a hash of its own when it is read, of others it does not.
         seed_small_files(source, files, size, seed=1, suffix=".tif")
         for kind in options.kinds.split(",") if options.kinds else _KINDS:
             place = _serve(kind, options.folder / f"{kind}-{name}")
