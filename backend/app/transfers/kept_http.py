@@ -243,7 +243,7 @@ class KeptHttp:
         url: str,
         *,
         timeout_seconds: float,
-        trusted: ssl.SSLContext,
+        trusted: ssl.SSLContext | None,
         proxy: str | None = None,
         headers: Mapping[str, str] | None = None,
         most: int = 32,
@@ -258,7 +258,8 @@ class KeptHttp:
         self._made: WeakSet[KeptConnection] = WeakSet()
         # A plain request goes to the proxy with its whole address (RFC 9112, section 3.2.2).
         self._before = url if self._proxy and self._trusted is None else ""
-        self._always = f"Host: {_host(self._server)}\r\n"
+        self.host = _host(self._server)
+        self._always = f"Host: {self.host}\r\n"
         if self._before and self._proxy:
             self._always += _proxy_logon(self._proxy)
         self._always += _lines(headers or {})

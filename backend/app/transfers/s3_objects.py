@@ -1,9 +1,8 @@
 """The requests that every file makes of an S3 bucket: write, look, read, send a part.
 
 botocore builds each with the generality of its 400 services (0.75 ms of Python with aiobotocore);
-here its signature alone is taken, and the HTTP is that of `kept_http` (0.11 ms). Parameters and
-answers have botocore's names and failures are its exceptions, so both ways can be mixed; whatever
-is rare goes by the library itself.
+here the HTTP is that of `kept_http`. Parameters and answers have botocore's names and failures are
+its exceptions, so both ways can be mixed; whatever is rare goes by the library itself.
 """
 
 import asyncio
@@ -16,8 +15,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import (
     BotoCoreError,
@@ -33,7 +30,9 @@ from botocore.parsers import create_parser
 from botocore.session import get_session
 from botocore.utils import get_environ_proxies
 
+from app.clock import utcnow
 from app.transfers.kept_http import Answer, BrokenOffError, CouldNotConnectError, KeptHttp
+from app.transfers.s3_signature import Signer
 
 _TRIES = 2  # as the library is told; the engine tries again later, with back-off
 _MOST_PAUSE_SECONDS = 0.5
@@ -67,19 +66,10 @@ _META = "x-amz-meta-"
 _NOTHING = hashlib.sha256(b"")
 
 
-class _Signer(S3SigV4Auth):  # type: ignore[misc]
-    """The library's signature (AWS Signature Version 4) over a hash that is known already."""
-
-    def payload(self, request: AWSRequest) -> str:
-        """Return the SHA-256 of the body, in hexadecimal digits."""
-        digest: str = request.context["sha256"]
-        return digest
-
-
 class S3Objects:
     """The objects of one bucket. Keys are whole ones, with their prefix."""
 
-    def __init__(self, base_url: str, http: KeptHttp, signer: _Signer) -> None:
+    def __init__(self, base_url: str, http: KeptHttp, signer: Signer) -> None:
         self._base = base_url
         self._path = urlsplit(base_url).path
         self._http = http
@@ -149,11 +139,10 @@ class S3Objects:
     ) -> Answer | BotoCoreError | ClientError:
         """Return a good answer, its body still to come if something is read, or what failed."""
         body, sha256 = content
-        signed = self._signed(method, target, headers, sha256.hex())
+        whole = self._path + target
+        signed = self._signer.signed(method, self._http.host, whole, headers, sha256, utcnow())
         try:
-            answer = await stack.enter_async_context(
-                self._http.ask(method, self._path + target, signed, body)
-            )
+            answer = await stack.enter_async_context(self._http.ask(method, whole, signed, body))
             is_good = answer.status < 300
             said = b"" if is_good and method == "GET" else await answer.whole()
         except _BROKEN as error:
@@ -161,15 +150,6 @@ class S3Objects:
             failure.__cause__ = error
             return failure
         return answer if is_good else self._refusal(method, answer, said)
-
-    def _signed(
-        self, method: str, target: str, headers: Mapping[str, str], sha256: str
-    ) -> Mapping[str, str]:
-        request = AWSRequest(method=method, url=self._base + target, headers=dict(headers))
-        request.context["sha256"] = sha256
-        self._signer.add_auth(request)
-        signed: Mapping[str, str] = request.headers
-        return signed
 
     def _refusal(self, method: str, answer: Answer, said: bytes) -> ClientError:
         found = {"status_code": answer.status, "headers": answer.headers, "body": said}
@@ -203,12 +183,13 @@ async def objects_of(
     http = KeptHttp(
         f"{parts.scheme}://{parts.netloc}",
         timeout_seconds=timeout_seconds,
-        trusted=ssl.create_default_context(cafile=bundle),
+        trusted=ssl.create_default_context(cafile=bundle) if parts.scheme == "https" else None,
         proxy=proxies.proxy_url_for(base),
         headers=_ALWAYS,
         most=_CONNECTIONS,
     )
-    return S3Objects(base, http, _Signer(credentials, "s3", client.meta.region_name))
+    signer = Signer(credentials.access_key, credentials.secret_key, client.meta.region_name)
+    return S3Objects(base, http, signer)
 
 
 def _may_pass(failure: BotoCoreError | ClientError) -> bool:

@@ -88,10 +88,14 @@ class HttpConnector:
     def _open(self) -> KeptHttp:
         address = self._address
         account = base64.b64encode(f"{address.username}:{address.secret}".encode()).decode()
+        origin = URL(root_url(address), encoded=True).origin()
+        trusted = None
+        if origin.scheme == "https":
+            trusted = ssl.create_default_context(cadata=address.options.get("ca") or None)
         return KeptHttp(
-            str(URL(root_url(address), encoded=True).origin()),
+            str(origin),
             timeout_seconds=address.timeout_seconds,
-            trusted=ssl.create_default_context(cadata=address.options.get("ca") or None),
+            trusted=trusted,
             headers={
                 "Authorization": f"Basic {account}",
                 "Accept-Encoding": "identity",  # or the ETag may be another one
