@@ -13,6 +13,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tenacity import RetryCallState, wait_exponential
@@ -27,10 +28,15 @@ _STOP_SECONDS = 10.0
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def die_with_parent() -> None:
-    """In a new child (Linux): be killed when the parent's main thread ends, however it ends."""
+def die_with_parent(parent: int | None = None) -> None:
+    """In a new child (Linux): be killed when the parent's main thread ends, however it ends.
+
+    A parent that died before this is told by nobody: its child, which knows it, ends here.
+    """
     if hasattr(_libc, "prctl"):
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if parent is not None and os.getppid() != parent:
+            os._exit(1)
 
 
 def end_if_orphaned() -> None:
@@ -85,7 +91,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 env=dict(self.environment),
-                preexec_fn=die_with_parent,
+                preexec_fn=partial(die_with_parent, os.getpid()),
                 start_new_session=True,
             )
         self.starts += 1
