@@ -92,8 +92,10 @@ describe("the form of a storage location", () => {
     fireEvent.click(screen.getByRole("radio", { name: "SFTP" }));
     expect(await screen.findByRole("textbox", { name: "Host key" })).toBeTruthy();
     expect(screen.queryByRole("textbox", { name: "Path" })).toBeNull();
+    expect(screen.getByLabelText("Keep free")).toBeTruthy();
     fireEvent.click(screen.getByRole("radio", { name: "S3" }));
     expect(await screen.findByRole("textbox", { name: "Bucket and prefix" })).toBeTruthy();
+    expect(screen.queryByLabelText("Keep free")).toBeNull(); // S3 tells nobody what is free
   });
 
   it("asks for the secret again, saves, and tests what was saved", async () => {

@@ -130,14 +130,19 @@ function AccountField({ form, isRequired }: FieldsProps & { isRequired: boolean 
 export function RoomFields({ form }: FieldsProps) {
   const { t } = useTranslation();
   const size = { suffix: " GB", min: 0, decimalScale: 9, thousandSeparator: "" };
+  const { kind, keep_free_bytes } = form.values;
+  // What was typed for another kind can be taken back.
+  const isKept = !NEEDS[kind].untold || Number(keep_free_bytes) > 0;
   return (
     <>
-      <NumberInput
-        label={t("storage.fields.keep_free")}
-        description={t("storage.fields.keep_free_hint")}
-        {...size}
-        {...form.getInputProps("keep_free_bytes")}
-      />
+      {isKept && (
+        <NumberInput
+          label={t("storage.fields.keep_free")}
+          description={t("storage.fields.keep_free_hint")}
+          {...size}
+          {...form.getInputProps("keep_free_bytes")}
+        />
+      )}
       <NumberInput
         label={t("storage.fields.quota")}
         description={t("storage.fields.quota_hint")}

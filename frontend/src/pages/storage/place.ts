@@ -48,6 +48,8 @@ interface Needs {
   host_key?: boolean;
   account?: "required" | "optional";
   path: "required" | "optional";
+  /** Nobody is told how much space is free there, so none can be kept free. */
+  untold?: boolean;
   options: readonly Option[];
 }
 
@@ -56,10 +58,10 @@ export const NEEDS: Record<StorageKind, Needs> = {
   posix: { path: "required", options: [...OWNED, ...MOUNTED] },
   nfs: { path: "required", options: [...MOUNTED, ...OWNED] },
   cifs: { host: true, account: "required", path: "required", options: ["domain", "encrypt"] },
-  s3: { url: "optional", account: "required", path: "required", options: OF_S3 },
+  s3: { url: "optional", account: "required", path: "required", untold: true, options: OF_S3 },
   sftp: { host: true, host_key: true, account: "required", path: "optional", options: [] },
   webdav: { url: "required", account: "optional", path: "optional", options: [] },
-  rsync: { host: true, account: "optional", path: "required", options: [] },
+  rsync: { host: true, account: "optional", path: "required", untold: true, options: [] },
 };
 
 const TRUTH = ["true", "false"];
