@@ -113,9 +113,19 @@ class MountedPlace(FolderPlace):
         )
 
     async def put(self, path: bytes, content: bytes) -> None:
-        """Write it, and wait until the mount shows it."""
+        """Write it, and wait until the mount shows it.
+
+        What was written through the mount just before is sent a moment later, over it.
+        """
+        async with asyncio.timeout(60):
+            mounted = os.fsencode(self.mounted) + b"/" + path
+            while _size(mounted) != _size(os.fsencode(self._file(path))):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         await super().put(path, content)
         await self._shown(path, len(content))
+        async with asyncio.timeout(60):
+            while _content(mounted) != content:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
     async def remove(self, path: bytes) -> None:
         """Unlink it, and wait until the mount does not show it."""
@@ -124,9 +134,14 @@ class MountedPlace(FolderPlace):
 
     async def _shown(self, path: bytes, size: int | None) -> None:
         file = os.fsencode(self.mounted) + b"/" + path
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while _size(file) != size:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+
+
+def _content(file: bytes) -> bytes:
+    with open(file, "rb") as opened:  # bytes are no path
+        return opened.read()
 
 
 def _size(file: bytes) -> int | None:
