@@ -1,5 +1,7 @@
 """The journal at the storage is whole lines, whatever happened to the last one."""
 
+import asyncio
+
 from app.transfers.base import Storage
 from tests.integration.conformance.acts import durable, target, write
 from tests.integration.conformance.places import INSTALLATION, Door, Place
@@ -41,9 +43,17 @@ async def test_lines_of_batches_follow_each_other(storage: Storage) -> None:
     assert all(name.startswith("worker-1-") for name in journals)
 
 
+async def _shown(storage: Storage) -> dict[str, int]:
+    """The journals, once there are any: a mount may list a new file a moment later."""
+    async with asyncio.timeout(60):
+        while not (found := await storage.journals()):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return found
+
+
 async def test_torn_line_swallows_no_other(storage: Storage, place: Place) -> None:
     await _note(storage, b'{"first": 1}\n')
-    (name,) = await storage.journals()
+    (name,) = await _shown(storage)
     await place.put(FOLDER + name.encode(), b'{"first": 1}\n{"torn": ')
     await _note(storage, b'{"second": 2}\n')
     lines = [line for text in (await _read(storage)).values() for line in text.splitlines()]
