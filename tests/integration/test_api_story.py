@@ -35,7 +35,7 @@ async def _attempt(api: Api, instrument: dict[str, Any], copy_id: uuid.UUID) -> 
 
     async def work(session: Any) -> uuid.UUID:
         row = AttemptRow(
-            copy_id, 1, 1, "failed", "lab-1", now, now + timedelta(seconds=2),
+            copy_id, 1, 1, "failed", "lab-1", now, now + timedelta(seconds=100),
             error_code="storage_error", error_detail="no luck",
         )  # fmt: skip
         batch = await insert_attempts(session, [row])
@@ -63,7 +63,7 @@ async def test_a_story_goes_from_first_sight_over_attempts_and_people_to_the_pro
             update(Copy).values(
                 state="available",
                 intent=evidence,
-                available_at=utcnow() + timedelta(seconds=5),
+                available_at=utcnow() + timedelta(seconds=200),
                 error_code=None,
             )
         )
