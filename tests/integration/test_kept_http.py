@@ -185,6 +185,42 @@ async def test_what_is_on_its_way_when_all_is_closed_breaks_off() -> None:
                 await answer.whole()
 
 
+async def test_a_server_s_session_is_kept_until_it_ends_it() -> None:
+    heads: list[bytes] = []
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for said in (
+            b"Set-Cookie: id=1; Path=/; HttpOnly\r\nSet-Cookie: node=b\r\n",
+            b"Set-Cookie: id=; Max-Age=0\r\n",
+            b"",
+        ):
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(b"HTTP/1.1 200 OK\r\n" + said + b"Content-Length: 2\r\n\r\nok")
+
+    async with listening(peer) as port:
+        http = http_at(port)
+        for _ in range(3):
+            assert await asked(http) == (200, b"ok")
+        http.close()
+    cookies = [[x for x in head.split(b"\r\n") if x.startswith(b"Cookie")] for head in heads]
+    assert cookies == [[], [b"Cookie: id=1; node=b"], [b"Cookie: node=b"]]
+
+
+async def test_long_uploads_keep_nobody_from_a_short_question() -> None:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"GET"):
+            writer.write(OK)
+        await reader.read()
+
+    async with listening(peer) as port, contextlib.AsyncExitStack() as stack:
+        http = KeptHttp(f"http://127.0.0.1:{port}", timeout_seconds=20, trusted=None, most=2)
+        for _ in range(20):
+            await stack.enter_async_context(http.upload("/a", {}, 10))
+        assert await asked(http) == (200, b"ok")
+        http.close()
+
+
 async def test_no_value_makes_another_header() -> None:
     async with listening(lambda _r, _w: asyncio.sleep(0)) as port:
         with pytest.raises(ValueError, match="control character"):

@@ -26,6 +26,9 @@ _LONGEST_WHOLE = 1 << 20
 _IDLE_SECONDS = 5.0  # less than servers keep a connection that nobody uses
 _CONNECT_SECONDS = 15.0
 _NEXT_ADDRESS_SECONDS = 0.25  # until a host's next address is tried too (RFC 8305)
+_SET_COOKIE = "set-cookie"
+_MOST_COOKIES = 50
+_MOST_LONG = 64  # more than an engine has on its way at a time
 _MOST_HEADS = 100  # of interim answers, and lines of trailers
 _NO_VALUE = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;|$)")
@@ -175,8 +178,8 @@ def parse_head(head: bytes) -> tuple[int, dict[str, str]]:
         if not colon or name != name.strip():
             raise BrokenOffError("A header has no name.")
         # Of two lengths that differ none is a number any more.
-        known = headers.get(name)
-        headers[name] = value if known is None or known == value else f"{known}, {value}"
+        known, between = headers.get(name), "\n" if name == _SET_COOKIE else ", "
+        headers[name] = value if known is None or known == value else f"{known}{between}{value}"
     return int(status), headers
 
 
@@ -248,7 +251,9 @@ class KeptHttp:
         headers: Mapping[str, str] | None = None,
         most: int = 32,
     ) -> None:
-        self._room = asyncio.Semaphore(most)
+        # Who sends or reads something long keeps nobody from a short question.
+        self._short, self._long = asyncio.Semaphore(most), asyncio.Semaphore(_MOST_LONG)
+        self._cookies: dict[str, str] = {}
         self._is_closed = False
         self._server = urlsplit(url)
         self._proxy = urlsplit(proxy) if proxy else None
@@ -269,13 +274,32 @@ class KeptHttp:
     ) -> bytes:
         length = "" if size_bytes is None else f"Content-Length: {size_bytes}\r\n"
         line = f"{method} {self._before}{target} HTTP/1.1\r\n"
-        return f"{line}{self._always}{_lines(headers)}{length}\r\n".encode("latin-1")
+        cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        known = _lines({"Cookie": cookies}) if cookies else ""
+        return f"{line}{self._always}{known}{_lines(headers)}{length}\r\n".encode("latin-1")
+
+    def _keep_cookies(self, told: str) -> None:
+        """Keep what a server knows its session by, else it checks the password each time.
+
+        All go back to this server alone, as long as this is used; an empty one is forgotten.
+        """
+        for line in told.split("\n") if told else ():
+            name, _, value = line.partition(";")[0].strip().partition("=")
+            self._cookies.pop(name, None)
+            if name and value and len(self._cookies) < _MOST_COOKIES:
+                self._cookies[name] = value
 
     @contextlib.asynccontextmanager
     async def ask(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        *,
+        is_long: bool = False,
     ) -> AsyncIterator[Answer]:
-        """Send a request that may be sent twice; yield its answer.
+        """Send a request that may be sent twice; yield its answer, which may be a long one.
 
         A kept connection may have been closed by the server meanwhile: then a new one is made.
 
@@ -286,22 +310,23 @@ class KeptHttp:
         """
         size = len(body) if body or method in ("PUT", "POST") else None
         head = self._head(method, target, headers, size)
-        async with self._a_place():
+        async with self._a_place(self._long if is_long else self._short):
             connection, answer = await self._answered(method, head, body)
+            self._keep_cookies(answer.headers.get(_SET_COOKIE, ""))
             try:
                 yield answer
             finally:
                 self._put_back(connection, answer)
 
     @contextlib.asynccontextmanager
-    async def _a_place(self) -> AsyncIterator[None]:
+    async def _a_place(self, room: asyncio.Semaphore) -> AsyncIterator[None]:
         """Be one of those that have a connection."""
         async with asyncio.timeout(self._timeout):
-            await self._room.acquire()
+            await room.acquire()
         try:
             yield
         finally:
-            self._room.release()
+            room.release()
 
     def _put_back(self, connection: KeptConnection, answer: Answer) -> None:
         if answer.may_be_kept and not connection.is_over and not self._is_closed:
@@ -318,7 +343,7 @@ class KeptHttp:
         Raises:
             CouldNotConnectError: and the cause says why.
         """
-        async with self._a_place():
+        async with self._a_place(self._long):
             connection = await self._connect()
             try:
                 connection.ask(self._head("PUT", target, headers, size_bytes))
@@ -363,12 +388,14 @@ class KeptHttp:
         return None
 
     async def _connect(self) -> KeptConnection:
+        if self._is_closed:
+            raise CouldNotConnectError("It was closed.")
         try:
             async with asyncio.timeout(min(_CONNECT_SECONDS, self._timeout)):
                 made = await (self._through_proxy() if self._proxy else self._directly())
                 self._made.add(made)
                 return made
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, UnicodeError) as error:  # of a host that is no name
             raise CouldNotConnectError(str(error) or type(error).__name__) from error
 
     async def _directly(self) -> KeptConnection:

@@ -142,16 +142,23 @@ class S3Objects:
         whole = self._path + target
         signed = self._signer.signed(method, self._http.host, whole, headers, sha256, utcnow())
         try:
-            answer = await stack.enter_async_context(self._http.ask(method, whole, signed, body))
-            is_good = answer.status < 300
-            said = b"" if is_good and method == "GET" else await answer.whole()
+            answer = await stack.enter_async_context(
+                self._http.ask(method, whole, signed, body, is_long=method == "GET")
+            )
+            if answer.status >= 300:
+                return await self._refusal(method, answer)
+            if method != "GET":
+                await answer.whole()
         except _BROKEN as error:
             failure = self._in_its_words(error)
             failure.__cause__ = error
             return failure
-        return answer if is_good else self._refusal(method, answer, said)
+        return answer
 
-    def _refusal(self, method: str, answer: Answer, said: bytes) -> ClientError:
+    async def _refusal(self, method: str, answer: Answer) -> ClientError:
+        said = b""
+        with contextlib.suppress(*_BROKEN):  # the status says enough
+            said = await answer.whole()
         found = {"status_code": answer.status, "headers": answer.headers, "body": said}
         operation = {"PUT": "PutObject", "HEAD": "HeadObject", "GET": "GetObject"}[method]
         return ClientError(self._parser.parse(found, None), operation)

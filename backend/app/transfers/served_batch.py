@@ -123,11 +123,13 @@ class ServedTemporary:
         await self._batch.remove_temporary(self.target)
 
     async def _close(self) -> None:
-        with contextlib.suppress(StreamWeaveError):  # what was written is not wanted any more
-            await self._sent()
-        if self._writing is not None:
-            with contextlib.suppress(StreamWeaveError):
-                await self._writing.abandon()
+        try:
+            with contextlib.suppress(StreamWeaveError):  # what was written is not wanted any more
+                await self._sent()
+        finally:
+            if self._writing is not None:
+                with contextlib.suppress(StreamWeaveError):
+                    await self._writing.abandon()
 
 
 def _look_at(sending: "asyncio.Task[None]") -> None:

@@ -102,10 +102,9 @@ class WebdavFiles:
 
         async def asking(http: KeptHttp) -> Said:
             async with http.ask(method, self._at(path), headers or {}, content) as answer:
-                said = await answer.whole()
                 if answer.status not in good:
                     raise Answered(answer.status)
-                return Said(answer.status, said)
+                return Said(answer.status, await answer.whole())
 
         return await self._line.call(step, asking)
 
@@ -130,7 +129,9 @@ class WebdavFiles:
 
         async def listing(http: KeptHttp) -> None:
             head = {"Depth": "1"}
-            async with http.ask("PROPFIND", self._at(path), head, xml.FACTS) as answer:
+            async with http.ask(
+                "PROPFIND", self._at(path), head, xml.FACTS, is_long=True
+            ) as answer:
                 if answer.status != HTTPStatus.MULTI_STATUS:
                     raise Answered(answer.status)
                 async for there, properties in xml.responses(answer.chunks()):
@@ -199,7 +200,9 @@ class WebdavFiles:
             answer = await self._line.on(
                 http,
                 "opening",
-                lambda h: stack.enter_async_context(h.ask("GET", self._at(path), headers)),
+                lambda h: stack.enter_async_context(
+                    h.ask("GET", self._at(path), headers, is_long=True)
+                ),
             )
             if answer.status not in (200, 206, 416):
                 raise self._connector.error(Answered(answer.status), "opening")
@@ -212,8 +215,11 @@ class WebdavFiles:
     async def rename_if_free(self, old: bytes, new: bytes) -> Standing | None:
         """MOVE, which is refused when the new name exists."""
         head = {"Destination": self._url + quote(new, safe="/"), "Overwrite": "F"}
-        answer = await self._ask("publishing", "MOVE", old, 201, 204, 412, headers=head)
-        if answer.status == HTTPStatus.PRECONDITION_FAILED:
+        answer = await self._ask("publishing", "MOVE", old, 201, 204, 404, 412, headers=head)
+        if answer.status == HTTPStatus.NOT_FOUND and await self.stat(new) is None:
+            raise self._connector.error(Answered(answer.status), "publishing")
+        # Not found, and the new name stands: it may be ours, by a first try whose answer was lost.
+        if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED):
             return None
         return must_have_become(await self.stat(new), new)
 
@@ -297,6 +303,7 @@ class _WebdavWriting:
         self._answered: int | None = None
 
     async def _write(self, block: bytes) -> None:
+        block = block[: self._left]  # more than was promised: the source will say so
         self._left -= len(block)
         if await self._upload.send(block):
             return
@@ -307,7 +314,15 @@ class _WebdavWriting:
 
     async def write(self, block: bytes) -> None:
         """Append a block."""
-        await self._files.on(self._http, "writing", lambda _: self._write(block))
+
+        async def writing(_: KeptHttp) -> None:
+            try:
+                await self._write(block)
+            except BaseException:
+                await self._stack.aclose()  # nothing more comes of it
+                raise
+
+        await self._files.on(self._http, "writing", writing)
 
     async def finish(self, mtime_ns: int) -> Standing:
         """End the request; its answer says whether the object stands."""
@@ -355,7 +370,9 @@ class _WebdavReading:
         left = left if size is None else min(left, size)
         async with contextlib.aclosing(self._answer.chunks()) as stream:
             while left:
-                chunk = await self._line.on(self._http, "reading", lambda _: anext(stream, b""))
+                chunk = await self._line.on(
+                    self._http, "reading", lambda _: anext(stream, b""), seconds=LISTING_SECONDS
+                )
                 if not chunk:
                     return
                 skipped, chunk = min(skip, len(chunk)), chunk[skip:][:left]

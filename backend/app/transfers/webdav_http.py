@@ -33,6 +33,7 @@ _CODES = {
 }
 _FAILURES: tuple[tuple[type[BaseException], str], ...] = (
     (socket.gaierror, "storage_host_unknown"),
+    (UnicodeError, "storage_host_unknown"),
     (ssl.SSLCertVerificationError, "storage_host_key_mismatch"),
     (CouldNotConnectError, "storage_unreachable"),
     (TimeoutError, "storage_stalled"),
@@ -80,9 +81,9 @@ class HttpConnector:
             self._http = self._open()
         target, head = urlsplit(root_url(self._address)).path, {"Depth": "0"}
         async with self._http.ask("PROPFIND", target, head, xml.FACTS) as answer:
-            await answer.whole()
             if answer.status != HTTPStatus.MULTI_STATUS:
                 raise Answered(answer.status)
+            await answer.whole()
         return self._http
 
     def _open(self) -> KeptHttp:
@@ -99,6 +100,7 @@ class HttpConnector:
             headers={
                 "Authorization": f"Basic {account}",
                 "Accept-Encoding": "identity",  # or the ETag may be another one
+                "User-Agent": "StreamWeave",
             },
             most=_CONNECTIONS,
         )
@@ -128,7 +130,7 @@ class HttpConnector:
             (code for kind, code in _FAILURES for one in reasons if isinstance(one, kind)),
             "storage_error",
         )
-        return StreamWeaveError(code, f"{step}: {raised or type(raised).__name__}")
+        return StreamWeaveError(code, f"{step}: {str(raised) or type(raised).__name__}")
 
 
 def _reasons(raised: BaseException | None) -> Iterator[BaseException]:
