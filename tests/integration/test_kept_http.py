@@ -190,7 +190,7 @@ async def test_a_server_s_session_is_kept_until_it_ends_it() -> None:
 
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for said in (
-            b"Set-Cookie: id=1; Path=/; HttpOnly\r\nSet-Cookie: node=b\r\n",
+            b"Set-Cookie: id=1; Path=/; HttpOnly\r\nSet-Cookie: node=b\r\nSet-Cookie: x=\x01\r\n",
             b"Set-Cookie: id=; Max-Age=0\r\n",
             b"",
         ):

@@ -1,9 +1,9 @@
 """HTTP/1.1 with one server, for requests by the thousand (RFC 9112).
 
 A general client costs more CPU for a small object than the engine's whole work on it (measured, a
-request with its signature: aiobotocore 0.75 ms, aiohttp 0.26, this 0.11). It knows what an object
-store needs: bodies of a known length, answers by length, in chunks or up to the end of the
-connection, TLS, a proxy. Nothing is redirected, stored or unpacked.
+request: aiobotocore 0.75 ms, aiohttp 0.2, this 0.05). It knows what an object store needs: bodies of
+a known length, answers by length, in chunks or up to the end of the connection, TLS, a proxy, the
+cookie of a session. Nothing is redirected, cached or unpacked.
 """
 
 import asyncio
@@ -286,7 +286,8 @@ class KeptHttp:
         for line in told.split("\n") if told else ():
             name, _, value = line.partition(";")[0].strip().partition("=")
             self._cookies.pop(name, None)
-            if name and value and len(self._cookies) < _MOST_COOKIES:
+            may_be_sent = name and value and not _NO_VALUE.search(line)
+            if may_be_sent and len(self._cookies) < _MOST_COOKIES:
                 self._cookies[name] = value
 
     @contextlib.asynccontextmanager
