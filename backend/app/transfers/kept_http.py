@@ -1,9 +1,9 @@
 """HTTP/1.1 with one server, for requests by the thousand (RFC 9112).
 
 A general client costs more CPU for a small object than the engine's whole work on it (measured, a
-request: aiobotocore 0.75 ms, aiohttp 0.2, this 0.05). It knows what an object store needs: bodies of
-a known length, answers by length, in chunks or up to the end of the connection, TLS, a proxy, the
-cookie of a session. Nothing is redirected, cached or unpacked.
+request: aiobotocore 0.75 ms, aiohttp 0.2, this 0.05). It knows what an object store needs: bodies
+of a known length, answers by length, in chunks or up to the end of the connection, TLS, a proxy,
+the cookie of a session. Nothing is redirected, cached or unpacked.
 """
 
 import asyncio
