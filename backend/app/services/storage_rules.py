@@ -102,7 +102,7 @@ def _check_options(kind: StorageKind, needs: Needs, options: Mapping[str, Any]) 
         if allowed is None:
             known = ", ".join(needs.options) or "none"
             raise InvalidField("/options", f"{kind} has no option '{name}'; it has: {known}.")
-        if not isinstance(value, str) or not allowed.match(value):
+        if not isinstance(value, str) or not allowed.fullmatch(value):
             raise InvalidField(f"/options/{name}", f"'{value}' is no value of '{name}'.")
     if "retain_days" in options and "object_lock" not in options:
         raise InvalidField("/options/retain_days", "It needs 'object_lock'.")
