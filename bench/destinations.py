@@ -105,9 +105,7 @@ def run(options: "Options") -> dict[str, Any]:
         sizes = {"asked": (options.files or _SMALL[0], options.size or _SMALL[1])}
     for name, (files, size) in sizes.items():
         source = options.folder / f"source-{name}"
-        # Images: servers know this type by its name, and that of our temporaries. Of such a file
-        # rclone's WebDAV server checks a hash of its own when it is read, of others it does not.
-        seed_small_files(source, files, size, seed=1, suffix=".tif")
+        seed_small_files(source, files, size, seed=1)
         for kind in options.kinds.split(",") if options.kinds else _KINDS:
             place = _serve(kind, options.folder / f"{kind}-{name}")
             try:

@@ -116,12 +116,7 @@ def _write_planned(share: Path, file: PlannedFile, *, source: str, now: int) -> 
 
 
 def seed_small_files(
-    directory: Path,
-    count: int,
-    size: int,
-    seed: int,
-    per_directory: int = 1000,
-    suffix: str = ".dat",
+    directory: Path, count: int, size: int, seed: int, per_directory: int = 1000
 ) -> int:
     """Make ``count`` different files of ``size`` bytes for benchmarks; gives how many it wrote.
 
@@ -135,7 +130,7 @@ def seed_small_files(
         folder.mkdir(parents=True, exist_ok=True)
         sizes = {entry.name: entry.stat().st_size for entry in os.scandir(folder)}
         for number in range(first, min(first + per_directory, count)):
-            name = f"f{number:07d}{suffix}"
+            name = f"f{number:07d}.dat"
             if sizes.get(name) != size:
                 _write_small(folder / name, pool, f"{seed}/{number}", size)
                 written += 1

@@ -135,7 +135,11 @@ def assert_each_file_is_there_once(
         stored = content(Path(storage["path"]))
         assert there - stored == Counter(), storage["name"]
         assert stored - there <= (earlier or Counter()), storage["name"]
-        left = [path for path in files_below(Path(storage["path"])) if ".part" in path.name]
+        left = [
+            path
+            for path in files_below(Path(storage["path"]))
+            if path.name.startswith(".streamweave")
+        ]
         assert left == []
 
 

@@ -26,7 +26,7 @@ CATALOGUE_PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 PROVEN = {"published", "adopted", "resumed"}
 MOVING = {"queued", "transferring", "proving", "publishing", "retry_wait"}
 _OF_THE_SERVER = ".rclone_temp_multipart_"  # what a killed S3 server leaves of its own
-_TEMPORARY = re.compile(r"\.streamweave-([0-9a-f]{8})-[0-9a-f]{32}-\d+\.part$")
+_TEMPORARY = re.compile(r"\.streamweave-([0-9a-f]{8})-[0-9a-f]{32}-\d+[.-]part$")
 
 
 @dataclass(frozen=True)

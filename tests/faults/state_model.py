@@ -155,7 +155,7 @@ class Truth:
     def damage_a_temporary(self, worker: str, number: int) -> None:
         """Change a byte of what a worker has written and not read back yet."""
         mine = f"SELECT id, attempt FROM copies WHERE lease_owner LIKE '{worker}/%'"
-        flying = {f"{row['id']}-{row['attempt']}.part" for row in self.rows(mine)}
+        flying = {f"{row['id']}-{row['attempt']}-part" for row in self.rows(mine)}
         found = [
             path
             for path in self.temporaries()
@@ -173,7 +173,7 @@ class Truth:
 
     def temporaries(self) -> list[Path]:
         """The temporaries that stand at the storages."""
-        return [p for root in self.storages for p in sorted(root.rglob(".streamweave-*.part"))]
+        return [p for root in self.storages for p in sorted(root.rglob(".streamweave-*-part"))]
 
     # --- what happens in the database --------------------------------------------------------
 

@@ -183,7 +183,7 @@ async def test_other_content_at_the_destination_stays_and_is_shown(
     assert (copies["a.raw"].state, copies["b.raw"].state) == ("conflict", "available")
     assert copies["a.raw"].error_code == "destination_conflict"
     assert (lab.target / "a.raw").read_bytes() == b"ONE"
-    assert not list(lab.target.rglob("*.part"))
+    assert not list(lab.target.rglob("*-part"))
     (lab.target / "a.raw").rename(lab.target / "not ours.raw")
     await retry_transfer(lab.database, "user:tester", copies["a.raw"].id)
     await lab.drain()
@@ -291,7 +291,7 @@ async def test_a_full_destination_waits_for_space_and_needs_no_person(
     assert location.error_code == "storage_full"
     assert location.paused_until is not None
     assert await lab.engine.transfer(["main"]) == 0  # held back: nobody hammers a full disk
-    assert not list(small_disk.rglob("*.part"))
+    assert not list(small_disk.rglob("*-part"))
     filler.unlink()
 
     async def all_there() -> bool:

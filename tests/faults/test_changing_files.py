@@ -96,7 +96,7 @@ async def failures(lab: Lab) -> list[str | None]:
 
 
 def temporaries(lab: Lab) -> list[Path]:
-    return list(lab.target.rglob("*.part"))
+    return list(lab.target.rglob("*-part"))
 
 
 def contents(lab: Lab) -> dict[str, str]:

@@ -165,7 +165,7 @@ class Damage:
         other.replace(place)
 
     def temporary_left(self) -> None:
-        (self.archive / f".streamweave-01234567-{uuid.uuid4().hex}-1.part").write_bytes(b"")
+        (self.archive / f".streamweave-01234567-{uuid.uuid4().hex}-1-part").write_bytes(b"")
 
     def chain_changed(self) -> None:
         self.tables["audit_events"][0]["canonical"] += " "

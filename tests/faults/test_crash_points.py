@@ -48,7 +48,7 @@ async def test_a_killed_engine_is_continued_without_loss_or_double(
         assert children.run(crash_at=f"{name}:{count}", lease_seconds=1.0) == -9
         arks = {path: file.ark for path, file in (await lab.files()).items() if file.ark}
         states = {copy.state for copy in (await lab.copies()).values()}
-        left = list(lab.target.rglob("*.part")) if name == "after_available" else states
+        left = list(lab.target.rglob("*-part")) if name == "after_available" else states
         assert set(left) - {"available"}, "it died before anything was left to do"
         await leases_run_out(lab)
         assert children.run() == 0
@@ -61,7 +61,7 @@ async def _everything_is_right(
 ) -> None:
     delivered = {path.partition("/")[2]: digest for path, digest in lab.delivered().items()}
     assert delivered == expected
-    assert not list(lab.target.rglob("*.part"))
+    assert not list(lab.target.rglob("*-part"))
     copies = list((await lab.copies()).values())
     assert {copy.state for copy in copies} == {"available"}
     assert len(copies) == len(expected)

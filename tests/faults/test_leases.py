@@ -101,7 +101,7 @@ async def test_a_worker_that_wakes_up_before_publishing_writes_nothing(
     assert {path: path.stat().st_ino for path in lab.target.rglob("*.raw")} == inodes
     assert delivered(lab) == expected
     assert set(map(tuple, (await attempts(lab)).values())) == {("lost", "published")}
-    assert not list(lab.target.rglob("*.part"))
+    assert not list(lab.target.rglob("*-part"))
     async with lab.database.read() as session:
         topics = (await session.scalars(select(Outbox.topic))).all()
     events = [topic for topic in topics if topic.startswith("copy.")]
@@ -159,7 +159,7 @@ async def test_a_stopped_process_that_wakes_up_leaves_the_others_result(
         assert children.end_of(stopped) == 0
     assert {c.id: (c.attempt, c.intent) for c in (await lab.copies()).values()} == before
     assert delivered(lab) == expected
-    assert not list(lab.target.rglob("*.part"))
+    assert not list(lab.target.rglob("*-part"))
 
 
 async def test_two_engines_share_the_work_and_double_none(lab: Lab, database_url: str) -> None:
@@ -260,7 +260,7 @@ async def test_engines_killed_at_any_moment_finish_all_in_the_end(
         assert children.run(lease_seconds=2.0) == 0
     assert delivered(lab) == expected
     assert {c.state for c in (await lab.copies()).values()} == {CopyState.AVAILABLE}
-    assert not list(lab.target.rglob("*.part"))
+    assert not list(lab.target.rglob("*-part"))
     done = [way for way in (await attempts(lab)).values()]
     assert all(way[-1] in ("published", "resumed", "adopted") for way in done)
     assert all(set(way[:-1]) <= {"lost"} for way in done)

@@ -25,7 +25,7 @@ async def test_a_temporary_that_was_damaged_meanwhile_is_made_again(
     lab.write("a.raw", b"content")
     with Children(lab, database_url) as children:
         assert children.run(crash_at="after_intent", lease_seconds=0.5) == -9
-        (temporary,) = lab.target.rglob("*.part")
+        (temporary,) = lab.target.rglob("*-part")
         _damage(temporary)
         await leases_run_out(lab)
         assert children.run(scans=0) == 0

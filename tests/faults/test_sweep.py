@@ -27,7 +27,7 @@ async def swept(lab: Lab) -> int:
 
 
 def temporaries(lab: Lab) -> list[Path]:
-    return list(lab.target.rglob("*.part"))
+    return list(lab.target.rglob("*-part"))
 
 
 async def test_a_sweep_beside_the_work_takes_nothing_from_it(lab: Lab) -> None:
@@ -67,7 +67,7 @@ async def test_a_sweep_spares_what_an_intent_speaks_of_and_takes_the_rest(
 
 async def test_a_full_location_that_rests_is_swept_when_a_run_starts(lab: Lab) -> None:
     """It may be full of what dead workers left: nobody else would ever free it."""
-    orphan = lab.target / f".streamweave-01234567-{'0' * 32}-1.part"
+    orphan = lab.target / f".streamweave-01234567-{'0' * 32}-1-part"
     orphan.write_bytes(b"in the way")
     async with lab.database.write() as session:
         location = await session.get(StorageLocation, lab.storage)

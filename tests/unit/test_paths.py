@@ -39,7 +39,7 @@ def test_an_odd_but_harmless_name_is_carried(name: bytes) -> None:
     assert name_problem(name) is None
 
 
-@pytest.mark.parametrize("name", [b".streamweave", b".streamweave-0-1-1.part", b".streamweave.x"])
+@pytest.mark.parametrize("name", [b".streamweave", b".streamweave-0-1-1-part", b".streamweave.x"])
 def test_names_of_our_own_are_reserved(name: bytes) -> None:
     assert name_problem(name) == "source_name_reserved"
     assert path_problem(b"a/" + name) == "source_name_reserved"

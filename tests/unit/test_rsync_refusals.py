@@ -72,6 +72,6 @@ def test_some_files_that_failed_are_no_reason_to_stop() -> None:
 
 
 def test_a_temporary_is_known_by_its_folder() -> None:
-    name = b".streamweave-01234567-" + b"a" * 32 + b"-2.part"
+    name = b".streamweave-01234567-" + b"a" * 32 + b"-2-part"
     assert part_of(b"/root/.streamweave/parts/" + name + b"/run/.file.x1") == name
     assert part_of(b"/root/.streamweave/journal/x.jsonl") is None

@@ -11,12 +11,16 @@ from app.transfers.base import Target
 
 FOLDER = b".streamweave"
 JOURNAL_SUFFIX = ".jsonl"
-_TEMPORARY = re.compile(rb"^\.streamweave-([0-9a-f]{8})-([0-9a-f]{32})-([0-9]+)\.part$")
+# They ended in `.part` once, an extension that Nextcloud and ownCloud refuse.
+_TEMPORARY = re.compile(rb"^\.streamweave-([0-9a-f]{8})-([0-9a-f]{32})-([0-9]+)[.-]part$")
 
 
 def temporary_name(installation: str, target: Target) -> bytes:
-    """Return the name, beside the final one, under which a copy's attempt is written."""
-    return f".streamweave-{installation[:8]}-{target.copy_id.hex}-{target.attempt}.part".encode()
+    """Return the name, beside the final one, under which a copy's attempt is written.
+
+    It has no extension: servers refuse some, and hash the content of files whose type they know.
+    """
+    return f".streamweave-{installation[:8]}-{target.copy_id.hex}-{target.attempt}-part".encode()
 
 
 def temporary_of(name: bytes, installation: str) -> tuple[uuid.UUID, int] | None:

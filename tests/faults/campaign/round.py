@@ -145,7 +145,7 @@ class Round:
                 adoptable=True,
             ),
             plant(below / "a stranger's.txt", b"was here before"),
-            plant(below / f".streamweave-ffffffff-{'0' * 32}-1.part", b"another installation's"),
+            plant(below / f".streamweave-ffffffff-{'0' * 32}-1-part", b"another installation's"),
         ]
         self.truth.may_stay.add("destination_conflict")
 

@@ -40,7 +40,7 @@ async def test_sweep_names_nothing_that_is_not_its_own(storage: Storage, place: 
     async with other.batch() as batch:
         aim = target(b"folder/other")
         await write(batch, aim, b"content")
-    await place.put(b"folder/.streamweave-notours.part", b"a file of somebody")
+    await place.put(b"folder/.streamweave-notours-part", b"a file of somebody")
     await deliver(storage, b"folder/file", b"content")
     assert await _named(storage) == set()
     async with other.batch() as batch:

@@ -10,7 +10,7 @@ from app.transfers.layout import FOLDER, temporary_name
 from app.transfers.paths import join
 
 PARTS = FOLDER + b"/parts"
-_PART = re.compile(rb"/parts/(\.streamweave-[0-9a-f]{8}-[0-9a-f]{32}-[0-9]+\.part)(?:/|$)")
+_PART = re.compile(rb"/parts/(\.streamweave-[0-9a-f]{8}-[0-9a-f]{32}-[0-9]+[.-]part)(?:/|$)")
 
 
 def part_folder(installation: str, target: Target) -> bytes:

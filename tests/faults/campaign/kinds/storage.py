@@ -16,7 +16,7 @@ def _temporaries(round_: Round, copies: bytes) -> list[Path]:
     return [
         path
         for copy in copies.decode().split(",")
-        for path in round_.archive.rglob(f".streamweave-{tag}-{copy}-*.part")
+        for path in round_.archive.rglob(f".streamweave-{tag}-{copy}-*-part")
         if path.stat().st_nlink == 1 and path.stat().st_size
     ]
 
