@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,17 @@ def _chunked(body: bytes, sizes: list[int]) -> bytes:
     return sent + b"0\r\nX-Trailer: 1\r\n\r\n"
 
 
+def _receive(connection: KeptConnection, piece: bytes) -> None:
+    """As the event loop does it: as much as there is room for, again and again."""
+    while piece:
+        room = connection.get_buffer(-1)
+        assert len(room) > 0
+        taken = min(len(room), len(piece))
+        room[:taken] = piece[:taken]
+        connection.buffer_updated(taken)
+        piece = piece[taken:]
+
+
 async def _read(headers: dict[str, str], pieces: list[bytes]) -> tuple[bytes, bool]:
     """Feed the pieces to a connection, which ends then; return the body, and whether it is kept."""
     connection = KeptConnection(5.0)
@@ -32,7 +44,7 @@ async def _read(headers: dict[str, str], pieces: list[bytes]) -> tuple[bytes, bo
 
     async def feed() -> None:
         for piece in pieces:
-            connection.data_received(piece)
+            _receive(connection, piece)
             await asyncio.sleep(0)
         connection.connection_lost(None)
 
@@ -77,6 +89,26 @@ def test_a_body_that_breaks_off_is_none(
     pieces = _cut(sent[: end % len(sent)], cuts)
     with pytest.raises(BrokenOffError):
         asyncio.run(_read(told, pieces))
+
+
+@given(st.lists(st.tuples(st.binary(max_size=900), st.integers(0, 900)), max_size=40))
+def test_what_is_taken_is_what_came(steps: list[tuple[bytes, int]]) -> None:
+    """With little space, so that all moves, grows and comes to rest."""
+
+    async def play() -> None:
+        connection, came, taken = KeptConnection(5.0), b"", b""
+        for piece, size in steps:
+            _receive(connection, piece)
+            came += piece
+            if not size:
+                connection.rest()
+            connection._wanted = size
+            taken += connection.take(size)
+            assert connection.here == len(came) - len(taken)
+        assert taken + connection.take(len(came)) == came
+
+    with patch("app.transfers.kept._LEAST_SPACE", 64):
+        asyncio.run(play())
 
 
 @pytest.mark.parametrize("size", [b"", b"x", b"-1", b"0x", b"1_0 ", b"+5"])

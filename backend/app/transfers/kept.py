@@ -8,17 +8,22 @@ import ssl
 from typing import cast
 
 END_OF_HEAD = b"\r\n\r\n"
-_MOST_BUFFERED = 2 << 20
+_LEAST_SPACE = 512 << 10  # pages that were never written to cost nothing
 _SLICE = 256 << 10  # of what is sent: no more of it is copied at a time
 
 
-class KeptConnection(asyncio.Protocol):
-    """One connection: what came and was not taken yet, and who waits for how much."""
+class KeptConnection(asyncio.BufferedProtocol):
+    """One connection: what came and was not taken yet, and who waits for how much.
+
+    What comes is written to the same pages again and again, and copied once, when it is taken: new
+    memory for each megabyte costs as much as the kernel's part of receiving it.
+    """
 
     def __init__(self, timeout_seconds: float) -> None:
         self._loop = asyncio.get_running_loop()
         self.timeout_seconds = timeout_seconds
-        self._buffer = bytearray()
+        self._space = bytearray(_LEAST_SPACE)
+        self._start = self._end = 0  # of what came and was not taken yet
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._wanted = 0
@@ -34,15 +39,31 @@ class KeptConnection(asyncio.Protocol):
         """Note the transport."""
         self._transport = cast(asyncio.Transport, transport)
 
-    def data_received(self, data: bytes) -> None:
-        """Keep what came; stop reading while nobody takes it."""
-        self._buffer += data
+    @property
+    def _limit(self) -> int:
+        """How much may be here; then nothing more is read before some is taken."""
+        return max(_LEAST_SPACE, 2 * self._wanted)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return room for what comes; there is always some."""
+        size = max(self._limit, len(self._space), self.here + 1)
+        if self._end == len(self._space) or len(self._space) < size:
+            kept = self._space[self._start : self._end]
+            if len(self._space) < size:
+                self._space = bytearray(size)
+            self._space[: len(kept)] = kept
+            self._start, self._end = 0, len(kept)
+        return memoryview(self._space)[self._end :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Note what came; stop reading while nobody takes it."""
+        self._end += nbytes
         self._heard_at = self._loop.time()
         if self._writable is not None:
             self._go_on_writing()
-        if len(self._buffer) >= self._wanted:
+        if self.here >= self._wanted:
             self._wake()
-        if len(self._buffer) > _MOST_BUFFERED and self._transport and not self._is_paused:
+        if self.here >= self._limit and self._transport and not self._is_paused:
             self._is_paused = True
             self._transport.pause_reading()
 
@@ -84,7 +105,7 @@ class KeptConnection(asyncio.Protocol):
         """
         assert self._transport is not None
         sent = 0
-        while sent < len(content) and not self.is_over and not self._buffer:
+        while sent < len(content) and not self.is_over and not self.here:
             piece = content[sent : sent + _SLICE]
             self._transport.write(piece)
             sent += len(piece)
@@ -104,10 +125,11 @@ class KeptConnection(asyncio.Protocol):
         Raises:
             TimeoutError: when nothing came for the time-out.
         """
-        if len(self._buffer) < wanted:
+        if self.here < wanted:
             self._heard_at = self._loop.time()  # not while nobody waited
-        while len(self._buffer) < wanted and not self.is_over:
+        while self.here < wanted and not self.is_over:
             self._wanted = wanted
+            self._read_on()
             self._waiter = self._loop.create_future()
             if self._watch is None:
                 self._watch = self._loop.call_later(self.timeout_seconds, self._look)
@@ -115,7 +137,7 @@ class KeptConnection(asyncio.Protocol):
                 await self._waiter
             finally:
                 self._waiter = None
-        return len(self._buffer)
+        return self.here
 
     def _look(self) -> None:
         """The stall watch: one timer a connection, set again as long as bytes come."""
@@ -131,22 +153,33 @@ class KeptConnection(asyncio.Protocol):
     @property
     def here(self) -> int:
         """How many bytes came and were not taken yet."""
-        return len(self._buffer)
+        return self._end - self._start
 
     def take_to(self, mark: bytes) -> bytes | None:
         """Take all up to and with the first mark, if it is here."""
-        end = self._buffer.find(mark)
-        return None if end < 0 else self.take(end + len(mark))
+        at = self._space.find(mark, self._start, self._end)
+        return None if at < 0 else self.take(at + len(mark) - self._start)
 
     def take(self, size: int) -> bytes:
         """Take up to so many bytes of what is here."""
-        with memoryview(self._buffer) as here:  # one copy, not two
-            taken = bytes(here[:size])
-        del self._buffer[:size]
-        if self._is_paused and self._transport and len(self._buffer) <= _MOST_BUFFERED // 2:
+        until = min(self._start + size, self._end)
+        with memoryview(self._space) as here:  # one copy, not two
+            taken = bytes(here[self._start : until])
+        self._start = until
+        if self._start == self._end:
+            self._start = self._end = 0
+        self._read_on()
+        return taken
+
+    def _read_on(self) -> None:
+        if self._is_paused and self._transport and self.here <= self._limit // 2:
             self._is_paused = False
             self._transport.resume_reading()
-        return taken
+
+    def rest(self) -> None:
+        """Give back the memory of what was long: the next to come may be short."""
+        if len(self._space) > _LEAST_SPACE and not self.here:
+            self._space, self._wanted = bytearray(_LEAST_SPACE), 0
 
     async def begin_tls(self, trusted: ssl.SSLContext, host: str) -> None:
         """Speak TLS from now on, as behind a proxy."""

@@ -331,6 +331,7 @@ class KeptHttp:
 
     def _put_back(self, connection: KeptConnection, answer: Answer) -> None:
         if answer.may_be_kept and not connection.is_over and not self._is_closed:
+            connection.rest()
             self._idle.append((asyncio.get_running_loop().time(), connection))
         else:
             connection.close()
