@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from app.transfers.kept_http import BrokenOffError, CouldNotConnectError, KeptHttp
+from app.transfers.http_answer import BrokenOffError
+from app.transfers.http_way import CouldNotConnectError
+from app.transfers.kept_http import KeptHttp
 from tests.integration.certificates import own_authority
 
 Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -66,7 +66,7 @@ async def test_the_environment_s_proxies_are_used(monkeypatch: pytest.MonkeyPatc
     for host in ("outside.example", "inside.example"):
         address = S3Address("archive", KEY, SECRET, f"https://{host}")
         async with objects_at(address) as objects:
-            proxy = objects._http._proxy
+            proxy = objects._http._way._proxy
             found[host] = proxy and proxy.netloc
     assert found == {"outside.example": "proxy.example:3128", "inside.example": None}
 

@@ -31,7 +31,9 @@ from botocore.session import get_session
 from botocore.utils import get_environ_proxies
 
 from app.clock import utcnow
-from app.transfers.kept_http import Answer, BrokenOffError, CouldNotConnectError, KeptHttp
+from app.transfers.http_answer import Answer, BrokenOffError
+from app.transfers.http_way import CouldNotConnectError
+from app.transfers.kept_http import KeptHttp
 from app.transfers.s3_signature import Signer
 
 _TRIES = 2  # as the library is told; the engine tries again later, with back-off

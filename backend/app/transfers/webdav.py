@@ -32,7 +32,8 @@ from app.transfers.file_server import (
     must_have_become,
     must_stand,
 )
-from app.transfers.kept_http import Answer, KeptHttp, Upload
+from app.transfers.http_answer import Answer
+from app.transfers.kept_http import KeptHttp, Upload
 from app.transfers.line import LISTING_SECONDS, Line
 from app.transfers.paths import display
 from app.transfers.webdav_http import Answered, HttpConnector, Said, root_url

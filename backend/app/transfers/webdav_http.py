@@ -13,7 +13,9 @@ from yarl import URL
 from app.errors import StreamWeaveError
 from app.transfers import webdav_xml as xml
 from app.transfers.file_server import ServerAddress
-from app.transfers.kept_http import BrokenOffError, CouldNotConnectError, KeptHttp
+from app.transfers.http_answer import BrokenOffError
+from app.transfers.http_way import CouldNotConnectError
+from app.transfers.kept_http import KeptHttp
 
 _CONNECTIONS = 16
 _IN_PATHS = "/%!$&'()*+,;=:@"  # what was quoted by whoever wrote the address stays so

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.transfers.http_answer import Answer, BrokenOffError, parse_head
 from app.transfers.kept import KeptConnection
-from app.transfers.kept_http import Answer, BrokenOffError, parse_head
 
 BODIES = st.binary(max_size=400)
 CUTS = st.lists(st.integers(0, 10_000), max_size=12)
