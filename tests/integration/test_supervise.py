@@ -5,7 +5,7 @@ import subprocess
 import sys
 from functools import partial
 
-from app.worker.supervise import die_with_parent
+from app.transfers.children import die_with_parent
 
 TALKS = [sys.executable, "-c", "print('alive')"]
 

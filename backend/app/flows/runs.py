@@ -12,7 +12,8 @@ from app.flows.runtime import Runtime, runtime
 from app.harvest import run as engine_runs
 from app.models import RunOutcome
 from app.services.orchestration import request_harvest
-from app.worker.supervise import die_with_parent, end_if_orphaned
+from app.transfers.children import die_with_parent
+from app.worker.supervise import end_if_orphaned
 
 
 @flow(name="streamweave-harvest", validate_parameters=False)

@@ -7,7 +7,6 @@ Back-off is tenacity's.
 
 import asyncio
 import contextlib
-import ctypes
 import logging
 import os
 import signal
@@ -19,24 +18,12 @@ from pathlib import Path
 from tenacity import RetryCallState, wait_exponential
 
 from app.clock import monotonic
+from app.transfers.children import die_with_parent
 
 logger = logging.getLogger("streamweave.supervise")
 
-_PR_SET_PDEATHSIG = 1
 _GOOD_LIFE_SECONDS = 30.0
 _STOP_SECONDS = 10.0
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def die_with_parent(parent: int | None = None) -> None:
-    """In a new child (Linux): be killed when the parent's main thread ends, however it ends.
-
-    A parent that died before this is told by nobody: its child, which knows it, ends here.
-    """
-    if hasattr(_libc, "prctl"):
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if parent is not None and os.getppid() != parent:
-            os._exit(1)
 
 
 def end_if_orphaned() -> None:
