@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from tests.acceptance.stack import (
+    GROWS,
     LEFT_OUT,
     DemoProcess,
     assert_each_file_is_there_once,
@@ -155,7 +156,7 @@ def test_the_demo_killed_at_five_moments_ends_complete_and_doubles_nothing(
     assert rows(tmp_path, "SELECT count(*) FROM hooks") == [(5,)]
     later = """SELECT DISTINCT path FROM source_files JOIN versions v
         ON v.source_file_id = source_files.id WHERE v.number > 1"""
-    assert set(rows(tmp_path, later)) <= {("live/acquisition_grow_2026.raw",)}
+    assert set(rows(tmp_path, later)) <= {(GROWS,)}
     unexplained = "SELECT count(*) FROM attempts WHERE outcome = 'failed' AND error_code IS NULL"
     assert rows(tmp_path, unexplained) == [(0,)]
 

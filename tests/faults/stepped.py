@@ -91,11 +91,10 @@ class Gates:
             if not one.released.done():
                 one.released.set_exception(Killed())
 
-    async def settle(self, work: asyncio.Task[Any]) -> None:
+    async def settle(self) -> None:
         """Wait until every part of the worker stands before a gate, or has ended."""
         quiet = 0
-        # A thread of its own may take its time on a busy machine: then nobody waits as yet.
-        while quiet < _TURNS or not (self.waiting or work.done()):
+        while quiet < _TURNS:
             await asyncio.sleep(0)
             quiet += 1
             if self._busy:
@@ -262,7 +261,7 @@ class Worker:
         self.job = job
         self._engine._reaped_at = float("-inf")  # as if some seconds had passed
         self._task = asyncio.create_task(self._work(job))
-        await self.gates.settle(self._task)
+        await self.gates.settle()
 
     async def _work(self, job: str) -> None:
         if job == "scan":
@@ -289,10 +288,12 @@ class Worker:
         if self._task is None:
             return ""
         name = self.gates.release(which) if self.gates.waiting else ""
-        await self.gates.settle(self._task)
+        await self.gates.settle()
         if self._task.done():
             task, self._task, self.job = self._task, None, ""
             task.result()
+        else:
+            assert self.gates.waiting, f"{self.name} hangs after {name}"
         return name
 
     async def finish(self) -> None:

@@ -120,3 +120,14 @@ def s3_server(
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MotoS3]:
+    """A server that keeps conditions and versions."""
+    server = make_server("moto", tmp_path_factory.mktemp("moto"))
+    assert isinstance(server, MotoS3)
+    try:
+        yield server
+    finally:
+        server.close()

@@ -36,6 +36,17 @@ async def listening(peer: Peer, trusted: ssl.SSLContext | None = None) -> AsyncI
         server.close()
 
 
+def saying(said: bytes) -> Peer:
+    """Who says this to a request, and nothing more until the other end closes the connection."""
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        await reader.read()
+
+    return peer
+
+
 def http_at(port: int, *, seconds: float = 20.0, proxy: str | None = None) -> KeptHttp:
     return KeptHttp(
         f"http://127.0.0.1:{port}",
@@ -100,12 +111,8 @@ async def test_a_server_that_ends_at_once_is_asked_once_more_by_nobody() -> None
 
 
 async def test_an_answer_to_half_a_body_is_heard_and_the_connection_not_used_again() -> None:
-    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nlate")
-        await reader.read()  # until the other end closes it
-
-    async with listening(peer) as port:
+    said = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nlate"
+    async with listening(saying(said)) as port:
         http = http_at(port)
         body = bytes(64 << 20)  # more than any socket keeps
         assert await asked(http, "PUT", body=body) == (403, b"late")
@@ -149,12 +156,8 @@ async def test_a_server_that_never_comes_to_its_answer_is_given_up() -> None:
 
 
 async def test_an_upload_that_is_refused_early_says_so() -> None:
-    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 507 Insufficient Storage\r\nContent-Length: 0\r\n\r\n")
-        await reader.read()
-
-    async with listening(peer) as port, http_at(port).upload("/a", {}, 1 << 30) as upload:
+    said = b"HTTP/1.1 507 Insufficient Storage\r\nContent-Length: 0\r\n\r\n"
+    async with listening(saying(said)) as port, http_at(port).upload("/a", {}, 1 << 30) as upload:
         while await upload.send(bytes(1 << 20)):
             pass
         assert await upload.status(20) == 507
@@ -174,12 +177,7 @@ async def test_a_body_without_a_length_that_is_reset_is_not_whole() -> None:
 
 
 async def test_what_is_on_its_way_when_all_is_closed_breaks_off() -> None:
-    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\n\r\nhalf of it")
-        await reader.read()
-
-    async with listening(peer) as port:
+    async with listening(saying(b"HTTP/1.1 200 OK\r\n\r\nhalf of it")) as port:
         http = http_at(port)
         async with http.ask("GET", "/", {}) as answer:
             http.close()
@@ -247,11 +245,7 @@ async def test_a_long_body_arrives_whole() -> None:
 
 @pytest.mark.parametrize("said", [b"", OK[:-1]])
 async def test_a_silent_server_is_given_up(said: bytes) -> None:
-    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(said)
-        await reader.read()
-
-    async with listening(peer) as port:
+    async with listening(saying(said)) as port:
         with pytest.raises(TimeoutError):
             await asked(http_at(port, seconds=0.3))
 

@@ -3,13 +3,12 @@
 import hashlib
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, ParamValidationError
 
 from app.errors import StreamWeaveError
@@ -23,10 +22,11 @@ from tests.integration.s3_fixtures import (
     MotoS3,
     address_of,
     boto,
-    make_server,
     storage_at,
 )
-from tests.integration.s3_refusing import Refusal, RefusingDoor
+from tests.integration.s3_refusing import Choice, Refusal, RefusingDoor
+
+pytest_plugins = ("tests.integration.s3_fixtures",)
 
 BUSY = Refusal(503, "SlowDown", "Please reduce your request rate.")
 
@@ -36,7 +36,7 @@ async def objects_at(address: S3Address) -> AsyncIterator[S3Objects]:
     """The objects of an address, without a log-on."""
     client = storage_at(address, uuid.uuid4())._make_client()
     async with client as made:
-        objects = await objects_of(made, address.bucket, Credentials(KEY, SECRET), 5.0)
+        objects = await objects_of(made, address.bucket, (KEY, SECRET), 5.0)
         yield objects
         objects.close()
 
@@ -71,17 +71,6 @@ async def test_the_environment_s_proxies_are_used(monkeypatch: pytest.MonkeyPatc
     assert found == {"outside.example": "proxy.example:3128", "inside.example": None}
 
 
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MotoS3]:
-    """A server that keeps conditions and versions."""
-    server = make_server("moto", tmp_path_factory.mktemp("moto"))
-    assert isinstance(server, MotoS3)
-    try:
-        yield server
-    finally:
-        server.close()
-
-
 def busy_for(times: int) -> RefusingDoor:
     """A door whose server is busy so many times when an object is written or read."""
     left = [times]
@@ -110,42 +99,33 @@ async def test_a_busy_server_is_asked_once_more(moto: MotoS3, times: int) -> Non
     assert len(door.refused) == times
 
 
-async def test_a_written_object_whose_answer_was_lost_is_known_as_ours(moto: MotoS3) -> None:
+def losing_once(marker: str) -> Choice:
+    """The first write whose path names this is done, and its answer lost."""
     lost: list[str] = []
 
     def loses(method: str, path: str) -> bool:
-        if method == "PUT" and path.endswith("/a.raw") and not lost:
-            lost.append(path)
-            return True
-        return False
+        if method != "PUT" or marker not in path or lost:
+            return False
+        lost.append(path)
+        return True
 
-    with RefusingDoor(moto.url, loses_answer=loses) as door:
-        storage = storage_at(address_of(door.url, "lost"), uuid.uuid4())
-        await storage.place_sentinel()
-        delivered = await deliver(storage, b"a.raw", b"content")
-        assert delivered.read.sha256 == hashlib.sha256(b"content").digest()
-        await storage.close()
-    assert len(lost) == 1
-    versions = boto(moto.url).list_object_versions(Bucket=BUCKET, Prefix="lost/a.raw")["Versions"]
-    assert len(versions) == 1
+    return loses
 
 
-async def test_a_part_whose_answer_was_lost_is_sent_again(moto: MotoS3) -> None:
-    content = os.urandom(9 << 20)
-    lost: list[str] = []
-
-    def loses(method: str, path: str) -> bool:
-        if method == "PUT" and "partNumber=1" in path and not lost:
-            lost.append(path)
-            return True
-        return False
-
-    with RefusingDoor(moto.url, loses_answer=loses) as door:
-        storage = storage_at(address_of(door.url, "parts"), uuid.uuid4())
+@pytest.mark.parametrize(("marker", "size"), [("/a.raw", 10), ("partNumber=1", 9 << 20)])
+async def test_what_was_written_and_nobody_heard_of_is_ours(
+    moto: MotoS3, marker: str, size: int
+) -> None:
+    prefix, content = f"lost-{size}", os.urandom(size)
+    with RefusingDoor(moto.url, loses_answer=losing_once(marker)) as door:
+        storage = storage_at(address_of(door.url, prefix), uuid.uuid4())
         await storage.place_sentinel()
         delivered = await deliver(storage, b"a.raw", content)
         await storage.close()
-    assert (len(lost), delivered.read.sha256) == (1, hashlib.sha256(content).digest())
+    assert delivered.read.sha256 == hashlib.sha256(content).digest()
+    assert len(door.struck) == 1
+    found = boto(moto.url).list_object_versions(Bucket=BUCKET, Prefix=f"{prefix}/a.raw")
+    assert len(found["Versions"]) == 1
 
 
 @pytest.mark.parametrize("value", ["a\r\nEvil: 1", "ł", "a\x00"])

@@ -31,6 +31,8 @@ from tests.integration.s3_fixtures import (
 )
 from tests.integration.s3_refusing import Refusal, RefusingDoor, Rule
 
+pytest_plugins = ("tests.integration.s3_fixtures",)
+
 MIB = 1 << 20
 FIRST = "scope/first.raw"
 SKEWED = Refusal(
@@ -83,17 +85,6 @@ class RefusedLab(Lab):
             await session.execute(
                 update(Copy).where(Copy.due_at.is_not(None)).values(due_at=Copy.created_at)
             )
-
-
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MotoS3]:
-    """A server that keeps conditions."""
-    server = make_server("moto", tmp_path_factory.mktemp("moto"))
-    assert isinstance(server, MotoS3)
-    try:
-        yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from typing import Any
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
-from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from botocore.handlers import add_expect_header
 
@@ -141,9 +140,9 @@ class S3Storage:
         client = await self.client()
         async with self._opening:
             if self._objects is None:
-                account = Credentials(self.address.access_key, self.address.secret)
-                seconds = self.address.timeout_seconds
-                self._objects = await objects_of(client, self.address.bucket, account, seconds)
+                to = self.address
+                key = (to.access_key, to.secret)
+                self._objects = await objects_of(client, to.bucket, key, to.timeout_seconds)
             return self._objects
 
     async def _log_on(self) -> None:

@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from botocore.credentials import Credentials
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -65,7 +64,8 @@ _TOLD_AS = {
     "x-amz-version-id": "VersionId",
 }
 _META = "x-amz-meta-"
-_NOTHING = hashlib.sha256(b"")
+Key = tuple[str, str]  # an access key, and its secret
+_NOTHING = hashlib.sha256(b"").digest()
 
 
 class S3Objects:
@@ -113,7 +113,7 @@ class S3Objects:
         key: str,
         parameters: Mapping[str, Any],
         body: bytes = b"",
-        sha256: bytes = _NOTHING.digest(),
+        sha256: bytes = _NOTHING,
     ) -> AsyncIterator[Answer]:
         """Yield a good answer; what fails is one of botocore's exceptions.
 
@@ -179,9 +179,7 @@ class S3Objects:
         self._http.close()
 
 
-async def objects_of(
-    client: Any, bucket: str, credentials: Credentials, timeout_seconds: float
-) -> S3Objects:
+async def objects_of(client: Any, bucket: str, key: Key, timeout_seconds: float) -> S3Objects:
     """Return the objects of a bucket, at the place that the library's client has for it."""
     params = {"Bucket": bucket, "Key": "k"}
     signed = await client.generate_presigned_url("get_object", Params=params)
@@ -197,8 +195,7 @@ async def objects_of(
         headers=_ALWAYS,
         most=_CONNECTIONS,
     )
-    signer = Signer(credentials.access_key, credentials.secret_key, client.meta.region_name)
-    return S3Objects(base, http, signer)
+    return S3Objects(base, http, Signer(*key, client.meta.region_name))
 
 
 def _may_pass(failure: BotoCoreError | ClientError) -> bool:

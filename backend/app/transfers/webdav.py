@@ -65,7 +65,6 @@ class WebdavFiles:
         self.place = self._url
         self._connector = HttpConnector(address)
         self._line: Line[KeptHttp] = Line(self._connector, self.place, address.timeout_seconds)
-        self._seconds = address.timeout_seconds
         self._making_folder = asyncio.Lock()
         self._takes_time: bool | None = None  # until a server said
         self._path = urlsplit(self._url).path
